@@ -1,0 +1,1 @@
+"""posewright: human pose estimation, and how it breaks under occlusion."""

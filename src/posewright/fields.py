@@ -1,0 +1,34 @@
+"""Fields: what a network says, and what a perfect network would say.
+
+Each is a NamedTuple of arrays, numpy at the border and torch inside training, so that it travels
+through collating, exporting and stacking as it is. Leading axes are free: (K, h, w) for one picture,
+(B, K, h, w) for a batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Heatmaps(NamedTuple):
+    """One map a keypoint.
+
+    maps (..., K, h, w): how strongly each pixel is the keypoint; logits where the codec says so.
+    weights (..., K): how much a target counts in the loss, 0 where nothing is known; None in an answer.
+    """
+
+    maps: Any
+    weights: Any = None
+
+
+class Offsets(NamedTuple):
+    """One disk a keypoint and, inside it, the way to the keypoint (UDP's combined form, arXiv:1911.07524).
+
+    disks (..., K, h, w) in {0, 1}; x, y (..., K, h, w): the way in units of the disk's radius;
+    weights (..., K) as in `Heatmaps`.
+    """
+
+    disks: Any
+    x: Any
+    y: Any
+    weights: Any = None

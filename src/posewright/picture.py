@@ -1,0 +1,87 @@
+"""Pictures: read, write, and refuse what is no picture with one clear line."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+"""(H, W, 3) uint8, RGB."""
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"})
+
+
+class PictureError(ValueError):
+    """A file that should be a picture and is none; the message names the file and the reason."""
+
+
+def read(source: str | Path | Pixels) -> Pixels:
+    """Return a picture as (H, W, 3) uint8 RGB, upright as its EXIF tag says; 16 bits become 8.
+
+    source: a path, a path into a zip archive (`train.zip/im1.jpg`), or pixels, which come back as they
+    are (grey ones with three equal channels). Raises PictureError for anything that is no whole picture.
+    """
+    if isinstance(source, np.ndarray):
+        return _checked(source)
+    data = _bytes(Path(source))
+    if not data:
+        raise PictureError(f"{source}: the file is empty")
+    if data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data[-4096:]:
+        raise PictureError(f"{source}: the JPEG ends too early, it has no end marker")
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if decoded is None:
+        raise PictureError(f"{source}: not a picture that can be decoded")
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def write(path: Path, pixels: Pixels) -> None:
+    """Write a picture by its suffix, under another name first, so that no half picture is ever seen."""
+    ok, data = cv2.imencode(path.suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    if not ok:
+        raise PictureError(f"{path}: cannot be encoded as {path.suffix}")
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(data.tobytes())
+    os.replace(partial, path)
+
+
+def _checked(pixels: NDArray[np.generic]) -> Pixels:
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.size == 0:
+        raise PictureError(f"pixels must be (H, W, 3) uint8 RGB, not {pixels.shape} {pixels.dtype}")
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.shape[2] not in (1, 3):
+        raise PictureError(f"pixels must have 3 channels, RGB, not {pixels.shape[2]}")
+    return np.broadcast_to(pixels, (*pixels.shape[:2], 3)).astype(np.uint8, copy=False)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except IsADirectoryError:
+        raise PictureError(f"{path}: a folder, not a picture") from None
+    except (FileNotFoundError, NotADirectoryError):
+        inside = next((p for p in path.parents if p.suffix == ".zip" and p.is_file()), None)
+        if inside is None:
+            raise PictureError(f"{path}: no such file") from None
+        return _from_zip(inside, path.relative_to(inside).as_posix())
+    except OSError as error:
+        raise PictureError(f"{path}: {error.strerror}") from None
+
+
+def _from_zip(archive: Path, name: str) -> bytes:
+    try:
+        return _archive(archive, os.getpid()).read(name)
+    except (KeyError, zipfile.BadZipFile):
+        raise PictureError(f"{archive}: holds no readable {name}") from None
+
+
+@lru_cache(maxsize=8)
+def _archive(path: Path, _process: int) -> zipfile.ZipFile:
+    """Open an archive once a process: a file position shared by forked loaders would mix their reads."""
+    return zipfile.ZipFile(path)

@@ -1,0 +1,202 @@
+"""People in pictures: the nouns that every part of posewright speaks.
+
+Conventions, for the whole library. Pictures are RGB, uint8, (H, W, 3). The centre of the top-left pixel
+is (0, 0); a resolution change by 1/s maps x to (x + 1/2)/s - 1/2. Sizes are (width, height), boxes are
+xyxy, units px, mm, radians, seconds. Matrices are named `to_from`. Axes: B batch, K keypoints, P people,
+V views, L limbs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from posewright import picture
+from posewright.geometry import Camera
+from posewright.picture import Pixels
+from posewright.skeleton import Skeleton
+from posewright.warp import Size, Warp, around
+
+Floats = NDArray[np.float64]
+
+ABSENT, HIDDEN, SEEN = 0, 1, 2
+"""Visibility of a keypoint, COCO's three values: not labelled, labelled but hidden, labelled and seen."""
+
+PADDING = 1.25
+"""How much larger than a person's box a crop is, by default: what the top-down papers use."""
+
+
+class Cause(IntEnum):
+    """Why a keypoint is not seen, where the truth knows it."""
+
+    SEEN = 0
+    SELF = 1
+    PERSON = 2
+    OBJECT = 3
+    OUTSIDE = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """Say where a person's keypoints are; truth and prediction alike.
+
+    keypoints (K, 2) px, NaN where absent; visible (K,) of ABSENT, HIDDEN, SEEN (None in a prediction that
+    does not tell); scores (K,) and score in [0, 1], predictions only; box (4,) and head (4,) xyxy px;
+    area px^2; points3d (K, 3) mm; mask (H, W) bool; cause (K,) of `Cause`; id joins a person's views or
+    frames; crowd marks a box around many people. Raises ValueError where lengths disagree, where an absent
+    keypoint has a place, or a labelled one has none.
+    """
+
+    keypoints: Floats
+    visible: NDArray[np.uint8] | None = None
+    scores: Floats | None = None
+    score: float | None = None
+    box: Floats | None = None
+    area: float | None = None
+    points3d: Floats | None = None
+    mask: NDArray[np.bool_] | None = None
+    head: Floats | None = None
+    cause: NDArray[np.uint8] | None = None
+    id: int | str | None = None
+    crowd: bool = False
+
+    def __post_init__(self) -> None:
+        count = len(self.keypoints)
+        for name, shape in (("keypoints", (count, 2)), ("visible", (count,)), ("scores", (count,)), ("box", (4,)),
+                            ("points3d", (count, 3)), ("head", (4,)), ("cause", (count,))):  # fmt: skip
+            value = getattr(self, name)
+            if value is not None and value.shape != shape:
+                raise ValueError(f"person: {name} must be {shape}, not {value.shape}")
+        if self.visible is not None:
+            wrong = np.flatnonzero(self.labelled != (self.visible > ABSENT))
+            if len(wrong):
+                k = wrong[0]
+                raise ValueError(
+                    f"person: keypoint {k} is at {self.keypoints[k]} but visible is {self.visible[k]}; "
+                    "an absent keypoint is NaN, a labelled one has a place"
+                )
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+    @property
+    def labelled(self) -> NDArray[np.bool_]:
+        """(K,) where there is a keypoint: neither absent nor NaN."""
+        return np.isfinite(self.keypoints[:, 0]) & np.isfinite(self.keypoints[:, 1])
+
+    def moved(self, warp: Warp, skeleton: Skeleton) -> Person:
+        """Return the person as the warped picture shows them; left and right swap where it mirrors.
+
+        Keypoints outside the new picture stay where they are. points3d do not move.
+        """
+        person = self._swapped(skeleton.mirror) if warp.mirrored else self
+        return replace(
+            person,
+            keypoints=warp.points(person.keypoints),
+            box=None if self.box is None else warp.box(self.box),
+            head=None if self.head is None else warp.box(self.head),
+            area=None if self.area is None else self.area * warp.scale**2,
+            mask=None if self.mask is None else warp.image(self.mask.astype(np.uint8), nearest=True).astype(bool),
+        )
+
+    def _swapped(self, order: NDArray[np.intp]) -> Person:
+        """Reorder every array that has an axis of keypoints; an order of -1 leaves that keypoint absent."""
+        missing = order < 0
+        return replace(
+            self,
+            keypoints=np.where(missing[:, None], np.nan, self.keypoints[order]),
+            visible=None if self.visible is None else np.where(missing, ABSENT, self.visible[order]).astype(np.uint8),
+            scores=None if self.scores is None else np.where(missing, 0.0, self.scores[order]),
+            points3d=None if self.points3d is None else np.where(missing[:, None], np.nan, self.points3d[order]),
+            cause=None if self.cause is None else self.cause[order],
+        )
+
+    def to(self, skeleton: Skeleton, other: Skeleton) -> Person:
+        """Return the person with the keypoints of `other`, mapped by name; those unknown here are absent."""
+        return self._swapped(skeleton.to(other))
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """Point to one picture and say who is in it; reading a data set makes these without decoding a pixel.
+
+    image: a path (also into a zip archive) or pixels. size (width, height) px where the annotation tells.
+    Views of one instant are a tuple of scenes, whose people are joined by `id`.
+    """
+
+    image: str | Path | Pixels
+    skeleton: Skeleton
+    people: tuple[Person, ...] = ()
+    size: Size | None = None
+    camera: Camera | None = None
+    id: int | str | None = None
+
+    def pixels(self) -> Pixels:
+        """Decode the picture; raises picture.PictureError where that fails."""
+        return picture.read(self.image)
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """Hold what a network looks at: pixels, the people in those pixels, and the warp that made it."""
+
+    pixels: Pixels
+    people: tuple[Person, ...]
+    warp: Warp
+    skeleton: Skeleton
+    source_size: Size
+
+    def back(self, people: Iterable[Person]) -> list[Person]:
+        """Return people found in these pixels to the scene that they were taken from."""
+        scene_from_crop = self.warp.inverse(self.source_size)
+        return [person.moved(scene_from_crop, self.skeleton) for person in people]
+
+
+def take(scene: Scene, warp: Warp, pixels: Pixels | None = None) -> Crop:
+    """Cut a crop out of a scene: one read, one resample.
+
+    pixels: the scene's picture where it is decoded already (once for all its people).
+    """
+    whole = scene.pixels() if pixels is None else pixels
+    people = tuple(person.moved(warp, scene.skeleton) for person in scene.people)
+    return Crop(warp.image(whole), people, warp, scene.skeleton, (whole.shape[1], whole.shape[0]))
+
+
+def aim(box: ArrayLike, size: Size, padding: float = PADDING) -> Warp:
+    """Aim at a box xyxy px: its centre goes to the middle of a crop of `size`, its longer side fits.
+
+    Raises ValueError for a box without width or height.
+    """
+    x0, y0, x1, y1 = np.asarray(box, np.float64)
+    if not (x1 > x0 and y1 > y0):
+        raise ValueError(f"box must be x0, y0, x1, y1 with x1 > x0 and y1 > y0, not {[x0, y0, x1, y1]}")
+    return around(((x0 + x1) / 2, (y0 + y1) / 2), (padding * (x1 - x0), padding * (y1 - y0)), size)
+
+
+def whole(size: Size) -> Floats:
+    """Return the box (4,) of a whole picture, from edge to edge of its outermost pixels."""
+    return np.array([-0.5, -0.5, size[0] - 0.5, size[1] - 0.5])
+
+
+def box_around(keypoints: ArrayLike) -> Floats:
+    """Return the tight box (4,) around points (K, 2), NaN left out; raises ValueError where none is left."""
+    xy = np.asarray(keypoints, np.float64)
+    xy = xy[np.isfinite(xy).all(-1)]
+    if not len(xy):
+        raise ValueError("no keypoint has a place, so there is no box around them")
+    return np.concatenate([xy.min(0), xy.max(0)])
+
+
+def each_person(scenes: Sequence[Scene]) -> list[Scene]:
+    """Split scenes into one a person, for top-down work; crowds and people without a keypoint are left out."""
+    return [
+        replace(scene, people=(person,))
+        for scene in scenes
+        for person in scene.people
+        if not person.crowd and person.labelled.any()
+    ]

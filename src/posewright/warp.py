@@ -1,0 +1,118 @@
+"""Warps: a 3x3 matrix and an output size, which move pictures and points alike.
+
+A resolution change by 1/s maps x to (x + 1/2)/s - 1/2, because the centre of the top-left pixel is
+(0, 0). Mirroring a picture of width w maps x to w - 1 - x. Scale, turn and mirror are one matrix, so a
+picture is resampled once and never copied to be mirrored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import cos, sin
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Size = tuple[int, int]
+"""(width, height) in px."""
+
+SHRINK_BEYOND = 4
+"""A warp that shrinks by more than this averages the picture first; published crops never shrink so far."""
+
+
+@dataclass(frozen=True, eq=False)
+class Warp:
+    """Move points and pictures by a matrix; `a @ b` does b first.
+
+    matrix (3, 3) float64, `to_from`; size (width, height) of what comes out.
+    """
+
+    matrix: NDArray[np.float64]
+    size: Size
+
+    def __matmul__(self, first: Warp) -> Warp:
+        return Warp(self.matrix @ first.matrix, self.size)
+
+    def inverse(self, size: Size) -> Warp:
+        """Return the way back to a picture of that size."""
+        return Warp(np.linalg.inv(self.matrix).astype(np.float64), size)
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether left and right change places: the determinant is negative."""
+        m = self.matrix
+        return bool(m[0, 0] * m[1, 1] - m[0, 1] * m[1, 0] < 0)
+
+    @property
+    def scale(self) -> float:
+        """How many px of the output one px of the input becomes, as the root of the area ratio."""
+        m = self.matrix
+        return float(abs(m[0, 0] * m[1, 1] - m[0, 1] * m[1, 0]) ** 0.5)
+
+    def points(self, xy: ArrayLike) -> NDArray[np.float64]:
+        """Move points (..., 2) px; NaN stays NaN."""
+        xy = np.asarray(xy, np.float64)
+        return xy @ self.matrix[:2, :2].T + self.matrix[:2, 2]
+
+    def box(self, xyxy: ArrayLike) -> NDArray[np.float64]:
+        """Move a box (4,) and return the upright box around its corners."""
+        x0, y0, x1, y1 = np.asarray(xyxy, np.float64)
+        corners = self.points([(x0, y0), (x1, y0), (x0, y1), (x1, y1)])
+        return np.concatenate([corners.min(0), corners.max(0)])
+
+    def image(self, pixels: NDArray[np.uint8], fill: float = 0, nearest: bool = False) -> NDArray[np.uint8]:
+        """Resample a picture (H, W) or (H, W, C), bilinear, `fill` outside.
+
+        Where the warp shrinks by more than SHRINK_BEYOND, whole blocks of pixels are averaged first:
+        a bilinear read of a huge photograph would skip most of it.
+        """
+        matrix = self.matrix
+        if self.scale * SHRINK_BEYOND < 1 and not nearest:
+            pixels, smaller = _shrink(pixels, int(1 / self.scale))
+            matrix = matrix @ np.linalg.inv(smaller)
+        mode = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
+        filling = (fill,) * 4
+        moved = cv2.warpAffine(pixels, matrix[:2], self.size, flags=mode, borderValue=filling)
+        return np.asarray(moved, pixels.dtype)
+
+
+def _shrink(pixels: NDArray[np.uint8], by: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    height, width = pixels.shape[:2]
+    size = (max(1, width // by), max(1, height // by))
+    smaller = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(smaller, pixels.dtype), resized((width, height), size).matrix
+
+
+def resized(size: Size, to: Size) -> Warp:
+    """Scale a whole picture of `size` to size `to`.
+
+    >>> resized((4, 4), (2, 2)).points([(0.5, 0.5)])
+    array([[0., 0.]])
+    """
+    sx, sy = to[0] / size[0], to[1] / size[1]
+    return Warp(np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2], [0, 0, 1.0]]), to)
+
+
+def flipped(size: Size) -> Warp:
+    """Mirror a picture of `size` left to right: x becomes width - 1 - x."""
+    return Warp(np.array([[-1.0, 0, size[0] - 1], [0, 1, 0], [0, 0, 1]]), size)
+
+
+def around(center: ArrayLike, extent: ArrayLike, size: Size, turn: float = 0.0, mirror: bool = False) -> Warp:
+    """Aim at a region of a picture: `center` (x, y) goes to the middle of the output.
+
+    extent (width, height) px: what the output shows of the picture; where its aspect differs from the
+    output's, the larger scale wins, so that all of it is shown. turn in radians, positive turns the
+    picture's content clockwise as seen. mirror flips left and right after turning.
+    """
+    width, height = size
+    scale = 1.0 / max(np.asarray(extent, np.float64) / (width, height))
+    c, s = scale * cos(turn), scale * sin(turn)
+    linear = np.array([[c, -s], [s, c]])
+    if mirror:
+        linear[0] *= -1
+    matrix = np.eye(3)
+    matrix[:2, :2] = linear
+    matrix[:2, 2] = ((width - 1) / 2, (height - 1) / 2) - linear @ np.asarray(center, np.float64)
+    return Warp(matrix, size)
