@@ -1,0 +1,48 @@
+"""What every test may ask for: randomness with a seed, real data where there is some, reference vectors."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+VECTORS = Path(__file__).parent / "published" / "vectors"
+
+
+def _shared() -> Path | None:
+    """The folder of real data: POSEWRIGHT_DATA, or shared/data beside the checkout."""
+    for folder in (os.environ.get("POSEWRIGHT_DATA"), ROOT.parent / "shared" / "data"):
+        if folder and Path(folder).is_dir():
+            return Path(folder)
+    return None
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    folder = _shared()
+    if folder is None:
+        pytest.skip("real data not found: set POSEWRIGHT_DATA to its folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reference():
+    """Open a reference vector by name: those kept in tests/published/vectors, else those beside the real data."""
+
+    def load(name: str) -> dict[str, np.ndarray]:
+        shared = _shared()
+        folders = [VECTORS] + ([shared.parent / "reference"] if shared else [])
+        for folder in folders:
+            path = folder / f"{name}.npz"
+            if path.exists():
+                with np.load(path, allow_pickle=False) as arrays:
+                    return dict(arrays)
+        pytest.skip(f"reference vector {name} not found: set POSEWRIGHT_DATA to the data folder beside it")
+
+    return load
