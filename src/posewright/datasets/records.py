@@ -1,0 +1,243 @@
+"""What every reader checks: files that can be opened, fields that are there and are what they should be."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posewright.scene import ABSENT, HIDDEN, SEEN
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.uint8]
+
+LARGEST = 1e9
+"""No pixel, area or identity of a picture is larger; a number beyond it is damage."""
+
+COCO_VISIBLE: Mapping[int, int] = {0: ABSENT, 1: HIDDEN, 2: SEEN}
+"""What COCO's v means: 0 not labelled, 1 labelled but hidden, 2 labelled and seen."""
+
+
+class DataError(ValueError):
+    """A data set's file that is not what it should be; the message names file, record, field and what is right."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Read the fields of one record; whatever is wrong raises DataError that says where.
+
+    where: the file and the record, as the message names them. fields: what the file holds there.
+    """
+
+    where: str
+    fields: Mapping[str, Any]
+
+    def wrong(self, field: str, reason: str) -> DataError:
+        """Return the error that says what is wrong with a field."""
+        return DataError(f"{self.where}: {field}: {reason}")
+
+    def has(self, field: str) -> bool:
+        """Tell whether the field is there and is not null."""
+        return self.fields.get(field) is not None
+
+    def get(self, field: str) -> Any:
+        """Return the field as it stands; raises DataError where it is missing."""
+        if field not in self.fields:
+            raise self.wrong(field, "missing")
+        return self.fields[field]
+
+    def text(self, field: str) -> str:
+        """Return a text that is not empty."""
+        value = self.get(field)
+        if not isinstance(value, str) or not value or "\0" in value:
+            raise self.wrong(field, f"must be a text, not {shown(value)}")
+        return value
+
+    def identity(self, field: str) -> int | str:
+        """Return what names a record: a whole number or a text."""
+        value = self.get(field)
+        if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
+            raise self.wrong(field, f"must be a whole number or a text, not {shown(value)}")
+        return value
+
+    def number(self, field: str, low: float = -LARGEST, high: float = LARGEST) -> float:
+        """Return a finite number within bounds."""
+        value = self.get(field)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise self.wrong(field, f"must be a number from {low:g} to {high:g}, not {shown(value)}")
+        return float(value)
+
+    def whole(self, field: str, low: int, high: int = int(LARGEST)) -> int:
+        """Return a whole number within bounds, also where the file writes 1.0 or true for 1."""
+        value = self.get(field)
+        if not isinstance(value, int | float) or not low <= value <= high or value != int(value):
+            raise self.wrong(field, f"must be a whole number from {low} to {high}, not {shown(value)}")
+        return int(value)
+
+    def items(self, field: str) -> list[Any]:
+        """Return a list."""
+        value = self.get(field)
+        if not isinstance(value, list):
+            raise self.wrong(field, f"must be a list, not {shown(value)}")
+        return value
+
+    def records(self, field: str, noun: str) -> list[Record]:
+        """Return a list of records, each named by its `id` where it has one and else by its place."""
+        return records_in(self.items(field), self.where, noun)
+
+    def numbers(self, field: str, count: int) -> Floats:
+        """Return (count,) finite numbers."""
+        value = self.items(field)
+        if len(value) != count:
+            raise self.wrong(field, f"must be {count} numbers, not {len(value)}")
+        if not all(type(v) in (int, float) and -LARGEST <= v <= LARGEST for v in value):
+            i = next(i for i, v in enumerate(value) if type(v) not in (int, float) or not abs(v) <= LARGEST)
+            raise self.wrong(field, f"number {i} is {shown(value[i])}; all must be finite numbers")
+        return np.array(value, np.float64)
+
+    def rows(self, field: str, count: int, width: int) -> Floats:
+        """Return (count, width) numbers from as many lists; null stands for NaN."""
+        rows = self.items(field)
+        flat = [v for row in rows if isinstance(row, list) and len(row) == width for v in row]
+        if len(rows) != count or len(flat) != count * width:
+            raise self.wrong(field, f"must be {count} lists of {width} numbers")
+        known = Record(self.where, {field: [0.0 if v is None else v for v in flat]}).numbers(field, len(flat))
+        missing = np.array([v is None for v in flat])
+        return np.where(missing, np.nan, known).reshape(count, width)
+
+    def choices(self, field: str, count: int, allowed: Sequence[int]) -> Flags:
+        """Return (count,) whole numbers, each one of those allowed."""
+        values = self.items(field)
+        if len(values) != count or not all(type(v) is int and v in allowed for v in values):
+            raise self.wrong(field, f"must be {count} numbers out of {', '.join(map(str, allowed))}")
+        return np.array(values, np.uint8)
+
+    def box(self, field: str) -> Floats:
+        """Return a box xyxy from one that the file keeps as x, y, width, height."""
+        x, y, width, height = self.numbers(field, 4)
+        if width < 0 or height < 0:
+            raise self.wrong(field, f"width and height must not be negative, but are {width:g} and {height:g}")
+        return np.array([x, y, x + width, y + height])
+
+    def keypoints(
+        self, field: str, count: int, meaning: Mapping[int, int] = COCO_VISIBLE, shift: float = 0.0
+    ) -> tuple[Floats, Flags]:
+        """Return keypoints (count, 2), NaN where absent, and visibility (count,) from x, y, v three by three.
+
+        meaning: what each v of the file says. shift is added to x and y (-1 for MATLAB's pixels).
+        """
+        triples = self.numbers(field, 3 * count).reshape(count, 3)
+        visible = np.array([meaning.get(v, 255) for v in triples[:, 2].tolist()], np.uint8)
+        if visible.max(initial=0) == 255:
+            k = int(np.argmax(visible == 255))
+            allowed = ", ".join(str(v) for v in meaning)
+            raise self.wrong(field, f"visibility of keypoint {k} is {triples[k, 2]:g}; it must be one of {allowed}")
+        return np.where(visible[:, None] > ABSENT, triples[:, :2] + shift, np.nan), visible
+
+
+def shown(value: object, longest: int = 40) -> str:
+    """Return a value as an error shows it: short, or only its kind where it is long.
+
+    >>> shown("text"), shown([1, 2]), shown(float("nan"))
+    ("'text'", 'a list of 2', 'nan')
+    """
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if isinstance(value, int) and abs(value) > LARGEST:
+        return "a number out of range"
+    text = repr(value)
+    return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+def record_of(value: object, where: str) -> Record:
+    """Return an object of a JSON file as a record; raises DataError where it is none."""
+    if not isinstance(value, dict):
+        raise DataError(f"{where}: must be an object {{...}}, not {shown(value)}")
+    return Record(where, value)
+
+
+def records_in(values: Sequence[object], where: str, noun: str) -> list[Record]:
+    """Return the records of a list, each named by its `id` where it has one and else by its place from 0."""
+    found = []
+    for place, value in enumerate(values):
+        name = value.get("id") if isinstance(value, dict) else None
+        label = shown(name) if isinstance(name, int | str) else f"at place {place}"
+        found.append(record_of(value, f"{where}: {noun} {label}"))
+    return found
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds, also a gzipped one (.json.gz); raises DataError for anything else."""
+    try:
+        data = path.read_bytes()
+        return json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}: not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
+    except (EOFError, zlib.error) as error:
+        raise DataError(f"{path}: the gzip file is cut off or damaged: {error}") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON: {type(error).__name__}") from None
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an npz file by name; raises DataError for anything else, pickles among it."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except Exception as error:  # numpy's parser answers damage with a dozen kinds of error
+        raise DataError(f"{path}: not an npz file of plain arrays: {type(error).__name__}") from error
+
+
+def read_matlab(path: Path, **how: Any) -> dict[str, Any]:
+    """Return the variables of a MATLAB file by name; raises DataError where it is none."""
+    from scipy.io import loadmat
+
+    try:
+        return dict(loadmat(path, **how))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except Exception as error:  # scipy's parser answers damage with a dozen kinds of error
+        raise DataError(f"{path}: not a MATLAB file of version 4 to 7.2: {type(error).__name__}") from error
+
+
+def array_of(
+    arrays: Mapping[str, Any], name: str, where: str, shape: Sequence[int | None] = (), text: bool = False
+) -> NDArray[Any]:
+    """Return an array of finite numbers (or of texts) of a shape (None: any length) from those of a file."""
+    if name not in arrays:
+        raise DataError(f"{where}: {name}: missing; the file holds {', '.join(map(str, arrays)) or 'nothing'}")
+    value = np.asarray(arrays[name])
+    if (value.dtype.kind != "U") if text else (value.dtype.kind not in "iufb"):
+        raise DataError(f"{where}: {name}: must be {'texts' if text else 'numbers'}, not {value.dtype}")
+    expected = ", ".join("any" if length is None else str(length) for length in shape)
+    if len(shape) != value.ndim or any(a is not None and a != b for a, b in zip(shape, value.shape, strict=True)):
+        raise DataError(f"{where}: {name}: must have the shape ({expected}), not {value.shape}")
+    if not text and not (np.abs(value.astype(np.float64)) <= LARGEST).all():
+        place = tuple(int(i) for i in np.argwhere(~(np.abs(value.astype(np.float64)) <= LARGEST))[0])
+        raise DataError(f"{where}: {name}: {value[place]} at {place}; all must be finite numbers")
+    return value
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON, gzipped where the name ends in .gz, under another name first; NaN raises ValueError."""
+    data = json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+    os.replace(partial, path)
