@@ -1,0 +1,145 @@
+"""Maps: what the heatmap codecs share, which is stacking people, finding peaks and reading around them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from posewright.scene import Person
+from posewright.skeleton import Skeleton
+from posewright.warp import Size, Warp
+
+Maps = NDArray[np.float32]
+Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
+
+TABLES = {
+    3: (64, 128, 64),
+    5: (16, 64, 96, 64, 16),
+    7: (8, 28, 56, 72, 56, 28, 8),
+    9: (4, 13, 30, 51, 60, 51, 30, 13, 4),
+}
+"""OpenCV's fixed kernels for small sizes, in 1/256; they are no sampled Gaussians."""
+
+
+def stacked(people: Sequence[Person], skeleton: Skeleton) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return keypoints (P, K, 2) with 0 where absent, and labelled (P, K); raises ValueError for another skeleton."""
+    for person in people:
+        if len(person) != len(skeleton):
+            raise ValueError(f"person {person.id}: has {len(person)} keypoints, {skeleton.name} has {len(skeleton)}")
+    xy = np.array([person.keypoints for person in people], np.float64).reshape(-1, len(skeleton), 2)
+    labelled = np.isfinite(xy).all(-1)
+    return np.where(labelled[..., None], xy, 0.0), labelled
+
+
+def found(keypoints: Floats, scores: NDArray[np.floating]) -> list[Person]:
+    """Make predicted people of keypoints (P, K, 2) px and scores (P, K), which are cut to [0, 1]."""
+    scores = np.clip(scores, 0.0, 1.0).astype(np.float64)
+    means = scores.mean(-1).tolist()
+    return [Person(xy, scores=s, score=m) for xy, s, m in zip(keypoints, scores, means, strict=True)]
+
+
+def answered(maps: ArrayLike, skeleton: Skeleton) -> Maps:
+    """Return maps (P, K, h, w) as float32, what is no finite number as 0; raises ValueError for another K."""
+    maps = np.asarray(maps, np.float32)
+    if maps.ndim != 4 or maps.shape[1] != len(skeleton):
+        raise ValueError(f"maps must be (P, {len(skeleton)}, h, w) for {skeleton.name}, not {maps.shape}")
+    if maps.size and not (np.isfinite(maps.max()) and np.isfinite(maps.min())):
+        maps = np.where(np.isfinite(maps), maps, np.float32(0))
+    return maps
+
+
+def mirrored(maps: NDArray, skeleton: Skeleton) -> NDArray:
+    """Return maps (..., K, h, w) of the mirrored crop as maps of the crop; a pure change of places."""
+    return maps[..., skeleton.mirror, :, ::-1]
+
+
+def reordered(weights: NDArray | None, skeleton: Skeleton) -> NDArray | None:
+    """Return weights (..., K) in the mirror's order; None stays None."""
+    return None if weights is None else weights[..., skeleton.mirror]
+
+
+def peaks(maps: NDArray[np.floating]) -> tuple[Places, Places, NDArray[np.floating]]:
+    """Return y, x and value (...) of the largest pixel of maps (..., h, w); of equals the first in reading order."""
+    flat = maps.reshape(*maps.shape[:-2], -1)
+    place = flat.argmax(-1)
+    y, x = np.divmod(place, maps.shape[-1])
+    return y, x, np.take_along_axis(flat, place[..., None], -1)[..., 0]
+
+
+def windows(maps: NDArray[np.floating], y: Places, x: Places, reach: int, reflect: bool = False) -> Floats:
+    """Read the squares (N, 2 reach + 1, 2 reach + 1) around pixels (N,) of maps (N, h, w).
+
+    Outside the map is 0, or the map reflected without its edge pixel.
+    """
+    count, h, w = maps.shape
+    steps = np.arange(-reach, reach + 1)
+    rows, columns = y[:, None] + steps, x[:, None] + steps
+    if reflect:
+        rows, columns = _reflected(rows, h), _reflected(columns, w)
+    near_rows, near_columns = rows.clip(0, h - 1), columns.clip(0, w - 1)
+    start = np.arange(count)[:, None] * h
+    values = maps.reshape(-1).take(((start + near_rows) * w)[:, :, None] + near_columns[:, None, :])
+    if reflect:
+        return values.astype(np.float64)
+    inside = (rows == near_rows)[:, :, None] & (columns == near_columns)[:, None, :]
+    return values * inside.astype(np.float64)
+
+
+def _reflected(place: Places, length: int) -> Places:
+    period = max(2 * (length - 1), 1)
+    place = np.abs(place) % period
+    return np.minimum(place, period - place)
+
+
+def gaussian_taps(size: int) -> Floats:
+    """Return the (size,) kernel that OpenCV takes when it is given a size and no sigma."""
+    if size in TABLES:
+        return np.array(TABLES[size]) / 256.0
+    sigma = 0.3 * ((size - 1) / 2 - 1) + 0.8
+    taps = np.exp(-0.5 * ((np.arange(size) - (size - 1) / 2) / sigma) ** 2)
+    return taps / taps.sum()
+
+
+def blur_windows(squares: Floats, size: int) -> Floats:
+    """Blur squares (N, n, n) and return the middle (N, n - size + 1, n - size + 1) that needs nothing outside."""
+    side, taps = squares.shape[-1], gaussian_taps(size)
+    band = np.zeros((side - size + 1, side))
+    for row in range(len(band)):
+        band[row, row : row + size] = taps
+    across = np.tensordot(squares, band, (2, 1))
+    return np.tensordot(across, band, (1, 1)).swapaxes(1, 2)
+
+
+def blur_maps(maps: NDArray[np.floating], size: int, reflect: bool = False) -> NDArray[np.floating]:
+    """Blur maps (N, h, w) and return them with a border, (N, h + 2r, w + 2r), r = size // 2; keeps the dtype.
+
+    All maps make one tall picture, padded by 2r so that they do not reach each other; outside a map is 0,
+    or the map reflected without its edge pixel (then only the middle (h, w) means anything).
+    """
+    reach = size // 2
+    wide = ((0, 0), (2 * reach, 2 * reach), (2 * reach, 2 * reach))
+    padded = np.pad(maps, wide, mode="reflect") if reflect else np.pad(maps, wide)
+    taps = gaussian_taps(size)
+    tall = cv2.sepFilter2D(padded.reshape(-1, padded.shape[-1]), -1, taps, taps)
+    return np.asarray(tall).reshape(padded.shape)[:, reach:-reach, reach:-reach]
+
+
+def fitted(extent: ArrayLike, size: Size) -> Floats:
+    """Widen extents (..., 2) px to the aspect of `size`, so that all of them is shown."""
+    extent = np.asarray(extent, np.float64)
+    unit = (extent / size).max(-1, keepdims=True)
+    return unit * size
+
+
+def turned(factors: ArrayLike, center: ArrayLike, to: ArrayLike, turn: float, mirror: bool, size: Size) -> Warp:
+    """Return the warp that takes `center` to `to`, turned, scaled by factors (x, y), and then mirrored about `to`."""
+    factors = np.asarray(factors, np.float64) * ((-1, 1) if mirror else (1, 1))
+    cosine, sine = np.cos(turn), np.sin(turn)
+    matrix = np.eye(3)
+    matrix[:2, :2] = factors[:, None] * np.array([[cosine, -sine], [sine, cosine]])
+    matrix[:2, 2] = np.asarray(to) - matrix[:2, :2] @ np.asarray(center, np.float64)
+    return Warp(matrix, size)
