@@ -1,0 +1,64 @@
+"""Data sets: readers that turn every published layout and quirk into scenes, and the synthetic world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from posewright.datasets import aic, coco, crowdpose, jhmdb, lsp, mpii, posetrack
+from posewright.datasets.records import DataError
+from posewright.scene import Scene
+
+__all__ = ["READERS", "DataError", "aic", "coco", "crowdpose", "jhmdb", "lsp", "mpii", "posetrack", "read"]
+
+READERS: dict[str, Callable[[Path, str], list[Scene]]] = {
+    "lsp": lsp.read,
+    "crowdpose": crowdpose.read,
+    "aic": aic.read,
+    "mpii": mpii.read,
+    "jhmdb": jhmdb.read,
+    "posetrack": posetrack.read,
+    "coco": coco.read,
+}
+"""The readers by the name that stands before the colon in `lsp:FOLDER`."""
+
+_SIGNS = {
+    "lsp": ("*_joints.npz", "joints.mat"),
+    "crowdpose": ("crowdpose_*.json*", "*/*crowdpose_*.json*", "*_crowdpose.json"),
+    "aic": ("keypoint_*_annotations*.json*", "*aic*.json*", "annotations/aic_*.json"),
+    "mpii": ("mpii_human_pose*.mat", "annot/valid.*", "annot/train.*", "valid.npz", "*_mpii.json"),
+    "jhmdb": ("joint_positions", "*Sub?_*.json", "annotations/Sub?_*.json", "*_jhmdb_sub?.json"),
+    "posetrack": ("annotations/*/*_mpii_*.json", "annotations/*posetrack18*.json"),
+    "coco": ("annotations/person_keypoints_*.json*", "annotations.json", "person_keypoints.json", "*_coco.json"),
+}
+
+
+def read(where: str | Path, split: str) -> list[Scene]:
+    """Read a data set from "lsp:FOLDER", "coco:FOLDER", ..., or from a folder that its contents tell apart.
+
+    A JSON file instead of a folder is read in COCO's format, its pictures beside it. Raises DataError.
+    """
+    name, colon, rest = str(where).partition(":")
+    if colon and name in READERS and not Path(where).exists():
+        return _read(name, Path(rest), split)
+    if not Path(where).exists():
+        raise DataError(f"{where}: no such folder, nor NAME:FOLDER with NAME one of {', '.join(READERS)}")
+    return _read("coco" if Path(where).is_file() else _guess(Path(where)), Path(where), split)
+
+
+def _read(name: str, root: Path, split: str) -> list[Scene]:
+    if root.is_file() and name == "coco":
+        return coco.read(root.parent, split, annotations=root.name)
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder")
+    return READERS[name](root, split)
+
+
+def _guess(root: Path) -> str:
+    for name, signs in _SIGNS.items():
+        if any(next(root.glob(sign), None) is not None for sign in signs):
+            return name
+    if next(root.glob(f"*_{root.resolve().name}.json"), None) is not None:
+        return "coco"
+    looked = "; ".join(f"{name}: {', '.join(signs)}" for name, signs in _SIGNS.items())
+    raise DataError(f"{root}: not a data set that is known by its files; looked for {looked}")

@@ -44,7 +44,8 @@ class Dialect:
 def read_annotations(path: Path, images: Path, dialect: Dialect) -> list[Scene]:
     """Read every image of an annotation file as a scene, those without people among them; raises DataError.
 
-    Scenes stand in the file's order of images, people in its order of annotations.
+    Scenes stand in the file's order of images, people in its order of annotations. An image that says
+    `is_labeled` false (videos are labelled in part) is no scene: nobody knows who is in it.
     """
     file = record_of(read_json(path), str(path))
     skeletons = _skeletons(file, dialect.skeleton)
@@ -56,7 +57,11 @@ def read_annotations(path: Path, images: Path, dialect: Dialect) -> list[Scene]:
             people[image].append(_person(record, skeleton, dialect, _size(pictures[image])))
     skeleton = next((s for s in skeletons.values() if s is not None), COCO)
     place = _finder(images, pictures)
-    return [_scene(record, place, skeleton, tuple(people[identity])) for identity, record in pictures.items()]
+    return [
+        _scene(record, place, skeleton, tuple(people[identity]))
+        for identity, record in pictures.items()
+        if record.fields.get("is_labeled") is not False
+    ]
 
 
 def _by_identity(records: list[Record]) -> dict[int | str, Record]:

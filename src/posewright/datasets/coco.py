@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from posewright.datasets.annotations import Dialect, read_annotations
-from posewright.datasets.records import DataError
-from posewright.scene import Scene
-from posewright.skeleton import Skeleton
+import numpy as np
+
+from posewright import picture
+from posewright.datasets import masks as segmentation
+from posewright.datasets.annotations import HOUSE, Dialect, read_annotations
+from posewright.datasets.records import DataError, Record, find_file, find_folder, read_json, records_in, write_json
+from posewright.scene import SEEN, Floats, Person, Scene
+from posewright.skeleton import COCO, Skeleton
 
 
 def read(
@@ -35,24 +42,204 @@ def read(
     Raises DataError.
     """
     root = Path(root)
-    file, folder = (root / annotations, root) if annotations is not None else _layout(root, split)
+    if annotations is not None:
+        file, folder = root / annotations, root
+    else:
+        names = [f"annotations/person_keypoints_{split}{year}.json" for year in ("", "2017")]
+        names += ["annotations.json", "person_keypoints.json", f"{split}_{root.resolve().name}.json"]
+        file = find_file(root, names, "annotations in COCO's format")
+        kept = [split, f"{split}2017", f"images/{split}", f"images/{split}2017", "images"]
+        folder = root if file.name.startswith("annotations.json") else find_folder(root, kept)
     if images is not None:
         folder = root / images
     return read_annotations(file, folder, Dialect(skeleton, field, masks=masks))
 
 
-def _layout(root: Path, split: str) -> tuple[Path, Path]:
-    """Find the annotation file and the folder of images."""
-    layouts = [
-        (root / "annotations" / f"person_keypoints_{split}.json", root / split),
-        (root / "annotations" / f"person_keypoints_{split}2017.json", root / f"{split}2017"),
-        (root / "annotations.json", root),
-        (root / "person_keypoints.json", root / "images"),
-        (root / f"{split}_{root.name}.json", root),
+def write(scenes: Sequence[Scene], out: Path, image_folder: str = "images") -> Path:
+    """Write scenes as `annotations.json` in COCO's format, their pixel arrays as PNGs beside it; return the file.
+
+    Pictures that are files stay where they are and are named. Keypoints keep every digit; masks become run
+    lengths; areas and boxes stand where they are known. What COCO has no field for (a head box, 3D points,
+    causes of hiding, scores, a camera, names that are no numbers) stands under "posewright".
+    `read` gives the same scenes back, with masks=True the masks as well.
+    Raises ValueError where the scenes have different skeletons.
+    """
+    skeleton = scenes[0].skeleton if scenes else COCO
+    if any(scene.skeleton.keypoints != skeleton.keypoints for scene in scenes):
+        raise ValueError("one file in COCO's format holds one skeleton, but these scenes have several")
+    out = Path(out)
+    (out / image_folder).mkdir(parents=True, exist_ok=True)
+    numbers = _numbers([scene.id for scene in scenes])
+    images = [_image(scene, number, out, image_folder) for scene, number in zip(scenes, numbers, strict=True)]
+    people = [(person, number) for scene, number in zip(scenes, numbers, strict=True) for person in scene.people]
+    identities = _numbers([person.id for person, _ in people])
+    write_json(
+        out / "annotations.json",
+        {
+            "images": images,
+            "annotations": [
+                _annotation(person, image, identity)
+                for (person, image), identity in zip(people, identities, strict=True)
+            ],
+            "categories": [_category(skeleton)],
+        },
+    )
+    return out / "annotations.json"
+
+
+def _numbers(identities: Sequence[int | str | None]) -> list[int]:
+    """Return the ids themselves where they are distinct whole numbers from 1, else numbers that run from 1."""
+    whole = [identity for identity in identities if isinstance(identity, int) and identity > 0]
+    return whole if len(set(whole)) == len(identities) else list(range(1, len(identities) + 1))
+
+
+def _image(scene: Scene, number: int, out: Path, folder: str) -> dict[str, Any]:
+    size = scene.size
+    if isinstance(scene.image, np.ndarray):
+        name = f"{folder}/{number:06d}.png"
+        picture.write(out / name, scene.image)
+        size = size or (scene.image.shape[1], scene.image.shape[0])
+    else:
+        path = Path(scene.image).resolve()
+        inside = path.is_relative_to(out.resolve())
+        name = (path.relative_to(out.resolve()) if inside else path).as_posix()
+    extra: dict[str, Any] = {} if scene.id is None or scene.id == number else {"id": scene.id}
+    if scene.camera is not None:
+        extra["camera"] = {name: getattr(scene.camera, name).tolist() for name in ("K", "R", "t", "distortion")}
+    return (
+        {"id": number, "file_name": name}
+        | ({} if size is None else {"width": size[0], "height": size[1]})
+        | ({HOUSE: extra} if extra else {})
+    )
+
+
+def _annotation(person: Person, image: int, identity: int) -> dict[str, Any]:
+    labelled = person.labelled
+    visible = np.where(labelled, SEEN, 0) if person.visible is None else person.visible
+    entry: dict[str, Any] = {
+        "id": identity,
+        "image_id": image,
+        "category_id": 1,
+        "iscrowd": int(person.crowd),
+        "num_keypoints": int(labelled.sum()),
+        "keypoints": _triples(person.keypoints, visible.astype(np.int64)),
+    }
+    if person.box is not None:
+        entry["bbox"] = _xywh(person.box)
+    if person.area is not None:
+        entry["area"] = float(person.area)
+    if person.mask is not None:
+        entry["segmentation"] = segmentation.encode(person.mask)
+    return entry | {HOUSE: _extra(person, identity)}
+
+
+def _extra(person: Person, identity: int) -> dict[str, Any]:
+    """Return what COCO has no field for; the box is here as well, since x + width - x loses digits."""
+    extra: dict[str, Any] = {} if person.id == identity else {"id": person.id}
+    for name in ("box", "head", "scores", "cause"):
+        value = getattr(person, name)
+        if value is not None:
+            extra[name] = value.tolist()
+    if person.points3d is not None:
+        extra["points3d"] = [[None if np.isnan(v) else float(v) for v in row] for row in person.points3d]
+    if person.score is not None:
+        extra["score"] = float(person.score)
+    if person.visible is None:
+        extra["told"] = False
+    return extra
+
+
+def _category(skeleton: Skeleton) -> dict[str, Any]:
+    known: dict[str, Any] = {"skeleton": skeleton.name, "sigmas_source": skeleton.sigmas_source}
+    if skeleton.sigmas is not None:
+        known["sigmas"] = list(skeleton.sigmas)
+    return {
+        "id": 1,
+        "name": "person",
+        "supercategory": "person",
+        "keypoints": list(skeleton.keypoints),
+        "skeleton": (skeleton.limb_indices + 1).tolist(),
+        HOUSE: known,
+    }
+
+
+def _triples(keypoints: Floats, third: Any) -> list[float]:
+    """Return x, y and a third number of every keypoint in one list; zeros where it is absent."""
+    return [
+        value
+        for (x, y), z in zip(keypoints.tolist(), third.tolist(), strict=True)
+        for value in ((0, 0, 0) if np.isnan(x) or np.isnan(y) else (x, y, z))
     ]
-    for file, folder in layouts:
-        for form in (file, file.with_name(f"{file.name}.gz")):
-            if form.is_file():
-                return form, next((f for f in (folder, root / "images" / folder.name) if f.is_dir()), root)
-    looked = ", ".join(str(file.relative_to(root)) for file, _ in layouts)
-    raise DataError(f"{root}: holds no annotations in COCO's format; looked for {looked}")
+
+
+def _xywh(box: Floats) -> list[float]:
+    x0, y0, x1, y1 = box.tolist()
+    return [x0, y0, x1 - x0, y1 - y0]
+
+
+def write_results(scenes: Sequence[Scene], path: Path) -> None:
+    """Write the people of scenes as COCO results: image_id, category_id, keypoints, score, and bbox where known.
+
+    The third number of a keypoint is its score, 1 where the person has none, and an absent keypoint is 0, 0, 0.
+    A person without a score gets the mean of the keypoints', or 1. Raises ValueError for a scene without id.
+    """
+    entries = []
+    for scene, identity in zip(scenes, _identities(scenes), strict=True):
+        for person in scene.people:
+            scores = np.ones(len(person)) if person.scores is None else person.scores
+            mean = float(scores[person.labelled].mean()) if person.labelled.any() else 0.0
+            entry: dict[str, Any] = {
+                "image_id": identity,
+                "category_id": 1,
+                "keypoints": _triples(person.keypoints, scores),
+                "score": mean if person.score is None else float(person.score),
+            }
+            entries.append(entry if person.box is None else entry | {"bbox": _xywh(person.box)})
+    write_json(Path(path), entries)
+
+
+def read_results(path: Path, scenes: Sequence[Scene]) -> list[Scene]:
+    """Return the scenes with the people that a COCO results file says are in them, in the file's order.
+
+    scores are the keypoints' third numbers, kept as they are: they must not be negative, but files of other
+    programs go beyond 1. A keypoint 0, 0, 0 is absent. visible is None: results do not tell. As in pycocotools
+    id is the entry's place from 1, and area that of `bbox`, or where there is none of the box around all
+    keypoints as they stand, zeros included. Raises DataError.
+    """
+    content = read_json(Path(path))
+    if not isinstance(content, list):
+        raise DataError(f"{path}: must be a list of results, not an object; that is what a file of annotations is")
+    places = {identity: place for place, identity in enumerate(_identities(scenes))}
+    people: list[list[Person]] = [[] for _ in scenes]
+    for number, record in enumerate(records_in(content, str(path), "result"), 1):
+        image = record.identity("image_id")
+        if image not in places:
+            raise record.wrong("image_id", f"{image!r} is the id of no picture that was given")
+        place = places[image]
+        people[place].append(replace(_predicted(record, len(scenes[place].skeleton)), id=number))
+    return [replace(scene, people=tuple(found)) for scene, found in zip(scenes, people, strict=True)]
+
+
+def _predicted(record: Record, count: int) -> Person:
+    triples = record.numbers("keypoints", 3 * count).reshape(count, 3)
+    if (triples[:, 2] < 0).any():
+        k = int(np.argmax(triples[:, 2] < 0))
+        raise record.wrong("keypoints", f"the score of keypoint {k} is {triples[k, 2]:g}; it must not be negative")
+    box = record.box("bbox") if record.fields.get("bbox") else None
+    width, height = np.ptp(triples[:, :2], axis=0) if box is None else (box[2:] - box[:2])
+    absent = (triples == 0).all(axis=1)
+    return Person(
+        np.where(absent[:, None], np.nan, triples[:, :2]),
+        scores=triples[:, 2],
+        score=record.number("score", low=0.0),
+        box=box,
+        area=float(width * height),
+    )
+
+
+def _identities(scenes: Sequence[Scene]) -> list[int | str]:
+    """Return the scenes' ids; raises ValueError unless each has its own."""
+    found = [scene.id for scene in scenes if scene.id is not None]
+    if len(set(found)) != len(scenes):
+        raise ValueError("results name pictures by id, so every scene must have one of its own")
+    return found

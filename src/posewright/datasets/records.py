@@ -176,6 +176,24 @@ def records_in(values: Sequence[object], where: str, noun: str) -> list[Record]:
     return found
 
 
+def find_file(root: Path, names: Sequence[str], what: str) -> Path:
+    """Return the first of these files in a folder, gzipped (.gz) or not, * standing for any text; else DataError."""
+    for name in names:
+        for form in (name, f"{name}.gz"):
+            found = sorted(root.glob(form))
+            if found and found[0].is_file():
+                return found[0]
+    raise DataError(
+        f"{root}: {'holds' if root.is_dir() else 'no such folder; it should hold'} no {what}; "
+        f"looked for {', '.join(names)}"
+    )
+
+
+def find_folder(root: Path, names: Sequence[str]) -> Path:
+    """Return the first of these folders that is there (* standing for any text), else `root` itself."""
+    return next((folder for name in names for folder in sorted(root.glob(name)) if folder.is_dir()), root)
+
+
 def read_json(path: Path) -> Any:
     """Return what a JSON file holds, also a gzipped one (.json.gz); raises DataError for anything else."""
     try:
