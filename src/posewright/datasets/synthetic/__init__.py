@@ -1,0 +1,6 @@
+"""The synthetic world: articulated bodies before true cameras, with exact truth."""
+
+from posewright.datasets.synthetic.body import WORLD
+from posewright.datasets.synthetic.draw import instant, scene, scenes, world
+
+__all__ = ["WORLD", "instant", "scene", "scenes", "world"]
