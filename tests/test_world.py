@@ -91,19 +91,19 @@ def test_a_hidden_keypoint_lies_on_what_hides_it(drawn):
 
 
 def test_the_far_side_is_hidden_by_the_near_one(alone):
-    """Of a face that looks away nothing is seen; of a face that looks into the camera, both eyes and the nose are."""
-    checked = 0
+    """Of a face that looks away nothing is seen; one that looks into the camera does not hide itself."""
+    away, towards = 0, []
     face = [WORLD.index(n) for n in ("nose", "left_eye", "right_eye")]
     for one, person in everybody(alone):
         nose, head = one.camera.view(person.points3d[[face[0], WORLD.index("head")]])
         facing = (head - nose) @ head / np.linalg.norm(head - nose) / np.linalg.norm(head)
-        if facing < -0.3:
+        if facing < -0.6:
             assert not (person.visible[face] == SEEN).any()
-            checked += 1
-        if facing > 0.9:
-            assert not (person.cause[face] == Cause.SELF).any() or (person.cause == Cause.SELF).sum() > 6
-            checked += 1
-    assert checked > 10
+            away += 1
+        if facing > 0.8:
+            towards.append((person.cause[face] == Cause.SELF).any())
+    assert away > 5
+    assert np.mean(towards) < 0.25, "only a hand or a knee before the face hides it"
 
 
 def test_views_triangulate_back():
@@ -164,15 +164,12 @@ def test_left_and_right_are_those_of_the_person():
     facing = 0
     for one in world(60, seed=2, people=(1, 1)):
         for p in one.people:
-            across, up = (
-                p.points3d[right] - p.points3d[left],
-                p.points3d[nose] - (p.points3d[left] + p.points3d[right]) / 2,
-            )
+            across = p.points3d[right] - p.points3d[left]
+            up = p.points3d[nose] - (p.points3d[left] + p.points3d[right]) / 2
             ahead = np.cross(up, across)
             middle = one.camera.center - p.points3d[ear]
-            if ahead @ middle > 0.8 * np.linalg.norm(ahead) * np.linalg.norm(middle) and up[2] > 0.8 * np.linalg.norm(
-                up
-            ):
+            upright = up[2] > 0.8 * np.linalg.norm(up)
+            if upright and ahead @ middle > 0.8 * np.linalg.norm(ahead) * np.linalg.norm(middle):
                 assert one.camera.project(p.points3d[left])[0] > one.camera.project(p.points3d[right])[0]
                 facing += 1
     assert facing > 2

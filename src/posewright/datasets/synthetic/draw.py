@@ -170,7 +170,7 @@ def _person(n: int, body: Body, camera: Camera, depth: Floats, owner: NDArray[np
     """Tell the truth about person n: part (H, W) is the own part that each pixel shows, -1 elsewhere."""
     keypoints = camera.project(body.keypoints)
     pixel = np.floor(keypoints + 0.5)
-    inside = ((pixel >= 0) & (pixel < size)).all(1)
+    inside = np.asarray(((pixel >= 0) & (pixel < size)).all(1))
     x, y = np.where(inside[:, None], pixel, 0).astype(np.intp).T
     below = camera.view(body.keypoints)[:, 2] - depth[y, x]
     reach = REACH * body.shape.height * max(body.shape.girth, 1)
