@@ -24,11 +24,14 @@ class PictureError(ValueError):
 def read(source: str | Path | Pixels) -> Pixels:
     """Return a picture as (H, W, 3) uint8 RGB, upright as its EXIF tag says; 16 bits become 8.
 
-    source: a path, a path into a zip archive (`train.zip/im1.jpg`), or pixels, which come back as they
-    are (grey ones with three equal channels). Raises PictureError for anything that is no whole picture.
+    source: a path, a path into a zip archive (`train.zip/im1.jpg`), a place in an array file of pictures
+    (`crops.npy/12`), or pixels, which come back as they are (grey ones with three equal channels). Raises
+    PictureError for anything that is no whole picture.
     """
     if isinstance(source, np.ndarray):
         return _checked(source)
+    if isinstance(source, Path) and source.parent.suffix == ".npy" and source.name.isdecimal():
+        return _checked(_stack(source.parent)[int(source.name)])
     data = _bytes(Path(source))
     if not data:
         raise PictureError(f"{source}: the file is empty")
@@ -85,3 +88,8 @@ def _from_zip(archive: Path, name: str) -> bytes:
 def _archive(path: Path, _process: int) -> zipfile.ZipFile:
     """Open an archive once a process: a file position shared by forked loaders would mix their reads."""
     return zipfile.ZipFile(path)
+
+
+@lru_cache(maxsize=8)
+def _stack(path: Path) -> NDArray[np.uint8]:
+    return np.load(path, mmap_mode="r", allow_pickle=False)

@@ -1,0 +1,65 @@
+"""Evaluation: predict to disk, then score from disk.
+
+Scoring never loads a network, so anybody's predictions file can be scored, and a number can be had again
+from the files beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from posewright.datasets import coco
+from posewright.estimate import TopDown
+from posewright.scene import Scene, each_person
+
+Metric = Callable[[Sequence[Scene], Sequence[Scene]], dict[str, float]]
+
+
+def predict(estimator: TopDown, scenes: Sequence[Scene]) -> Iterator[Scene]:
+    """Estimate people at the boxes annotated for them (crowds and people without a keypoint left out)."""
+    boxes = [[person.box for single in each_person([scene]) for person in single.people] for scene in scenes]
+    for scene, people in zip(scenes, estimator.many(scenes, boxes), strict=True):
+        yield replace(scene, people=tuple(people))
+
+
+def evaluate(
+    estimator: TopDown,
+    truth: Sequence[Scene],
+    metric: Metric,
+    out: Path,
+    protocol: dict[str, Any],
+    track: Callable[[Iterator[Scene]], Iterator[Scene]] = iter,
+) -> dict[str, float]:
+    """Write `predictions.json` (COCO results) and `scores.json` (numbers and their protocol) into `out`.
+
+    track: wraps the scenes while they are predicted, to show progress. Returns the numbers. Raises
+    ValueError where nobody is labelled.
+    """
+    if not each_person(truth):
+        raise ValueError("nobody in these scenes is labelled, so there is nothing to score")
+    out.mkdir(parents=True, exist_ok=True)
+    coco.write_results(list(track(predict(estimator, truth))), out / "predictions.json")
+    return score(out / "predictions.json", truth, metric, out / "scores.json", protocol)
+
+
+def score(predictions: Path, truth: Sequence[Scene], metric: Metric, out: Path, protocol: dict[str, Any]) -> dict[str, float]:
+    """Score a file of COCO results against scenes, and write the numbers with their protocol."""
+    numbers = metric(coco.read_results(predictions, truth), truth)
+    said = protocol | getattr(numbers, "protocol", {}) | versions()
+    partial = out.with_name(f".{out.name}.partial")
+    partial.write_text(json.dumps({"scores": dict(numbers), "protocol": said}, indent=2))
+    os.replace(partial, out)
+    return numbers
+
+
+def versions() -> dict[str, str]:
+    """Name the software that a number was made with."""
+    packages = ("posewright", "numpy", "opencv-python-headless", "onnxruntime")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}

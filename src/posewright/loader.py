@@ -1,0 +1,110 @@
+"""Loading: scenes to batches of jittered crops and their targets, the same whoever asks and whenever.
+
+A batch is a function of (seed, epoch, number) alone, so training resumes in the middle of an epoch and
+several processes share the work by taking every n-th batch. A picture is decoded once for all its people
+in a batch. Crops may be decoded once and for all into a file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posewright.augment import Aim, Jitter
+from posewright.picture import Pixels
+from posewright.recipe import Codec
+from posewright.scene import PADDING, Scene, aim, each_person, take
+from posewright.warp import around
+
+MARGIN = 1.5
+"""How much larger than an unjittered crop a kept crop is, so that scale and turn find pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """Draw batches: `batch(epoch, number)` returns pixels (B, H, W, 3) uint8 and the codec's fields.
+
+    scenes hold one person each (`scene.each_person`). The last batch of an epoch is filled up from its
+    start, so that all have the same size.
+    """
+
+    scenes: Sequence[Scene]
+    codec: Codec
+    jitter: Jitter
+    size: int
+    seed: int = 0
+    aim: Aim = around
+
+    def __len__(self) -> int:
+        return -(-len(self.scenes) // self.size)
+
+    @cached_property
+    def pictures(self) -> list[list[int]]:
+        """The places of the scenes, those of one picture together."""
+        groups = defaultdict(list)
+        for index, scene in enumerate(self.scenes):
+            groups[_key(scene)].append(index)
+        return list(groups.values())
+
+    def batch(self, epoch: int, number: int) -> tuple[Pixels, Any]:
+        """Return batch `number` of an epoch."""
+        chosen = np.take(_order(self, epoch), range(number * self.size, (number + 1) * self.size), mode="wrap")
+        rng = np.random.default_rng((self.seed, epoch, number))
+        width, height = self.codec.size
+        pixels = np.empty((len(chosen), height, width, 3), np.uint8)
+        people, decoded = [], (None, None)
+        for row, index in enumerate(chosen):
+            scene = self.scenes[index]
+            if decoded[0] != _key(scene):
+                decoded = (_key(scene), scene.pixels())
+            warp = self.jitter(scene.people[0], scene.skeleton, self.codec.size, rng, self.aim)
+            crop = take(scene, warp, decoded[1])
+            pixels[row] = self.jitter.paint(crop.pixels, rng)
+            people.append(crop.people[0])
+        return pixels, self.codec.encode(people)
+
+
+@lru_cache(maxsize=2)
+def _order(batches: Batches, epoch: int) -> NDArray[np.intp]:
+    """Shuffle the pictures of an epoch; the people of one picture stay neighbours."""
+    shuffled = np.random.default_rng((batches.seed, epoch)).permutation(len(batches.pictures))
+    return np.array([index for group in shuffled for index in batches.pictures[group]], dtype=np.intp)
+
+
+def _key(scene: Scene) -> object:
+    return id(scene.image) if isinstance(scene.image, np.ndarray) else scene.image
+
+
+def kept(scenes: Sequence[Scene], file: Path, codec: Codec, report: Callable[[int], None] = lambda done: None) -> list[Scene]:
+    """Decode each person's surroundings once into `file` (.npy), and return scenes that read from there.
+
+    The crops are MARGIN times larger than an unjittered one in reach and resolution alike, so one px of
+    them is one px of a crop. A file of the right shape is reused: name it for what it holds.
+    """
+    people = each_person(scenes)
+    width, height = (int(MARGIN * side) for side in codec.size)
+    warps = [aim(scene.people[0].box, (width, height), MARGIN * PADDING) for scene in people]
+    if not (file.exists() and np.load(file, mmap_mode="r").shape == (len(people), height, width, 3)):
+        partial = file.with_name(f".{file.name}.partial")
+        crops = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(people), height, width, 3))
+        decoded: tuple[object, Any] = (None, None)
+        for number, (scene, warp) in enumerate(zip(people, warps, strict=True)):
+            if decoded[0] != _key(scene):
+                decoded = (_key(scene), scene.pixels())
+            crops[number] = warp.image(decoded[1])
+            report(number + 1)
+        crops.flush()
+        os.replace(partial, file)
+    return [
+        replace(scene, image=file / str(number), size=warp.size,
+                people=tuple(person.moved(warp, scene.skeleton) for person in scene.people))
+        for number, (scene, warp) in enumerate(zip(people, warps, strict=True))
+    ]  # fmt: skip

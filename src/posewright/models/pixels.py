@@ -1,0 +1,32 @@
+"""The one rule for what goes into a network: pixels (B, H, W, 3) uint8, RGB, as they are in the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from posewright.fields import Heatmaps
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class FromPixels(nn.Module):
+    """Normalise pixels with a mean and a deviation a channel (of values in 0..1), then ask the network."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, network: nn.Module, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", 255 * torch.tensor(mean).reshape(3, 1, 1), persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(std).reshape(3, 1, 1), persistent=False)
+
+    def forward(self, pixels: Tensor) -> list[Heatmaps]:
+        images = pixels.permute(0, 3, 1, 2).to(self.mean.dtype)
+        return self.network((images - self.mean) / self.std)

@@ -1,0 +1,91 @@
+"""Recipe: everything that makes a trained network, as one frozen value composed in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import cos, pi
+from typing import Any, Protocol
+
+from posewright.augment import Aim, Jitter
+from posewright.fields import Heatmaps
+from posewright.scene import Scene
+from posewright.skeleton import Skeleton
+from posewright.warp import Size, around
+
+
+class Codec(Protocol):
+    """People to fields and back; see the law tests for what every codec keeps."""
+
+    @property
+    def skeleton(self) -> Skeleton: ...
+    @property
+    def size(self) -> Size: ...
+    def encode(self, people: Any, /) -> Any: ...
+    def decode(self, fields: Any, /) -> Any: ...
+    def mirror(self, fields: Any, /) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Train some epochs at one learning rate, or glide down a half cosine to another."""
+
+    epochs: int
+    rate: float
+    to: float | None = None
+    warmup: int = 0
+    """Steps over which the rate rises from 0."""
+
+    def rate_at(self, step: int, steps: int) -> float:
+        """Return the learning rate of a step of this phase's `steps`.
+
+        >>> Phase(1, 1e-3, to=0.0).rate_at(50, 100)
+        0.0005
+        """
+        if step < self.warmup:
+            return self.rate * (step + 1) / self.warmup
+        if self.to is None:
+            return self.rate
+        return self.to + (self.rate - self.to) * (1 + cos(pi * step / steps)) / 2
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Say how a network is made: data, network, codec, loss, jitter, phases.
+
+    read(data, split) lists the scenes; network() builds the module (both import what they need when
+    called, so that listing recipes needs no torch); loss(stages, target) returns a scalar. reported: the
+    paper's numbers, by name, with their protocol; parameters: the paper's count.
+    """
+
+    name: str
+    summary: str
+    paper: str
+    read: Callable[[str, str], list[Scene]]
+    network: Callable[[], Any]
+    codec: Codec
+    loss: Callable[[Any, Heatmaps], Any]
+    phases: tuple[Phase, ...]
+    metric: Callable[..., dict[str, float]]
+    jitter: Jitter = field(default_factory=Jitter)
+    aim: Aim = around
+    batch: int = 32
+    weight_decay: float = 0.0
+    average: float = 0.0
+    """Decay a step of a running average of the weights, which is then what is evaluated and exported; 0: none."""
+    parameters: int | None = None
+    reported: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def epochs(self) -> int:
+        """The length of all phases."""
+        return sum(phase.epochs for phase in self.phases)
+
+    def rate_at(self, step: int, steps_per_epoch: int) -> float:
+        """Return the learning rate of a step counted from the start of training."""
+        for phase in self.phases:
+            steps = phase.epochs * steps_per_epoch
+            if step < steps:
+                return phase.rate_at(step, steps)
+            step -= steps
+        raise ValueError(f"recipe {self.name}: no phase is left for {step} more steps")

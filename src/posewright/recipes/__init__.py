@@ -1,0 +1,54 @@
+"""Recipes by name: one literal tuple, and the way to a stranger's own file."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+from posewright.recipe import Recipe
+from posewright.recipes.default import default
+from posewright.recipes.hrnet import hrnet_w32_coco, hrnet_w48_coco
+from posewright.recipes.simple_baseline import (
+    simple_baseline_r50_coco,
+    simple_baseline_r50_lsp,
+    simple_baseline_r101_coco,
+    simple_baseline_r152_coco,
+)
+
+RECIPES = (
+    default,
+    simple_baseline_r50_lsp,
+    simple_baseline_r50_coco,
+    simple_baseline_r101_coco,
+    simple_baseline_r152_coco,
+    hrnet_w32_coco,
+    hrnet_w48_coco,
+)
+
+
+def recipe_named(name: str) -> Recipe:
+    """Find a recipe by its name, or in a Python file of yours as `my_file.py:my_recipe`.
+
+    Raises KeyError that lists the names there are; such a file is run, so it must be one that you trust.
+    """
+    for recipe in RECIPES:
+        if recipe.name == name:
+            return recipe
+    file, _, attribute = name.rpartition(":")
+    if file.endswith(".py"):
+        return _from_file(Path(file), attribute)
+    raise KeyError(f"no recipe {name!r}; there are {', '.join(r.name for r in RECIPES)}, or name my_file.py:my_recipe")
+
+
+def _from_file(file: Path, attribute: str) -> Recipe:
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None or not file.exists():
+        raise KeyError(f"{file}: no such file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module
+    spec.loader.exec_module(module)
+    recipe = getattr(module, attribute, None)
+    if not isinstance(recipe, Recipe):
+        raise KeyError(f"{file}: has no recipe {attribute!r}")
+    return recipe

@@ -1,0 +1,48 @@
+"""The embedded default: a small network for people in photographs and in the synthetic world."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from posewright.augment import Jitter
+from posewright.codecs.distribution import Distribution
+from posewright.datasets import lsp
+from posewright.datasets.synthetic import world
+from posewright.metrics import pck
+from posewright.recipe import Phase, Recipe
+from posewright.recipes.losses import spatial_cross_entropy
+from posewright.scene import Scene
+from posewright.skeleton import LSP
+
+DRAWN = 1400
+"""Pictures of the synthetic world among the training pictures."""
+
+
+def read(data: str, split: str) -> list[Scene]:
+    """Read LSP-extended from a folder and, for training, add pictures of the synthetic world."""
+    scenes = lsp.read(data, split)
+    return [*scenes, *world(DRAWN, seed=1, skeleton=LSP)] if split == "train" else scenes
+
+
+def network() -> Any:
+    """Build the small hourglass for 14 keypoints."""
+    from posewright.models.compact import compact
+
+    return compact(len(LSP))
+
+
+default = Recipe(
+    name="default",
+    summary="the embedded default: 2.8 M parameters, 128x128, LSP-extended and the synthetic world",
+    paper="none: posewright's own, see models/compact.py and codecs/distribution.py",
+    read=read,
+    network=network,
+    codec=Distribution(LSP),
+    loss=spatial_cross_entropy,
+    phases=(Phase(48, 2e-3, to=1e-5, warmup=300),),
+    metric=pck,
+    jitter=Jitter(scale=0.3, turn=40.0, half_body=0.1, shift=0.05, colour=0.2),
+    batch=32,
+    weight_decay=0.01,
+    average=0.999,
+)
