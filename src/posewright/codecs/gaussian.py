@@ -14,11 +14,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from posewright.codecs.maps import Floats, Maps, answered, fitted, found, mirrored, peaks, reordered, stacked, turned
+from posewright.codecs.maps import (
+    Floats,
+    Maps,
+    answered,
+    bell,
+    fitted,
+    found,
+    mirrored,
+    peaks,
+    reordered,
+    stacked,
+    turned,
+)
 from posewright.fields import Heatmaps
 from posewright.scene import PADDING, Person
 from posewright.skeleton import Skeleton
@@ -42,15 +55,16 @@ class Gaussian:
     sigma: float = 2.0
     importance: tuple[float, ...] | None = None
 
-    @property
-    def tolerance(self) -> float:
-        """px along each axis: half a map px by rounding; a whole one less 1/2 px at the far borders."""
-        return self.stride - 0.5
-
-    @property
-    def mirror_tolerance(self) -> float:
-        """px along each axis: the two roundings and the 0.25 map px that the shift leaves make one map px."""
-        return float(self.stride)
+    tolerance: ClassVar[float] = 2.0
+    """px along each axis, at the defaults, as all below: half a map px, by rounding."""
+    margin: ClassVar[float] = 2.0
+    """px from the border, beyond which `tolerance` holds."""
+    border_tolerance: ClassVar[float] = 3.5
+    """A keypoint at the far border has its peak just outside the map."""
+    mirror_tolerance: ClassVar[float] = 4.0
+    """The two roundings and the 0.25 map px that the shift leaves make one map px."""
+    beyond: ClassVar[float] = 0.0
+    """How far outside the crop an answer may lie."""
 
     @property
     def map_size(self) -> Size:
@@ -108,7 +122,7 @@ def heatmap_target(
     bells = []
     for axis in (0, 1):
         away = np.arange(map_size[axis]) - middle[..., axis : axis + 1]
-        bells.append(np.where(np.abs(away) <= reach, np.exp(-(away**2) / (2 * sigma**2)), 0.0).astype(np.float32))
+        bells.append(np.where(np.abs(away) <= reach, bell(away, sigma), 0.0).astype(np.float32))
     bells[1] *= drawn[..., None]
     return bells[1][..., :, None] * bells[0][..., None, :], drawn.astype(np.float32)
 

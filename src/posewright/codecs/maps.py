@@ -31,7 +31,7 @@ def stacked(people: Sequence[Person], skeleton: Skeleton) -> tuple[Floats, NDArr
         if len(person) != len(skeleton):
             raise ValueError(f"person {person.id}: has {len(person)} keypoints, {skeleton.name} has {len(skeleton)}")
     xy = np.array([person.keypoints for person in people], np.float64).reshape(-1, len(skeleton), 2)
-    labelled = np.isfinite(xy).all(-1)
+    labelled = np.asarray(np.isfinite(xy).all(-1), np.bool_)
     return np.where(labelled[..., None], xy, 0.0), labelled
 
 
@@ -70,29 +70,36 @@ def peaks(maps: NDArray[np.floating]) -> tuple[Places, Places, NDArray[np.floati
     return y, x, np.take_along_axis(flat, place[..., None], -1)[..., 0]
 
 
-def windows(maps: NDArray[np.floating], y: Places, x: Places, reach: int, reflect: bool = False) -> Floats:
-    """Read the squares (N, 2 reach + 1, 2 reach + 1) around pixels (N,) of maps (N, h, w).
+def windows(
+    maps: NDArray[np.floating], y: Places, x: Places, reach: int, chosen: Places, reflect: bool = False
+) -> Floats:
+    """Read the squares (C, 2 reach + 1, 2 reach + 1) around pixels (N,) of the chosen (C,) of maps (N, h, w).
 
     Outside the map is 0, or the map reflected without its edge pixel.
     """
-    count, h, w = maps.shape
+    h, w = maps.shape[1:]
     steps = np.arange(-reach, reach + 1)
-    rows, columns = y[:, None] + steps, x[:, None] + steps
+    rows, columns = y[chosen, None] + steps, x[chosen, None] + steps
     if reflect:
         rows, columns = _reflected(rows, h), _reflected(columns, w)
     near_rows, near_columns = rows.clip(0, h - 1), columns.clip(0, w - 1)
-    start = np.arange(count)[:, None] * h
-    values = maps.reshape(-1).take(((start + near_rows) * w)[:, :, None] + near_columns[:, None, :])
-    if reflect:
-        return values.astype(np.float64)
-    inside = (rows == near_rows)[:, :, None] & (columns == near_columns)[:, None, :]
-    return values * inside.astype(np.float64)
+    lines = (chosen[:, None] * h + near_rows) * w
+    values = maps.reshape(-1).take(lines[:, :, None] + near_columns[:, None, :]).astype(np.float64)
+    if not reflect:
+        values *= (rows == near_rows)[:, :, None] & (columns == near_columns)[:, None, :]
+    return values
 
 
 def _reflected(place: Places, length: int) -> Places:
     period = max(2 * (length - 1), 1)
     place = np.abs(place) % period
     return np.minimum(place, period - place)
+
+
+def bell(away: NDArray, sigma: float) -> Floats:
+    """Return exp(-away^2 / 2 sigma^2), 0 where below 1e-18: products of smaller ones are no normal float32."""
+    exponent = -(away**2) / (2 * sigma**2)
+    return np.where(exponent > -41.4, np.exp(np.maximum(exponent, -41.4)), 0.0)
 
 
 def gaussian_taps(size: int) -> Floats:
@@ -106,15 +113,12 @@ def gaussian_taps(size: int) -> Floats:
 
 def blur_windows(squares: Floats, size: int) -> Floats:
     """Blur squares (N, n, n) and return the middle (N, n - size + 1, n - size + 1) that needs nothing outside."""
-    side, taps = squares.shape[-1], gaussian_taps(size)
-    band = np.zeros((side - size + 1, side))
-    for row in range(len(band)):
-        band[row, row : row + size] = taps
-    across = np.tensordot(squares, band, (2, 1))
-    return np.tensordot(across, band, (1, 1)).swapaxes(1, 2)
+    left, taps = squares.shape[-1] - size + 1, gaussian_taps(size)
+    down = sum(tap * squares[:, i : i + left] for i, tap in enumerate(taps))
+    return np.asarray(sum(tap * down[:, :, i : i + left] for i, tap in enumerate(taps)))
 
 
-def blur_maps(maps: NDArray[np.floating], size: int, reflect: bool = False) -> NDArray[np.floating]:
+def blur_maps(maps: NDArray, size: int, reflect: bool = False) -> NDArray:
     """Blur maps (N, h, w) and return them with a border, (N, h + 2r, w + 2r), r = size // 2; keeps the dtype.
 
     All maps make one tall picture, padded by 2r so that they do not reach each other; outside a map is 0,
@@ -125,7 +129,7 @@ def blur_maps(maps: NDArray[np.floating], size: int, reflect: bool = False) -> N
     padded = np.pad(maps, wide, mode="reflect") if reflect else np.pad(maps, wide)
     taps = gaussian_taps(size)
     tall = cv2.sepFilter2D(padded.reshape(-1, padded.shape[-1]), -1, taps, taps)
-    return np.asarray(tall).reshape(padded.shape)[:, reach:-reach, reach:-reach]
+    return np.asarray(tall, maps.dtype).reshape(padded.shape)[:, reach:-reach, reach:-reach]
 
 
 def fitted(extent: ArrayLike, size: Size) -> Floats:

@@ -1,0 +1,1 @@
+"""Codecs: people to fields and back, one file a representation."""

@@ -1,0 +1,156 @@
+"""Megvii: blurred single pixels as targets, and a quarter pixel toward the second-largest pixel back.
+
+Li et al. 2019, "Rethinking on Multi-Stage Networks for Human Pose Estimation" (MSPN), arXiv:1901.00148,
+section 3; RSN (arXiv:2003.04030) takes the same, and CPN (arXiv:1711.07319) much the same. The numbers are
+those of the authors' released code (commit a84f750).
+
+This code base maps crop px to map px by cutting x / 4 down to an integer m, and back by 4 m + 2. For whole
+px, mirroring the crop thus mirrors the target exactly, and a mirrored answer needs no shift. Networks are
+trained on maps of 0 to 255. MSPN's coarse-to-fine supervision is one codec a unit: `replace(codec, kernel=k)`
+for k in `KERNELS`; the last is the answer's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from posewright.codecs.maps import (
+    Floats,
+    Maps,
+    answered,
+    blur_maps,
+    fitted,
+    found,
+    gaussian_taps,
+    mirrored,
+    peaks,
+    reordered,
+    stacked,
+    turned,
+)
+from posewright.fields import Heatmaps
+from posewright.scene import Person
+from posewright.skeleton import Skeleton
+from posewright.warp import Size, Warp
+
+KERNELS = (15, 11, 9, 7, 5)
+"""MSPN's blurs of the targets, from the coarsest unit to the finest."""
+PEAK = 255.0
+"""The value of a target at its keypoint."""
+
+
+@dataclass(frozen=True)
+class Megvii:
+    """Draw each keypoint as a blurred pixel of height 255, and read it back from the blurred answer.
+
+    size (width, height) px of the crop; stride px of the crop a map pixel; kernel: side of the target's blur;
+    smooth: side of the answer's blur, 5 for COCO and 9 for MPII. Both are odd.
+    """
+
+    skeleton: Skeleton
+    size: Size = (192, 256)
+    stride: int = 4
+    kernel: int = 5
+    smooth: int = 5
+
+    tolerance: ClassVar[float] = 3.0
+    """px along each axis, at the defaults, as all below: 2 by cutting, 1 by the quarter px of a symmetric target."""
+    margin: ClassVar[float] = 8.0
+    """px from the border, beyond which `tolerance` holds."""
+    border_tolerance: ClassVar[float] = 3.5
+    """The blurs move the peak there; with larger kernels by up to 7.5."""
+    mirror_tolerance: ClassVar[float] = 4.0
+    """Keypoints between whole px may be cut to neighbouring map px; those on whole px are not."""
+    beyond: ClassVar[float] = 0.0
+    """How far outside the crop an answer may lie."""
+
+    @property
+    def map_size(self) -> Size:
+        """(w, h) of the maps."""
+        return self.size[0] // self.stride, self.size[1] // self.stride
+
+    def encode(self, people: Sequence[Person]) -> Heatmaps:
+        """One person a crop, in crop px, to maps (P, K, h, w) in [0, 255] and weights (P, K).
+
+        A keypoint that is absent or outside the crop has weight 0 and a map of 0.
+        """
+        xy, labelled = stacked(people, self.skeleton)
+        return Heatmaps(*megvii_target(xy, labelled, self.map_size, self.stride, self.kernel))
+
+    def decode(self, fields: Heatmaps) -> list[Person]:
+        """Maps (P, K, h, w) to P people in crop px; the score is the value there / 255.
+
+        Departure: the authors add 1/2 to the score, which puts it above 1.
+        """
+        xy, values = megvii_decode(answered(fields.maps, self.skeleton), self.smooth)
+        return found(xy * self.stride + self.stride / 2, values / PEAK)
+
+    def mirror(self, fields: Heatmaps) -> Heatmaps:
+        """Fields of the mirrored crop to fields of the crop."""
+        return Heatmaps(mirrored(fields.maps, self.skeleton), reordered(fields.weights, self.skeleton))
+
+    @staticmethod
+    def around(center: ArrayLike, extent: ArrayLike, size: Size, turn: float = 0.0, mirror: bool = False) -> Warp:
+        """Aim as the authors' decode implies; arguments as `posewright.warp.around`.
+
+        The centre goes to (w / 2, h / 2), mirrored or not.
+        """
+        width, height = size
+        factor = width / fitted(extent, size)[0]
+        return turned((factor, factor), center, (width / 2, height / 2), turn, mirror, size)
+
+
+def megvii_target(
+    joints: ArrayLike, labelled: ArrayLike, map_size: Size, stride: float = 4, kernel: int = 5
+) -> tuple[Maps, Maps]:
+    """Draw joints (..., K, 2) crop px as blurred pixels, and return maps (..., K, h, w) and weights (..., K).
+
+    The pixel is int(x / stride), truncated toward zero; the blur is OpenCV's with its border reflected; the
+    largest value becomes 255. Source: generate_heatmap of MSPN.
+    """
+    joints, labelled = np.asarray(joints, np.float64), np.asarray(labelled, bool)
+    pixels = np.trunc(np.clip(joints / stride, -2, np.add(map_size, 2))).astype(np.intp)
+    drawn = labelled & ((pixels >= 0) & (pixels < map_size)).all(-1)
+    pixels = np.where(drawn[..., None], pixels, 0)
+    across, down = (_blurred_pixels(map_size[axis], kernel)[pixels[..., axis]] for axis in (0, 1))
+    down = down * (PEAK * drawn[..., None])
+    maps = down.astype(np.float32)[..., :, None] * across.astype(np.float32)[..., None, :]
+    return maps, drawn.astype(np.float32)
+
+
+@lru_cache(maxsize=32)
+def _blurred_pixels(length: int, kernel: int) -> Floats:
+    """Return the blur (length, length) of each pixel of a line, its border reflected, its largest value 1."""
+    lit = np.eye(length)
+    padded = np.pad(lit, ((0, 0), (kernel // 2,) * 2), mode="reflect")
+    blurred = sum(tap * padded[:, i : i + length] for i, tap in enumerate(gaussian_taps(kernel)))
+    return np.asarray(blurred / np.max(blurred, axis=1, keepdims=True))
+
+
+def megvii_decode(maps: ArrayLike, smooth: int = 5) -> tuple[Floats, NDArray[np.float32]]:
+    """Find keypoints (..., K, 2) in map px, and the values (..., K) there, of maps (..., K, h, w) as MSPN does.
+
+    The largest pixel of the blurred map, 0 outside, moved by 1/4 toward the second largest, cut to the map.
+    The value is the unblurred one at the nearest pixel, halves to even. The authors return 4 x + 2 and
+    value / 255 + 1/2.
+    """
+    maps = np.asarray(maps)
+    h, w = maps.shape[-2:]
+    flat = maps.reshape(-1, h, w)
+    blurred = blur_maps(flat.astype(np.float64), smooth)
+    y, x, _ = peaks(blurred)
+    everyone = np.arange(len(flat))
+    blurred[everyone, y, x] = 0
+    second_y, second_x, _ = peaks(blurred)
+    first, away = np.stack([x, y], -1), np.stack([second_x - x, second_y - y], -1)
+    length = np.linalg.norm(away, axis=-1, keepdims=True)
+    xy = np.clip(first - smooth // 2 + 0.25 * away / np.maximum(length, 1.0), 0, (w - 1, h - 1))
+    column, row = np.rint(xy).astype(np.intp).T
+    values = flat[everyone, row, column].astype(np.float32)
+    return xy.reshape(*maps.shape[:-2], 2), values.reshape(maps.shape[:-2])
