@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from posewright.datasets.synthetic import WORLD, instant, scene, scenes, world
-from posewright.datasets.synthetic.body import random_shape
+from posewright.datasets.synthetic.body import body, random_shape
 from posewright.datasets.synthetic.pose import ACTIVITIES, motion_pose, random_pose
 from posewright.geometry import triangulate
 from posewright.scene import ABSENT, HIDDEN, SEEN, Cause
@@ -102,7 +102,7 @@ def test_the_far_side_is_hidden_by_the_near_one(alone):
             away += 1
         if facing > 0.8:
             towards.append((person.cause[face] == Cause.SELF).any())
-    assert away > 5
+    assert away > 2
     assert np.mean(towards) < 0.25, "only a hand or a knee before the face hides it"
 
 
@@ -162,7 +162,7 @@ def test_left_and_right_are_those_of_the_person():
     """Of a person who faces the camera upright, the left shoulder is on the right of the picture."""
     left, right, nose, ear = (COCO.index(n) for n in ("left_shoulder", "right_shoulder", "nose", "left_ear"))
     facing = 0
-    for one in world(60, seed=2, people=(1, 1)):
+    for one in world(100, seed=2, people=(1, 1)):
         for p in one.people:
             across = p.points3d[right] - p.points3d[left]
             up = p.points3d[nose] - (p.points3d[left] + p.points3d[right]) / 2
@@ -178,9 +178,8 @@ def test_left_and_right_are_those_of_the_person():
 def test_motion_keeps_the_directions_of_bones(rng):
     joints = np.array([[0, 0, 950], [110, 0, 950], [110, 80, 550], [110, 0, 150], [-110, 0, 950], [-110, 0, 540],
                        [-110, -20, 130], [0, 0, 1190], [0, 10, 1430], [0, 20, 1540], [0, 20, 1650], [-190, 0, 1400],
-                       [-200, 0, 1120], [-200, 120, 900], [190, 0, 1400], [420, 0, 1420], [600, 0, 1600]], float)  # fmt: skip
-    from posewright.datasets.synthetic.body import body
-
+                       [-200, 0, 1120], [-200, 120, 900], [190, 0, 1400], [420, 0, 1420],
+                       [600, 0, 1600]], float)  # fmt: skip
     posed = body(random_shape(rng), motion_pose(joints, rng))
     found = posed.keypoints[WORLD.to(H36M)]
     for a, b in ((1, 2), (2, 3), (14, 15), (15, 16)):

@@ -154,6 +154,7 @@ def _solids(shape: Shape, pose: Pose, points: dict[str, Floats]) -> Cones:
     pelvis, chest, head = pose.pelvis, pose.chest, pose.head
     across = 0.6 * (points["right_hip"] - points["left_hip"]) / 2
     hips = points["pelvis"] + pelvis @ [0, -0.008 * thick, 0.012 * tall]
+    waist = hips + pelvis @ [0, 0.004 * tall, 0.035 * tall]
     spine, thorax, size = points["spine"], points["thorax"], tall * shape.head
     belly = 0.064 + 0.03 * max(shape.girth - 1, 0)
     girdle = 0.85 * (points["right_shoulder"] - points["left_shoulder"]) / 2
@@ -162,7 +163,7 @@ def _solids(shape: Shape, pose: Pose, points: dict[str, Floats]) -> Cones:
     back = points["head"] + head @ [0, -0.05 * size, 0.02 * size]
     rows = {
         "pelvis": (hips - across, hips + across, 0.062 * wide, 0.062 * wide, _metric(pelvis, (1, 0.95, 1.1))),
-        "abdomen": (hips, spine, 0.075 * wide, belly * thick + 0.008 * wide, _metric(pelvis, (1, 0.75, 1))),
+        "abdomen": (waist, spine, 0.06 * wide, belly * thick + 0.008 * wide, _metric(pelvis, (1, 0.75, 1))),
         "chest": (spine, ribs, (belly + 0.01) * thick, 0.086 * thick * shape.shoulders, _metric(chest, (1, 0.68, 1))),
         "shoulders": (top - girdle, top + girdle, 0.036 * thick, 0.036 * thick, np.eye(3)),
         "neck": (thorax, points["upper_neck"], 0.036 * thick, 0.031 * thick, np.eye(3)),

@@ -129,13 +129,8 @@ def _view(rng: np.random.Generator, stage: Stage, size: Size, skeleton: Skeleton
     pixels, places = paint.shaded(seen, cones, blocks, colours.moved(camera.R), _light(rng, stage, camera))
     picture.reshape(-1, 3)[places] = pixels
     image = backdrop.developed(rng, picture)
-    owner = np.append(owners, NOBODY)[seen.shown]
-    part = np.append(np.tile(np.arange(len(PARTS)), len(stage.bodies)), np.full(len(owners) + 1, -1))
-    people = [
-        _person(n, body, camera, seen.depth, owner, np.where(owner == n, part[seen.shown], -1), size)
-        for n, body in enumerate(stage.bodies)
-        if (owner == n).any()
-    ]
+    owner = np.take(np.append(owners, NOBODY), seen.shown, mode="wrap")
+    people = [_person(n, body, camera, seen, owner) for n, body in enumerate(stage.bodies) if (owner == n).any()]
     return Scene(image, skeleton, tuple(p.to(WORLD, skeleton) for p in people), size, camera, name)
 
 
@@ -143,7 +138,7 @@ THING, NOBODY = -1, -2
 """Owners of a surface that are no person."""
 
 
-def _solids(stage: Stage, camera: Camera) -> tuple[Cones, surface.Blocks, paint.Paint, NDArray[np.intp]]:
+def _solids(stage: Stage, camera: Camera) -> tuple[Cones, surface.Blocks, paint.Paint, NDArray[np.int16]]:
     """Gather all solids in the camera's frame, their paint and their owners: people's cones, things', blocks."""
     things = stage.things
     cones, blocks = things.cones.moved(camera.R, camera.t), things.blocks.moved(camera.R, camera.t)
@@ -154,8 +149,8 @@ def _solids(stage: Stage, camera: Camera) -> tuple[Cones, surface.Blocks, paint.
     cones = Cones(*(np.concatenate(columns) for columns in zip(*bodies, Cones(*(c[far] for c in cones)), strict=True)))
     blocks = surface.Blocks(*(column[far_blocks] for column in blocks))
     kept = paint.Paint(*(c[far] for c in things.cone_paint)), paint.Paint(*(c[far_blocks] for c in things.block_paint))
-    owners = np.repeat(np.arange(len(bodies)), len(PARTS))
-    owners = np.concatenate([owners, np.full(far.sum() + far_blocks.sum(), THING)])
+    owners = np.full(len(cones.a) + len(blocks.middle), THING, np.int16)
+    owners[: len(bodies) * len(PARTS)] = np.repeat(np.arange(len(bodies)), len(PARTS))
     return cones, blocks, paint.joined([*stage.paints, *kept]), owners
 
 
@@ -165,25 +160,15 @@ def _light(rng: np.random.Generator, stage: Stage, camera: Camera) -> paint.Ligh
     return paint.Light(camera.R @ stage.light, ambient * tint, (1.1 - ambient) * tint[::-1])
 
 
-def _person(n: int, body: Body, camera: Camera, depth: Floats, owner: NDArray[np.intp], part: NDArray[np.intp],
-            size: Size) -> Person:  # fmt: skip
-    """Tell the truth about person n: part (H, W) is the own part that each pixel shows, -1 elsewhere."""
-    keypoints = camera.project(body.keypoints)
-    pixel = np.floor(keypoints + 0.5)
-    inside = np.asarray(((pixel >= 0) & (pixel < size)).all(1))
-    x, y = np.where(inside[:, None], pixel, 0).astype(np.intp).T
-    below = camera.view(body.keypoints)[:, 2] - depth[y, x]
-    reach = REACH * body.shape.height * max(body.shape.girth, 1)
-    own = (part[y, x] >= 0) & ADJOINING[np.arange(len(WORLD)), part[y, x]] & (below <= reach)
-    whose = np.where(owner[y, x] == n, Cause.SELF, np.where(owner[y, x] == THING, Cause.OBJECT, Cause.PERSON))
-    cause = np.where(inside, np.where((below <= 0) | own, Cause.SEEN, whose), Cause.OUTSIDE).astype(np.uint8)
-    visible = np.select([cause == Cause.SEEN, cause == Cause.OUTSIDE], [SEEN, ABSENT], HIDDEN).astype(np.uint8)
+def _person(n: int, body: Body, camera: Camera, seen: surface.Surface, owner: NDArray[np.int16]) -> Person:
+    """Tell the truth about person n, of whom at least one pixel is seen; owner (H, W) says whose surface it is."""
     mask = np.equal(owner, n)
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    keypoints, cause = _keypoints(n, body, camera, seen, owner)
     head = surface.cone_bounds(Cones(*(c[[PARTS.index("head")]] for c in body.cones)).moved(camera.R, camera.t))[0]
     return Person(
-        np.where(inside[:, None], keypoints, np.nan),
-        visible,
+        keypoints,
+        np.select([cause == Cause.SEEN, cause == Cause.OUTSIDE], [SEEN, ABSENT], HIDDEN).astype(np.uint8),
         box=np.array([columns[0] - 0.5, rows[0] - 0.5, columns[-1] + 0.5, rows[-1] + 0.5]),
         area=float(mask.sum()),
         points3d=body.keypoints,
@@ -192,3 +177,20 @@ def _person(n: int, body: Body, camera: Camera, depth: Floats, owner: NDArray[np
         cause=cause,
         id=n,
     )
+
+
+def _keypoints(
+    n: int, body: Body, camera: Camera, seen: surface.Surface, owner: NDArray[np.int16]
+) -> tuple[Floats, NDArray[np.uint8]]:
+    """Return keypoints (K, 2), NaN outside the picture, and their causes (K,), by the rule on top of this file."""
+    keypoints = camera.project(body.keypoints)
+    pixel = np.floor(keypoints + 0.5)
+    inside = np.asarray(((pixel >= 0) & (pixel < owner.shape[::-1])).all(1))
+    x, y = np.where(inside[:, None], pixel, 0).astype(np.intp).T
+    below = camera.view(body.keypoints)[:, 2] - seen.depth[y, x]
+    reach = REACH * body.shape.height * max(body.shape.girth, 1)
+    whose, part = owner[y, x], seen.shown[y, x] % len(PARTS)
+    own = (whose == n) & ADJOINING[np.arange(len(WORLD)), part] & (below <= reach)
+    hidden = np.where(whose == n, Cause.SELF, np.where(whose == THING, Cause.OBJECT, Cause.PERSON))
+    cause = np.where(inside, np.where((below <= 0) | own, Cause.SEEN, hidden), Cause.OUTSIDE)
+    return np.where(inside[:, None], keypoints, np.nan), cause.astype(np.uint8)

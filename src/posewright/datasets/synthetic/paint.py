@@ -11,6 +11,7 @@ from posewright.datasets.synthetic.body import PARTS, Cones
 from posewright.datasets.synthetic.surface import Blocks, Surface
 
 Floats = NDArray[np.float64]
+Map = NDArray[np.float32]
 
 
 class Paint(NamedTuple):
@@ -124,51 +125,59 @@ class Light(NamedTuple):
     direct: Floats
 
 
-def shaded(seen: Surface, cones: Cones, blocks: Blocks, paint: Paint, light: Light) -> tuple[Floats, NDArray[np.intp]]:
+def shaded(seen: Surface, cones: Cones, blocks: Blocks, paint: Paint, light: Light) -> tuple[Map, NDArray[np.intp]]:
     """Return the colour (M, 3) of each pixel that shows a solid, and the place (M,) of that pixel in the picture."""
     places = np.flatnonzero(seen.shown.ravel() >= 0)
     solid = seen.shown.ravel()[places].astype(np.intp)
-    depth = seen.depth.ravel()[places]
     row, column = np.divmod(places, len(seen.x))
-    points = np.stack([seen.x[column], seen.y[row], np.ones(len(places))], axis=1) * depth[:, None]
-    normal, along, origin = np.empty_like(points), np.zeros(len(points)), np.empty_like(points)
-    cone = solid < len(cones.a)
-    normal[cone], along[cone], origin[cone] = _cone_normals(cones, solid[cone], points[cone])
-    block = ~cone
-    normal[block], origin[block] = _block_normals(blocks, solid[block] - len(cones.a), points[block])
-    colour = _colour(paint, solid, normal, along, points - origin)
-    lit = np.maximum(normal @ light.direction, 0)
-    facing = 0.75 + 0.25 * np.abs(np.einsum("ni,ni->n", normal, points)) / np.linalg.norm(points, axis=1)
-    return colour * (light.ambient + lit[:, None] * light.direct) * facing[:, None], places
+    rays = np.stack([seen.x[column], seen.y[row], np.ones(len(places))], axis=1).astype(np.float32)
+    points = rays * seen.depth.ravel()[places, None].astype(np.float32)
+    points -= _each(np.concatenate([cones.a, blocks.middle]), solid)
+    normal, along = np.empty_like(points), np.zeros(len(points), np.float32)
+    cone = np.less(solid, len(cones.a))
+    normal[cone], along[cone] = _cone_normals(cones, solid[cone], points[cone])
+    normal[~cone] = _block_normals(blocks, solid[~cone] - len(cones.a), points[~cone])
+    direct = np.maximum(normal @ light.direction.astype(np.float32), 0)[:, None] * light.direct.astype(np.float32)
+    facing = 0.75 + np.float32(0.25) * np.abs(_dot(normal, rays)) / np.sqrt(_dot(rays, rays))
+    colour = _colour(paint, solid, normal, along, points)
+    return colour * (direct + light.ambient.astype(np.float32)) * facing[:, None], places
 
 
-def _colour(paint: Paint, solid: NDArray[np.intp], normal: Floats, along: Floats, place: Floats) -> Floats:
-    split = paint.split[solid]
-    other = np.einsum("ni,ni->n", split[:, :3], normal) + split[:, 3] * along > paint.cut[solid]
-    phase = np.cos(np.einsum("nwi,ni->nw", paint.waves[solid], place))
-    figure = phase[:, 0] * phase[:, 1] < 0
-    colour = np.where(figure[:, None], paint.figure[solid], paint.base[solid])
-    return np.where(other[:, None], paint.other[solid], colour)
+def _each(table: Floats, solid: NDArray[np.intp]) -> Map:
+    """Look up each pixel's row of a table of solids; light needs no more than float32."""
+    return np.take(table.astype(np.float32), solid, axis=0)
 
 
-def _cone_normals(cones: Cones, solid: NDArray[np.intp], points: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return normals (M, 3), places on the axis (M,) in [0, 1] and the axes' origins (M, 3)."""
-    a, axis, metric = cones.a, cones.b - cones.a, cones.metric
-    gaxis = np.einsum("nij,nj->ni", metric, axis)
-    square = np.einsum("ni,ni->n", axis, gaxis)
-    narrowing = cones.ra - cones.rb
-    slope = np.maximum(square - narrowing**2, 1e-9)
-    origin = a[solid]
-    from_a = points - origin
-    rim = np.einsum("ni,ni->n", gaxis[solid], from_a) - (cones.ra * narrowing)[solid]
-    along = np.clip(rim / slope[solid], 0, 1)
-    normal = np.einsum("nij,nj->ni", metric[solid], from_a - along[:, None] * axis[solid])
-    return normal / np.linalg.norm(normal, axis=1, keepdims=True), along, origin
+def _dot(a: Map, b: Map) -> Map:
+    return np.einsum("...i,...i->...", a, b)
 
 
-def _block_normals(blocks: Blocks, solid: NDArray[np.intp], points: Floats) -> tuple[Floats, Floats]:
-    axes, origin = blocks.axes[solid], blocks.middle[solid]
-    local = np.einsum("nij,ni->nj", axes, points - origin) / blocks.half[solid]
-    side = np.abs(local).argmax(1)
-    every = np.arange(len(points))
-    return axes[every, :, side] * np.sign(local[every, side])[:, None], origin
+def _colour(paint: Paint, solid: NDArray[np.intp], normal: Map, along: Map, place: Map) -> Map:
+    """Colour pixels (M, 3) by their normals, their places on the axis and in the solid."""
+    split, colour = _each(paint.split, solid), _each(paint.base, solid)
+    printed = np.flatnonzero(paint.waves.any((1, 2))[solid])
+    phase = np.cos(np.einsum("nwi,ni->wn", _each(paint.waves, solid[printed]), place[printed]))
+    figure = printed[phase[0] * phase[1] < 0]
+    colour[figure] = _each(paint.figure, solid[figure])
+    other = np.flatnonzero(_dot(split[:, :3], normal) + split[:, 3] * along > _each(paint.cut, solid))
+    colour[other] = _each(paint.other, solid[other])
+    return colour
+
+
+def _cone_normals(cones: Cones, solid: NDArray[np.intp], points: Map) -> tuple[Map, Map]:
+    """Return normals (M, 3) and places on the axis (M,) in [0, 1] at points (M, 3) from the axis's start."""
+    axis, narrowing = cones.b - cones.a, cones.ra - cones.rb
+    gaxis = np.einsum("nij,nj->ni", cones.metric, axis)
+    slope = np.maximum(np.einsum("ni,ni->n", axis, gaxis) - narrowing**2, 1e-9)
+    rim = _dot(_each(gaxis / slope[:, None], solid), points) - _each(cones.ra * narrowing / slope, solid)
+    along = np.clip(rim, 0, 1)
+    normal = np.einsum("nij,nj->ni", _each(cones.metric, solid), points - along[:, None] * _each(axis, solid))
+    return normal / np.sqrt(_dot(normal, normal))[:, None], along
+
+
+def _block_normals(blocks: Blocks, solid: NDArray[np.intp], points: Map) -> Map:
+    """Return normals (M, 3) of the side on which points (M, 3) from the middle lie."""
+    axes = _each(blocks.axes, solid)
+    local = np.einsum("nij,ni->nj", axes, points) / _each(blocks.half, solid)
+    side, every = np.abs(local).argmax(1), np.arange(len(points))
+    return axes[every, :, side] * np.sign(local[every, side])[:, None]

@@ -46,7 +46,7 @@ def random_stage(rng: np.random.Generator, people: tuple[int, int], motion: NDAr
 def _places(rng: np.random.Generator, count: int) -> list[Floats]:
     """Draw places (2,) mm on the floor, not two people in one."""
     places: list[Floats] = []
-    radius = 250.0 + 330.0 * count
+    radius = 200.0 + 260.0 * count
     while len(places) < count:
         place = rng.uniform(-1, 1, 2) * radius
         if all(np.linalg.norm(place - other) > 420 for other in places):
@@ -74,7 +74,8 @@ def random_camera(rng: np.random.Generator, stage: Stage, size: Size, around: fl
 
     around: radians between this camera and the first one.
     """
-    points = np.concatenate([b.keypoints for b in stage.bodies])
+    everybody = np.concatenate([b.keypoints for b in stage.bodies])
+    points = stage.bodies[0].keypoints if rng.random() < 0.35 else everybody
     target = (points.min(0) + points.max(0)) / 2
     azimuth, elevation = (
         stage.azimuth + around,
@@ -86,7 +87,7 @@ def random_camera(rng: np.random.Generator, stage: Stage, size: Size, around: fl
     R = _looking(azimuth, elevation, roll)
     spread = (points - target) @ R.T
     tangent = half * np.array(size) / max(size) * fill
-    distance = max((np.abs(spread[:, :2]) / tangent - spread[:, 2:]).max(), 900 - spread[:, 2].min())
+    distance = max((np.abs(spread[:, :2]) / tangent - spread[:, 2:]).max(), 900 - ((everybody - target) @ R[2]).min())
     focal = max(size) / 2 / half
     shift = rng.normal(0, 0.04, 2) * size
     K = np.array([[focal, 0, (size[0] - 1) / 2 + shift[0]], [0, focal, (size[1] - 1) / 2 + shift[1]], [0, 0, 1]])
