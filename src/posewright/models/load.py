@@ -1,0 +1,167 @@
+"""Foreign weights into our networks: read without running anything, compared, refused where they do not fit."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from codecs import utf_8_decode
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from posewright.models.report import Renames, Report, WeightsError, compare, listed
+
+ENVELOPES = ("state_dict", "model_state_dict", "model", "network")  # where training programs put the weights
+
+
+def load_into(
+    model: nn.Module,
+    source: str | Path | Mapping[str, Any],
+    renames: Renames = (),
+    *,
+    partial: bool = False,
+    skip: str | None = None,
+    size: tuple[int, int] = (192, 256),
+) -> Report:
+    """Put weights into a network and let it answer one self-test picture.
+
+    source: a .pth, .pt or .safetensors file, or what such a file holds. renames: the model file's
+    `RENAMES`. partial: a file may lack parameters, as one of a backbone alone does; they stay as they
+    are. skip: a pattern of our names to leave out on both sides, as `"head"` for another skeleton's.
+    size (width, height) px of the self-test picture.
+
+    Raises WeightsError where the file cannot be read, does not fit or gives a senseless answer; the
+    network is then as it was before. What the file has beyond the network's needs is reported as unused.
+    """
+    name = "state dict" if isinstance(source, Mapping) else str(source)
+    state = weights_in(source if isinstance(source, Mapping) else read(Path(source)), name)
+    own = model.state_dict()
+    wanted = {key: shape(value) for key, value in own.items() if not (skip and re.match(skip, key))}
+    report = compare(name, wanted, {key: shape(value) for key, value in state.items()}, renames)
+    refuse(report, wanted, partial)
+    before = {key: value.clone() for key, value in own.items()}
+    model.load_state_dict({ours: state[theirs] for ours, theirs in report.matched.items()}, strict=False)
+    try:
+        return replace(report, answer=self_test(model, size))
+    except WeightsError as error:
+        model.load_state_dict(before)
+        raise WeightsError(f"{name}: {error}") from None
+
+
+def refuse(report: Report, wanted: Mapping[str, str], partial: bool) -> None:
+    """Raise WeightsError where a file does not fit."""
+    if report.misfits:
+        raise WeightsError(f"{report.source}: does not fit; {listed(report.misfits)}")
+    if not report.matched:
+        raise WeightsError(
+            f"{report.source}: nothing fits; it has {listed(report.unused)}; the network needs {listed([*wanted])}"
+        )
+    if report.missing and not partial:
+        lacking = listed([f"{key} {wanted[key]}" for key in report.missing])
+        raise WeightsError(f"{report.source}: lacks {lacking}; a part of a network loads with partial=True")
+
+
+def read(path: Path) -> Any:
+    """Read a file of weights without running anything in it; raises WeightsError with the reason."""
+    if not path.is_file():
+        raise WeightsError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}")
+    with path.open("rb") as file:
+        beginning = file.read(60)
+    if not beginning:
+        raise WeightsError(f"{path}: an empty file")
+    if _is_text(beginning):
+        raise WeightsError(f"{path}: a text that begins {beginning.decode(errors='ignore')!r}, not weights")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        return _unpickled(path)
+    except Exception as error:  # whatever a damaged file makes the readers stumble over
+        raise WeightsError(f"{path}: {_reason(error)}") from None
+
+
+def _is_text(beginning: bytes) -> bool:
+    try:
+        letters, _ = utf_8_decode(beginning)  # a letter cut in two at the end is left out
+    except UnicodeDecodeError:
+        return False
+    return all(letter.isprintable() or letter.isspace() for letter in letters)
+
+
+def _unpickled(path: Path) -> Any:
+    """Read with PyTorch's reader of numbers; MMPose's files hold plain numpy arrays beside the weights."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:
+            if "GLOBAL numpy" not in str(error):
+                raise
+        with torch.serialization.safe_globals(_plain_numpy()):
+            return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _plain_numpy() -> list[Any]:
+    """List what it takes to read numpy's numbers and strings, under numpy 1's names and numpy 2's; no objects."""
+    makers = {"_reconstruct": np.zeros(0).__reduce__()[0], "scalar": np.float64(0).__reduce__()[0]}
+    homes = ("numpy.core.multiarray", "numpy._core.multiarray")
+    named = [(make, f"{home}.{name}") for home in homes for name, make in makers.items()]
+    return [np.ndarray, np.dtype, *{type(np.dtype(code)) for code in "?bhilqBHILQefdgUS"}, *named]
+
+
+def _reason(error: Exception) -> str:
+    """Say in one line why a file was not read."""
+    text = str(error)
+    foreign = re.search(r"GLOBAL (\w[\w.]*\w)|<class '([^']+)'>", text)
+    if foreign:
+        name = foreign[1] or foreign[2]
+        return f"refused, for it asks for {name} while it is read; a state dict saved alone asks for nothing"
+    told = re.search(r"WeightsUnpickler error:\s*(.+)", text)
+    first = told[1] if told else re.split(r"\. |\n", text.strip())[0]
+    return f"cut off, damaged or not weights ({first[:160] or type(error).__name__})"
+
+
+def weights_in(content: Any, name: str) -> dict[str, Tensor]:
+    """Take the tensors out of the envelopes that training programs put around them; `name` is for the error."""
+    while isinstance(content, Mapping):
+        inner = next((content[key] for key in ENVELOPES if isinstance(content.get(key), Mapping)), None)
+        if inner is None:
+            return {key: value for key, value in content.items() if isinstance(key, str) and isinstance(value, Tensor)}
+        content = inner
+    raise WeightsError(f"{name}: a {type(content).__name__}, not a state dict of names and tensors")
+
+
+def shape(value: Tensor) -> str:
+    """Write out a tensor's shape, and its type where that is not a real number.
+
+    >>> shape(torch.zeros(17, 256)), shape(torch.tensor(0))
+    ('(17, 256)', '() int64')
+    """
+    kind = "" if value.is_floating_point() else " " + str(value.dtype).removeprefix("torch.")
+    return f"{tuple(value.shape)}{kind}"
+
+
+def self_test(model: nn.Module, size: tuple[int, int]) -> str:
+    """Describe the answer to a picture of waves; raises WeightsError where it is not finite or constant."""
+    place = next(model.parameters())
+    x, y = torch.arange(size[0]).expand(size[1], -1), torch.arange(size[1])[:, None].expand(-1, size[0])
+    picture = torch.stack([torch.sin(x / 7), torch.cos(y / 9), torch.sin((x + y) / 11)])
+    training = model.training
+    try:
+        with torch.inference_mode():
+            stages = model.eval()(picture[None].to(place))
+    finally:
+        model.train(training)
+    parts = [part.float() for part in stages[-1] if isinstance(part, Tensor) and part.dim() > 1]
+    if not all(part.isfinite().all() for part in parts):
+        raise WeightsError("the network's answer to the self-test picture is not finite")
+    spreads = [(part.amax((-2, -1)) - part.amin((-2, -1))).max() for part in parts]
+    if not any(spread > 1e-6 * part.abs().max() for spread, part in zip(spreads, parts, strict=True)):
+        raise WeightsError("the network's answer to the self-test picture is constant")
+    return ", ".join(f"{tuple(part.shape)} from {part.min():.3g} to {part.max():.3g}" for part in parts)
