@@ -124,6 +124,8 @@ def _house_fields(record: Record, count: int) -> dict[str, Any]:
     for name, read in readers.items():
         if record.has(name):
             found[name] = read(name)
+    if record.fields.get("id", True) is None:
+        found["id"] = None
     if record.fields.get("told") is False:
         found["visible"] = None
     return found

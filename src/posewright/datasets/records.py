@@ -214,7 +214,7 @@ def read_json(path: Path) -> Any:
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Return the arrays of an npz file by name; raises DataError for anything else, pickles among it."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
@@ -227,7 +227,9 @@ def read_matlab(path: Path, **how: Any) -> dict[str, Any]:
     from scipy.io import loadmat
 
     try:
-        return dict(loadmat(path, **how))
+        with path.open("rb") as file:
+            opened: Any = file  # scipy reads open files, its types name paths alone
+            return dict(loadmat(opened, **how))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except Exception as error:  # scipy's parser answers damage with a dozen kinds of error
