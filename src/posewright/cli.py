@@ -65,10 +65,10 @@ def evaluate(
 
     from posewright import datasets
     from posewright.evaluate import evaluate as to_disk
-    from posewright.metrics import metric_for
+    from posewright.evaluate import metric_for, translated
 
     estimator = _load(model, flip, backend, precision)
-    truth = datasets.read(data, split)
+    truth = translated(datasets.read(data, split), estimator.codec.skeleton)
     protocol = estimator.protocol() | {"data": data, "split": split, "boxes": "annotation"}
     scores = to_disk(estimator, truth, metric_for(truth), out, protocol,
                      lambda scenes: iter(track(scenes, "predicting", len(truth), console=Console(stderr=True))))  # fmt: skip

@@ -17,7 +17,9 @@ from typing import Any
 
 from posewright.datasets import coco
 from posewright.estimate import TopDown
+from posewright.metrics import oks_ap, pck, pckh
 from posewright.scene import Scene, each_person
+from posewright.skeleton import Skeleton
 
 Metric = Callable[[Sequence[Scene], Sequence[Scene]], dict[str, float]]
 
@@ -57,6 +59,19 @@ def score(predictions: Path, truth: Sequence[Scene], metric: Metric, out: Path, 
     partial.write_text(json.dumps({"scores": dict(numbers), "protocol": said}, indent=2))
     os.replace(partial, out)
     return numbers
+
+
+def metric_for(truth: Sequence[Scene]) -> Metric:
+    """Choose what is customary for a skeleton: PCK for LSP and FLIC, PCKh for MPII, OKS AP elsewhere."""
+    return {"lsp": pck, "flic": pck, "mpii": pckh}.get(truth[0].skeleton.name, oks_ap)
+
+
+def translated(scenes: Sequence[Scene], skeleton: Skeleton) -> list[Scene]:
+    """Return scenes in the words of another skeleton, by name; keypoints it does not have are left out."""
+    return [
+        replace(scene, skeleton=skeleton, people=tuple(p.to(scene.skeleton, skeleton) for p in scene.people))
+        for scene in scenes
+    ]
 
 
 def versions() -> dict[str, str]:

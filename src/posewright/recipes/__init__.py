@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from posewright.recipe import Recipe
-from posewright.recipes.default import default
+from posewright.recipes.compact import default
 from posewright.recipes.hrnet import hrnet_w32_coco, hrnet_w48_coco
 from posewright.recipes.simple_baseline import (
     simple_baseline_r50_coco,

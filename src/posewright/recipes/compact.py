@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from posewright.augment import Jitter
@@ -11,17 +12,29 @@ from posewright.datasets.synthetic import world
 from posewright.metrics import pck
 from posewright.recipe import Phase, Recipe
 from posewright.recipes.losses import spatial_cross_entropy
-from posewright.scene import Scene
+from posewright.scene import SEEN, Person, Scene, each_person
 from posewright.skeleton import LSP
 
-DRAWN = 1400
-"""Pictures of the synthetic world among the training pictures."""
+DRAWN = 1300
+"""Pictures of the synthetic world among the training pictures; about one training person in four is drawn."""
+SMALLEST = 40.0
+"""px of the longer side below which a drawn person is too small to learn from, and so is left out."""
 
 
 def read(data: str, split: str) -> list[Scene]:
-    """Read LSP-extended from a folder and, for training, add pictures of the synthetic world."""
-    scenes = lsp.read(data, split)
-    return [*scenes, *world(DRAWN, seed=1, skeleton=LSP)] if split == "train" else scenes
+    """Read LSP-extended from a folder and, for training, add people of the synthetic world."""
+    scenes = lsp.read(Path(data), split)
+    if split != "train":
+        return scenes
+    drawn = each_person(world(DRAWN, seed=1, skeleton=LSP))
+    return [*scenes, *(scene for scene in drawn if _learnable(scene.people[0]))]
+
+
+def _learnable(person: Person) -> bool:
+    """Whether a drawn person is large enough and more seen than hidden."""
+    if person.box is None or person.visible is None:
+        return False
+    return max(person.box[2:] - person.box[:2]) >= SMALLEST and (person.visible == SEEN).sum() * 2 > len(person)
 
 
 def network() -> Any:
@@ -39,7 +52,7 @@ default = Recipe(
     network=network,
     codec=Distribution(LSP),
     loss=spatial_cross_entropy,
-    phases=(Phase(48, 2e-3, to=1e-5, warmup=300),),
+    phases=(Phase(40, 2e-3, warmup=300), Phase(20, 2e-3, to=1e-5)),
     metric=pck,
     jitter=Jitter(scale=0.3, turn=40.0, half_body=0.1, shift=0.05, colour=0.2),
     batch=32,
