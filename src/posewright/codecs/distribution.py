@@ -16,6 +16,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from posewright.codecs.maps import answered, found, peaks, stacked
 from posewright.fields import Heatmaps
 from posewright.scene import Person
 from posewright.skeleton import Skeleton
@@ -53,9 +54,9 @@ class Distribution:
         A keypoint that is absent or outside the crop has weight 0 and a flat map.
         """
         h, w = self.shape
-        xy = (np.stack([person.keypoints for person in people]) + 0.5) / self.stride - 0.5  # (P, K, 2)
-        with np.errstate(invalid="ignore"):
-            inside = ((xy > -0.5) & (xy < (w - 0.5, h - 0.5))).all(-1)
+        xy, labelled = stacked(people, self.skeleton)
+        xy = (xy + 0.5) / self.stride - 0.5
+        inside = labelled & ((xy > -0.5) & (xy < (w - 0.5, h - 0.5))).all(-1)
         xy = np.where(inside[..., None], xy, 0.0)
         scale = np.where(inside, 0.5 / self.sigma**2, 0.0)[..., None]
         across = scale * (np.arange(w) - xy[..., :1]) ** 2
@@ -65,17 +66,14 @@ class Distribution:
 
     def decode(self, fields: Heatmaps) -> list[Person]:
         """Maps (P, K, h, w) of logits to P people in crop px, scores in [0, 1]."""
-        maps = np.asarray(fields.maps, np.float32)
+        maps = answered(fields.maps, self.skeleton)
         P, K, h, w = maps.shape
         flat = maps.reshape(P * K, h, w)
-        y, x = np.divmod(flat.reshape(P * K, -1).argmax(-1), w)
+        y, x, _ = peaks(flat)
         step = np.stack([_vertex(flat, y, x, 0, 1), _vertex(flat, y, x, 1, 0)], -1)
         xy = (np.stack([x, y], -1) + step + 0.5) * self.stride - 0.5
         scores = _mass(flat, y, x).reshape(P, K)
-        return [
-            Person(keypoints, scores=score, score=float(score.mean()))
-            for keypoints, score in zip(xy.reshape(P, K, 2), scores, strict=True)
-        ]
+        return found(xy.reshape(P, K, 2), scores)
 
     def mirror(self, fields: Heatmaps) -> Heatmaps:
         """Fields of the mirrored crop to fields of the crop."""
@@ -97,7 +95,7 @@ def _vertex(maps: Maps, y: NDArray[np.intp], x: NDArray[np.intp], dy: int, dx: i
 
 def _mass(maps: Maps, y: NDArray[np.intp], x: NDArray[np.intp]) -> NDArray[np.float64]:
     """(N,) the probability inside the square of half side REACH around each peak."""
-    n, h, w = maps.shape
+    _, h, w = maps.shape
     probability = np.exp(maps - maps.max((1, 2), keepdims=True), dtype=np.float64)
     rows = np.abs(np.arange(h) - y[:, None]) <= REACH
     columns = np.abs(np.arange(w) - x[:, None]) <= REACH

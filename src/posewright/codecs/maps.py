@@ -43,12 +43,17 @@ def found(keypoints: Floats, scores: NDArray[np.floating]) -> list[Person]:
 
 
 def answered(maps: ArrayLike, skeleton: Skeleton) -> Maps:
-    """Return maps (P, K, h, w) as float32, what is no finite number as 0; raises ValueError for another K."""
+    """Return maps (P, K, h, w) as float32; raises ValueError for another K.
+
+    What is no finite number becomes the map's lowest value, so it is never a peak.
+    """
     maps = np.asarray(maps, np.float32)
     if maps.ndim != 4 or maps.shape[1] != len(skeleton):
         raise ValueError(f"maps must be (P, {len(skeleton)}, h, w) for {skeleton.name}, not {maps.shape}")
     if maps.size and not (np.isfinite(maps.max()) and np.isfinite(maps.min())):
-        maps = np.where(np.isfinite(maps), maps, np.float32(0))
+        finite = np.isfinite(maps)
+        lowest = np.where(finite, maps, np.inf).min((-1, -2), keepdims=True)
+        maps = np.where(finite, maps, np.where(np.isfinite(lowest), lowest, 0)).astype(np.float32)
     return maps
 
 
@@ -64,7 +69,7 @@ def reordered(weights: NDArray | None, skeleton: Skeleton) -> NDArray | None:
 
 def peaks(maps: NDArray[np.floating]) -> tuple[Places, Places, NDArray[np.floating]]:
     """Return y, x and value (...) of the largest pixel of maps (..., h, w); of equals the first in reading order."""
-    flat = maps.reshape(*maps.shape[:-2], -1)
+    flat = maps.reshape(*maps.shape[:-2], maps.shape[-2] * maps.shape[-1])
     place = flat.argmax(-1)
     y, x = np.divmod(place, maps.shape[-1])
     return y, x, np.take_along_axis(flat, place[..., None], -1)[..., 0]
@@ -127,6 +132,8 @@ def blur_maps(maps: NDArray, size: int, reflect: bool = False) -> NDArray:
     reach = size // 2
     wide = ((0, 0), (2 * reach, 2 * reach), (2 * reach, 2 * reach))
     padded = np.pad(maps, wide, mode="reflect") if reflect else np.pad(maps, wide)
+    if not len(padded):
+        return padded[:, reach:-reach, reach:-reach]
     taps = gaussian_taps(size)
     tall = cv2.sepFilter2D(padded.reshape(-1, padded.shape[-1]), -1, taps, taps)
     return np.asarray(tall, maps.dtype).reshape(padded.shape)[:, reach:-reach, reach:-reach]

@@ -65,8 +65,8 @@ class Megvii:
     """px from the border, beyond which `tolerance` holds."""
     border_tolerance: ClassVar[float] = 3.5
     """The blurs move the peak there; with larger kernels by up to 7.5."""
-    mirror_tolerance: ClassVar[float] = 4.0
-    """Keypoints between whole px may be cut to neighbouring map px; those on whole px are not."""
+    mirror_tolerance: ClassVar[float] = 5.0
+    """Keypoints between whole px may be cut to neighbouring map px, and the quarter px turn; not those on whole px."""
     beyond: ClassVar[float] = 0.0
     """How far outside the crop an answer may lie."""
 
