@@ -52,15 +52,20 @@ def pck(
 
     normalise: "torso" is the distance of the true left shoulder and right hip (LSP, FLIC); "box" the longer
     side of the true box. People without it are left out, and the protocol counts them.
-    Raises ValueError where scenes do not pair or a true scene does not hold one person.
+    Raises ValueError where scenes do not pair, a true scene does not hold one person, or there is no torso.
     """
     skeleton = paired(predicted, truth)
-    if normalise == "torso":
-        ends = [skeleton.index(name) for name in TORSO]
-        return _score(
-            "PCK", predicted, truth, threshold, lambda p: _between(*p.keypoints[ends]), "torso: " + " to ".join(TORSO)
-        )
-    return _score("PCK", predicted, truth, threshold, lambda p: _longer_side(p.box), "longer side of the box")
+    if normalise == "box":
+        return _score("PCK", predicted, truth, threshold, lambda p: _longer_side(p.box), "longer side of the box")
+    if normalise != "torso":
+        raise ValueError(f"normalise must be 'torso' or 'box', not {normalise!r}")
+    missing = [name for name in TORSO if name not in skeleton.keypoints]
+    if missing:
+        raise ValueError(f"{skeleton.name} has no {' and no '.join(missing)}, so no torso; normalise by the box")
+    ends = [skeleton.index(name) for name in TORSO]
+    return _score(
+        "PCK", predicted, truth, threshold, lambda p: _between(*p.keypoints[ends]), "torso: " + " to ".join(TORSO)
+    )
 
 
 def pckh(predicted: Sequence[Scene], truth: Sequence[Scene], threshold: float = 0.5) -> Score:

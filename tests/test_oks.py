@@ -1,0 +1,215 @@
+"""OKS average precision against pycocotools itself, on problems that hypothesis makes up."""
+
+import contextlib
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pycocotools.coco import COCO as CocoFile
+from pycocotools.cocoeval import COCOeval
+
+from posewright.metrics import oks_ap
+from posewright.metrics.matching import precision_recall
+from posewright.metrics.oks import gather_predictions, gather_truths, matches, oks, oks_sigmas
+from posewright.scene import Person, Scene
+from posewright.skeleton import COCO, FLIC, H36M, LSP, SKELETONS, Skeleton
+
+WIDTH = 128
+"""Coordinates are whole px below this, so that distances, areas and scores are often exactly equal."""
+
+
+@st.composite
+def problems(draw):
+    """Draw a skeleton, annotations and results in COCO's form, with ties, crowds and areas on the borders."""
+    count = draw(st.sampled_from([1, 2, 7, 8, 9, 17, 133]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    images = draw(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 24)), min_size=1, max_size=4))
+    crowds = draw(st.sampled_from([0.0, 0.2, 1.0]))
+    labels = draw(st.sampled_from([0.0, 0.1, 0.7, 1.0]))
+    people, results = [], []
+    for image, (true, found) in enumerate(images):
+        xy = rng.integers(0, WIDTH, (true, count, 2))
+        for one in xy:
+            visible = np.where(rng.random(count) < labels, rng.integers(1, 3, count), 0)
+            people.append(_annotation(rng, image, one, visible, crowds, len(people) + 1))
+        for _ in range(found):
+            near = xy[rng.integers(true)] if true and rng.random() < 0.8 else rng.integers(0, WIDTH, (count, 2))
+            moved = near + rng.integers(-3, 4, (count, 2)) * rng.integers(0, 3)
+            score = rng.integers(0, 5) / 4 if rng.random() < 0.5 else rng.random()
+            results.append({"image_id": image, "category_id": 1, "score": float(score),
+                            "keypoints": _triples(moved, np.ones(count, int))})  # fmt: skip
+    sigmas = rng.choice([0.025, 0.05, 0.107], count)
+    return count, len(images), people, results, sigmas
+
+
+def _triples(xy, visible):
+    return np.concatenate([xy, visible[:, None]], axis=1).ravel().tolist()
+
+
+def _annotation(rng, image, xy, visible, crowds, identity):
+    low, size = rng.integers(0, WIDTH, 2), rng.integers(1, WIDTH, 2)
+    area = rng.choice([0.0, 1023.0, 1024.0, 9216.0, 9217.0, 500.5, 4000.25, 12000.75])
+    return {
+        "id": identity, "image_id": image, "category_id": 1, "iscrowd": int(rng.random() < crowds),
+        "area": float(area), "bbox": [*low.tolist(), *size.tolist()], "num_keypoints": int((visible > 0).sum()),
+        "keypoints": _triples(xy * (visible[:, None] > 0), visible),
+    }  # fmt: skip
+
+
+def evaluated(images, people, results, sigmas):
+    """Run pycocotools and return its precision (T, R, A), recall (T, A) and ten numbers."""
+    file = {"images": [{"id": i} for i in range(images)], "categories": [{"id": 1}], "annotations": people}
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth, predicted = CocoFile(), CocoFile()
+        truth.dataset = file
+        truth.createIndex()
+        if results:
+            predicted = truth.loadRes([dict(result) for result in results])
+        else:
+            predicted.dataset = {**file, "annotations": []}
+            predicted.createIndex()
+        run = COCOeval(truth, predicted, "keypoints")
+        run.params.kpt_oks_sigmas = sigmas
+        run.evaluate()
+        run.accumulate()
+        run.summarize()
+    return run.eval["precision"][:, :, 0, :, 0], run.eval["recall"][:, 0, :, 0], run.stats
+
+
+def as_scenes(skeleton, images, people, results):
+    truth, predicted = [[] for _ in range(images)], [[] for _ in range(images)]
+    for a in people:
+        xyv = np.array(a["keypoints"], np.float64).reshape(-1, 3)
+        x, y, w, h = a["bbox"]
+        keypoints, visible = np.where(xyv[:, 2:] > 0, xyv[:, :2], np.nan), xyv[:, 2].astype(np.uint8)
+        box = np.array([x, y, x + w, y + h], np.float64)
+        person = Person(keypoints, visible, box=box, area=a["area"], crowd=bool(a["iscrowd"]))
+        truth[a["image_id"]].append(person)
+    for r in results:
+        xy = np.array(r["keypoints"], np.float64).reshape(-1, 3)[:, :2]
+        predicted[r["image_id"]].append(Person(xy, score=r["score"]))
+    return tuple(
+        [Scene("", skeleton, tuple(found), id=i) for i, found in enumerate(scenes)] for scenes in (predicted, truth)
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(problems())
+def test_any_problem_is_scored_as_pycocotools_scores_it(problem):
+    count, images, people, results, sigmas = problem
+    skeleton = Skeleton("made_up", tuple(f"keypoint_{k}" for k in range(count)), ())
+    predicted, truth = as_scenes(skeleton, images, people, results)
+    expected_precision, expected_recall, expected = evaluated(images, people, results, sigmas)
+    found = matches(gather_truths(truth, skeleton), gather_predictions(predicted, count), sigmas, images)
+    precision, recall = precision_recall(found)
+    np.testing.assert_array_equal(precision, expected_precision)
+    np.testing.assert_array_equal(recall, expected_recall)
+    np.testing.assert_array_equal(list(oks_ap(predicted, truth, sigmas).values()), expected)
+
+
+def person_of(xy=None, area=4000.0, score=None, box=(0.0, 0.0, 80.0, 80.0), count=17):
+    keypoints = np.arange(2.0 * count).reshape(count, 2) if xy is None else xy
+    return Person(keypoints, score=score, area=area, box=None if box is None else np.array(box))
+
+
+def scene_of(*people, skeleton=COCO, id=None):
+    return Scene("", skeleton, people, id=id)
+
+
+def test_one_similarity_is_what_its_equation_says():
+    truth, found = np.zeros((1, 1, 2)), np.array([[[3.0, 4.0]]])
+    value = oks(truth, np.ones((1, 1), bool), np.array([100.0]), np.zeros((1, 4)), found, np.array([0.1]))
+    np.testing.assert_allclose(value, [[np.exp(-25 / 0.04 / 100 / 2)]], rtol=1e-14)
+
+
+def test_a_person_without_labels_is_compared_with_the_doubled_box():
+    found = np.array([[[-10.0, 0.0]], [[-13.0, 24.0]]])
+    box = np.array([[0.0, 0.0, 10.0, 10.0]])
+    value = oks(np.full((1, 1, 2), np.nan), np.zeros((1, 1), bool), np.array([100.0]), box, found, np.array([0.1]))
+    np.testing.assert_allclose(value[:, 0], [1.0, np.exp(-25 / 0.04 / 100 / 2)], rtol=1e-14)
+
+
+def test_a_keypoint_that_is_not_predicted_is_a_miss():
+    true = person_of()
+    partly = true.keypoints.copy()
+    partly[:5] = np.nan
+    value = oks(true.keypoints[None], true.labelled[None], np.array([1e9]), true.box[None], partly[None], np.ones(17))
+    np.testing.assert_allclose(value, 12 / 17, rtol=1e-9)
+
+
+def test_the_box_stands_in_for_a_missing_area_and_the_protocol_says_so():
+    truth = [scene_of(person_of(area=None), person_of())]
+    predicted = [scene_of(person_of(score=0.5))]
+    assert oks_ap(predicted, truth, box_area=0.5).protocol["area"] == "0.5 of the box's for 1 of 2 people"
+    assert gather_truths(truth, COCO, box_area=0.5).area.tolist() == [3200.0, 4000.0]
+    assert oks_ap(predicted, [scene_of(person_of())]).protocol["area"] == "annotated"
+
+
+def test_the_protocol_counts_people_and_predictions():
+    unlabelled = person_of(np.full((17, 2), np.nan))
+    score = oks_ap([scene_of(*[person_of(score=0.5)] * 23), scene_of()], [scene_of(unlabelled, person_of())] * 2)
+    counts = ("scenes", "people", "people_ignored", "predictions", "predictions_beyond_20_a_scene")
+    assert [score.protocol[name] for name in counts] == [2, 2, 2, 20, 3]
+
+
+def test_the_area_of_predictions_decides_which_false_ones_count():
+    small, far = person_of(score=0.9), np.full((17, 2), 500.0)
+    false = Person(far, score=0.95, box=np.array([0.0, 0.0, 50.0, 50.0]))
+    scenes = [scene_of(false, small)], [scene_of(person_of())]
+    assert oks_ap(*scenes)["APM"] == pytest.approx(1.0)
+    assert oks_ap(*scenes, predicted_area="box")["APM"] == pytest.approx(0.5)
+    assert oks_ap(*scenes)["AP"] == pytest.approx(0.5)
+
+
+def test_scenes_are_taken_in_the_order_of_their_ids():
+    truth = [scene_of(person_of(), id=i) for i in (1, 2)]
+    predicted = [scene_of(person_of(score=0.5), id=1), scene_of(person_of(np.zeros((17, 2)), score=0.5), id=2)]
+    assert oks_ap(predicted, truth) == oks_ap(predicted[::-1], truth[::-1])
+    assert oks_ap(predicted, truth)["AP"] > 0.5 > oks_ap(predicted[::-1], _renamed(truth))["AP"] > 0
+
+
+def _renamed(scenes):
+    return [scene_of(*scene.people) for scene in scenes]
+
+
+@pytest.mark.parametrize("skeleton", [LSP, FLIC, H36M], ids=repr)
+def test_sigmas_that_nobody_published_are_named_a_choice(skeleton):
+    sigmas, source = oks_sigmas(skeleton)
+    assert source.startswith("a choice")
+    assert sigmas[skeleton.index("left_elbow")] == pytest.approx(0.072)
+    people = [scene_of(person_of(score=0.5, count=len(skeleton)), skeleton=skeleton)]
+    assert oks_ap(people, people).protocol["sigmas"] == source
+    assert oks_ap(people, people, sigmas=np.ones(len(skeleton))).protocol["sigmas"] == "given by the caller"
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS, ids=repr)
+def test_every_skeleton_can_be_scored(skeleton):
+    sigmas, source = oks_sigmas(skeleton)
+    assert sigmas.shape == (len(skeleton),)
+    assert (sigmas > 0).all()
+    assert source == skeleton.sigmas_source or skeleton.sigmas is None
+
+
+def test_what_cannot_be_scored_is_said_in_one_line():
+    good, true = scene_of(person_of(score=0.5)), scene_of(person_of())
+    stranger = Skeleton("made_up", ("tail",), ())
+    tail = scene_of(person_of(count=1, score=0.5), skeleton=stranger)
+    for message, predicted, truth in (
+        ("1 predicted scenes and 2 true ones", [good], [true, true]),
+        ("no scene to score", [], []),
+        ("scene 0: the prediction is of 1, the truth of 2", [scene_of(id=1)], [scene_of(id=2)]),
+        ("scene 1: the prediction has the keypoints of lsp", [good, scene_of(skeleton=LSP)], [true, true]),
+        ("scene 0: a person of the prediction has not 17 keypoints", [scene_of(person_of(count=3))], [true]),
+        ("scene 0: a person has neither area nor box", [good], [scene_of(person_of(area=None, box=None))]),
+        ("scene 0, person 0: score is None", [true], [true]),
+        ("scene 0, person 0: score is nan", [scene_of(person_of(score=np.nan))], [true]),
+        ("made_up's tail; give sigmas", [tail], [tail]),
+    ):
+        with pytest.raises(ValueError, match=message):
+            oks_ap(predicted, truth)
+    with pytest.raises(ValueError, match="17 positive numbers"):
+        oks_ap([good], [true], sigmas=[0.1])
+    with pytest.raises(ValueError, match="has no box"):
+        oks_ap([scene_of(person_of(score=0.5, box=None))], [true], predicted_area="box")
