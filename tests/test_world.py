@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from posewright.datasets.synthetic import WORLD, instant, scene, scenes, world
-from posewright.datasets.synthetic.body import body, random_shape
+from posewright.datasets.synthetic.body import Cones, body, random_shape
 from posewright.datasets.synthetic.pose import ACTIVITIES, motion_pose, random_pose
-from posewright.geometry import triangulate
+from posewright.datasets.synthetic.surface import Blocks, cone_bounds, surface
+from posewright.geometry import Camera, triangulate
 from posewright.scene import ABSENT, HIDDEN, SEEN, Cause
 from posewright.skeleton import COCO, H36M, LSP, SKELETONS
 
@@ -214,3 +215,53 @@ def test_sizes_and_settings():
         scene(0, 0, people=(3, 2))
     with pytest.raises(ValueError, match=r"poses must be \(N, 17, 3\)"):
         scene(0, 0, motion=np.zeros((3, 16, 3)))
+
+
+def random_cones(rng, count):
+    """Cones of every kind before a camera: long, short, blunt, balls, one end inside the other, squeezed."""
+    a = rng.uniform([-500, -500, 1500], [500, 500, 2500], (count, 3))
+    b = a + rng.normal(0, 250, (count, 3))
+    b[::4] = a[::4]
+    ra, rb = rng.uniform(20, 200, (2, count))
+    length = np.linalg.norm(b - a, axis=1)
+    rb = np.clip(rb, ra - 0.6 * length, ra + 0.6 * length)
+    frames = np.linalg.qr(rng.normal(size=(count, 3, 3)))[0]
+    metric = (frames / rng.uniform(0.6, 1, (count, 1, 3)) ** 2) @ frames.transpose(0, 2, 1)
+    return Cones(a, b, ra, rb, metric)
+
+
+def outside_cone(cones, i, points):
+    """How far points (..., 3) are outside of cone i, by trying the balls that sweep it."""
+    s = np.linspace(0, 1, 1500)
+    balls = cones.a[i] + s[:, None] * (cones.b[i] - cones.a[i])
+    way = points[..., None, :] - balls
+    square = np.einsum("...i,ij,...j->...", way, cones.metric[i], way)
+    return (np.sqrt(square) - (cones.ra[i] + s * (cones.rb[i] - cones.ra[i]))).min(-1)
+
+
+def outside_block(blocks, i, points):
+    return (np.abs((points - blocks.middle[i]) @ blocks.axes[i]) - blocks.half[i]).max(-1)
+
+
+def test_pixels_show_the_nearest_surface(rng):
+    """By brute force: what a pixel shows lies on its solid, and nothing lies before it on the ray."""
+    cones = random_cones(rng, 12)
+    axes = np.linalg.qr(rng.normal(size=(5, 3, 3)))[0]
+    blocks = Blocks(rng.uniform([-600, -600, 1800], [600, 600, 2600], (5, 3)), axes, rng.uniform(20, 250, (5, 3)))
+    camera = Camera(np.array([[30.0, 0, 19.5], [0, 30, 14.5], [0, 0, 1]]), np.eye(3), np.zeros(3))
+    seen = surface(cones, blocks, camera, (40, 30))
+    rays = np.stack(np.broadcast_arrays(seen.x, seen.y[:, None], 1.0), axis=-1)
+    assert len(set(seen.shown.ravel().tolist())) > 10
+    solids = [(outside_cone, cones, i) for i in range(12)] + [(outside_block, blocks, i) for i in range(5)]
+    before = np.minimum(seen.depth, 4000)[..., None] * np.linspace(0.2, 0.999, 60)
+    for number, (outside, kind, i) in enumerate(solids):
+        here = seen.shown == number
+        points = rays[here] * seen.depth[here][:, None]
+        np.testing.assert_allclose(outside(kind, i, points), 0, atol=0.02)
+        assert outside(kind, i, rays[:, :, None] * before[..., None]).min() > 0
+
+
+def test_a_solid_behind_the_camera_is_refused(rng):
+    cones = random_cones(rng, 2)
+    with pytest.raises(ValueError, match="camera's plane"):
+        cone_bounds(cones.moved(np.eye(3), np.array([0, 0, -2000])))

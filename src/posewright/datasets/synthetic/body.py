@@ -85,7 +85,8 @@ def random_shape(rng: np.random.Generator) -> Shape:
 
 def body(shape: Shape, pose: Pose) -> Body:
     """Put a pose on a shape; the pelvis is above the origin and the lowest solid `lift` above the floor."""
-    points = _trunk(shape, pose) | _face(shape, pose)
+    points = _trunk(shape, pose)
+    points |= _face(shape, pose, points["upper_neck"])
     points |= _limbs(shape, pose, points)
     cones = _solids(shape, pose, points)
     floor = float(min((cones.a[:, 2] - cones.ra).min(), (cones.b[:, 2] - cones.rb).min()))
@@ -129,8 +130,7 @@ FACE = {
 """Places in the head's frame, from its middle, in heights of a grown-up."""
 
 
-def _face(shape: Shape, pose: Pose) -> dict[str, Floats]:
-    upper_neck = _trunk(shape, pose)["upper_neck"]
+def _face(shape: Shape, pose: Pose, upper_neck: Floats) -> dict[str, Floats]:
     size = shape.height * shape.head
     middle = upper_neck + pose.head @ (np.array([0, 0.012, 0.05]) * size)
     return {name: middle + pose.head @ (np.array(place) * size) for name, place in FACE.items()}

@@ -10,7 +10,8 @@ height and girth below it (a keypoint is inside the body); else PERSON, OBJECT o
 is. A keypoint outside the picture is absent: NaN, visible 0, OUTSIDE; its points3d stay. mask is the
 person's visible pixels; masks of a scene are disjoint. box is tight around the mask, from edge to edge of
 its outermost pixels, area counts its pixels. head is the box around the projected head without hair,
-hidden or not. A person of whom no pixel is seen is left out; id is their number in the instant.
+hidden or not. A person of whom no pixel is seen is left out; id is their number in the instant. A view has
+no things nearer than `NEAREST` to its camera, and none at all where they would hide everybody.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from posewright.datasets.synthetic import backdrop, paint, surface
 from posewright.datasets.synthetic.body import ADJOINING, PARTS, REACH, WORLD, Body, Cones
 from posewright.datasets.synthetic.pose import checked_motion, read_motion
 from posewright.datasets.synthetic.stage import Stage, random_camera, random_stage
+from posewright.datasets.synthetic.things import NO_THINGS
 from posewright.geometry import Camera
 from posewright.scene import ABSENT, HIDDEN, SEEN, Cause, Person, Scene
 from posewright.skeleton import COCO, Skeleton
@@ -124,12 +126,14 @@ def _view(rng: np.random.Generator, stage: Stage, size: Size, skeleton: Skeleton
     camera = random_camera(rng, stage, size, around)
     cones, blocks, colours, owners = _solids(stage, camera)
     seen = surface.surface(cones, blocks, camera, size)
+    owner = np.take(np.append(owners, NOBODY), seen.shown, mode="wrap")
+    if stage.things is not NO_THINGS and owner.max() < 0:
+        return _view(rng, stage._replace(things=NO_THINGS), size, skeleton, around, name)
     feet = np.stack([body.keypoints[WORLD.index("pelvis"), :2] for body in stage.bodies])
     picture = backdrop.backdrop(rng, camera, size, feet)
     pixels, places = paint.shaded(seen, cones, blocks, colours.moved(camera.R), _light(rng, stage, camera))
     picture.reshape(-1, 3)[places] = pixels
     image = backdrop.developed(rng, picture)
-    owner = np.take(np.append(owners, NOBODY), seen.shown, mode="wrap")
     people = [_person(n, body, camera, seen, owner) for n, body in enumerate(stage.bodies) if (owner == n).any()]
     return Scene(image, skeleton, tuple(p.to(WORLD, skeleton) for p in people), size, camera, name)
 

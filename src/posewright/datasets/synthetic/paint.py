@@ -155,7 +155,7 @@ def _dot(a: Map, b: Map) -> Map:
 def _colour(paint: Paint, solid: NDArray[np.intp], normal: Map, along: Map, place: Map) -> Map:
     """Colour pixels (M, 3) by their normals, their places on the axis and in the solid."""
     split, colour = _each(paint.split, solid), _each(paint.base, solid)
-    printed = np.flatnonzero(paint.waves.any((1, 2))[solid])
+    printed = np.flatnonzero(np.asarray(paint.waves.any((1, 2)))[solid])
     phase = np.cos(np.einsum("nwi,ni->wn", _each(paint.waves, solid[printed]), place[printed]))
     figure = printed[phase[0] * phase[1] < 0]
     colour[figure] = _each(paint.figure, solid[figure])

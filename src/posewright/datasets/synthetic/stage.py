@@ -60,8 +60,8 @@ def _things(rng: np.random.Generator, azimuth: float) -> Thing:
     towards = np.array([np.cos(azimuth), np.sin(azimuth)])
     across = np.array([-towards[1], towards[0]])
     things = []
-    for _ in range(rng.choice([0, 1, 2], p=[0.45, 0.35, 0.2])):
-        place = towards * rng.uniform(450, 1500) + across * rng.normal(0, 500)
+    for _ in range(rng.choice(3, p=[0.35, 0.4, 0.25])):
+        place = towards * rng.uniform(450, 1500) + across * rng.normal(0, 380)
         things.append(random_thing(rng, place, towards))
     for _ in range(rng.integers(0, 4)):
         place = -towards * rng.uniform(700, 4000) + across * rng.normal(0, 1500)

@@ -101,3 +101,6 @@ def gathered(things: list[Thing]) -> Thing:
     blocks = Blocks(*(np.concatenate(c) for c in zip(NO_BLOCKS, *(t.blocks for t in things), strict=True)))
     cone_paint = joined([NO_PAINT, *(t.cone_paint for t in things)])
     return Thing(cones, blocks, cone_paint, joined([NO_PAINT, *(t.block_paint for t in things)]))
+
+
+NO_THINGS = gathered([])
