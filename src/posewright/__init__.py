@@ -1,1 +1,19 @@
 """posewright: human pose estimation, and how it breaks under occlusion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from posewright.estimate import TopDown, load
+
+__all__ = ["TopDown", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for, so that `import posewright` costs nothing."""
+    if name in __all__:
+        from posewright import estimate
+
+        return getattr(estimate, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,112 @@
+"""Graph: a torch network as one ONNX file that is both what a runtime loads and where fine-tuning starts.
+
+Nothing is folded: every weight keeps its name in the state dict, BatchNorms stay BatchNorms, and a runtime
+does the folding when it loads. Traced by torch's TorchScript exporter: it is the one that torch 2.4 to
+2.13 share, it needs no more than `onnx`, and it writes no paths and no stack traces.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import warnings
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import ModelProto, TensorProto
+from torch import Tensor, nn
+
+from posewright.models.pixels import FromPixels
+from posewright.warp import Size
+
+OPSET = 17
+"""The operators' version: what ONNX Runtime 1.17 and OpenVINO 2024.1 know."""
+
+WEIGHT = "network."
+"""Begins the name of every weight that the state dict has."""
+
+
+class _Flat(nn.Module):
+    """Answer with the arrays of all stages in a row, which is what a graph can say."""
+
+    def __init__(self, module: FromPixels) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        return tuple(array for stage in self.module(pixels) for array in stage if array is not None)
+
+
+def graph_of(module: FromPixels, size: Size) -> ModelProto:
+    """Trace a network at a crop's size; the batch is free.
+
+    Input `pixels` (B, H, W, 3) uint8; outputs are named "<stage>.<class>.<field>".
+    """
+    example = torch.zeros(2, size[1], size[0], 3, dtype=torch.uint8, device=module.mean.device)
+    with torch.no_grad():
+        stages = module.eval()(example)
+    outputs = [
+        f"{number}.{type(stage).__name__}.{name}"
+        for number, stage in enumerate(stages)
+        for name, array in zip(stage._fields, stage, strict=True)
+        if array is not None
+    ]
+    file: Any = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter announces its own age, and each shape that is fixed
+        torch.onnx.export(
+            _Flat(module).eval(), (example,), file, dynamo=False, opset_version=OPSET, do_constant_folding=False,
+            training=torch.onnx.TrainingMode.PRESERVE, input_names=["pixels"], output_names=outputs,
+            dynamic_axes={name: {0: "batch"} for name in ["pixels", *outputs]},
+        )  # fmt: skip
+    return _tidied(onnx.load_from_string(file.getvalue()))
+
+
+def _tidied(model: ModelProto) -> ModelProto:
+    """Give every weight its own array and its name in the state dict, and drop what only tells of the tracing.
+
+    The exporter keeps one of several equal weights, and an Identity for each of the others.
+    """
+    graph = model.graph
+    stored: dict[str, TensorProto] = {one.name: one for one in graph.initializer}
+    copies = [node for node in graph.node if node.op_type == "Identity" and node.input[0] in stored]
+    for node in copies:
+        copy = graph.initializer.add()
+        copy.CopyFrom(stored[node.input[0]])
+        copy.name = node.output[0]
+        graph.node.remove(node)
+    renamed = {one.name: one.name.removeprefix("module.") for one in graph.initializer}
+    for one in graph.initializer:
+        one.name = renamed[one.name]
+    for node in graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+        node.doc_string = ""
+    del graph.value_info[:]
+    graph.name = "posewright"
+    graph.doc_string = model.doc_string = ""
+    return model
+
+
+def state_of(module: FromPixels, model: ModelProto) -> dict[str, Any]:
+    """List the state dict in its order: None for a weight that lies in the graph, else its type, shape and bytes."""
+    stored = {one.name for one in model.graph.initializer}
+    return {
+        name: None if WEIGHT + name in stored else _bytes(value.cpu().numpy())
+        for name, value in module.network.state_dict().items()
+    }
+
+
+def _bytes(array: np.ndarray) -> tuple[str, tuple[int, ...], str]:
+    return array.dtype.str, array.shape, base64.b64encode(array.tobytes()).decode()
+
+
+def hash_of(state: dict[str, Tensor]) -> str:
+    """Return the sha256 of a state dict: of its names and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name, value in sorted(state.items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,39 @@
+"""OpenVINO: the fastest way to run an exported network on a processor, in fp32 or bf16."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from posewright.picture import Pixels
+from posewright.runtimes import metadata
+from posewright.runtimes.network import Network, described, free_cores, rebuilt
+
+
+def load(path: Path, precision: Literal["fp32", "bf16"] = "fp32", threads: int | None = None) -> Network:
+    """Load an exported file; threads: of arithmetic, by default `free_cores()`.
+
+    bf16 is about twice as fast where the processor has it, and moves answers by a few tenths of a px; where
+    it has not, OpenVINO computes in fp32. Raises ModelFileError where the file is no network of
+    posewright's, ImportError where OpenVINO is not installed.
+    """
+    try:
+        import openvino
+    except ImportError:
+        raise ImportError('OpenVINO is not installed: pip install "posewright[openvino]"') from None
+    said = metadata.read(path)
+    threads = threads or free_cores()
+    options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY",
+               "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision]}  # fmt: skip
+    try:
+        compiled = openvino.Core().compile_model(str(path), "CPU", options)
+    except RuntimeError as error:
+        raise metadata.ModelFileError(f"{path}: OpenVINO refuses it: {str(error).splitlines()[0]}") from None
+    names = [output.any_name for output in compiled.outputs]
+
+    def run(pixels: Pixels) -> list[Any]:
+        answers = compiled({"pixels": pixels})
+        return rebuilt(names, [answers[output].copy() for output in compiled.outputs])
+
+    backend = f"openvino {openvino.__version__.split('-')[0]}"
+    return described(path, said, run, backend=backend, precision=precision, threads=threads)
