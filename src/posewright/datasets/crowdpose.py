@@ -36,8 +36,8 @@ def annotation_file(root: Path, split: str) -> Path:
 def crowd_index(path: Path) -> dict[int | str, float]:
     """Return how crowded each picture is by the scene's id, 0 for not at all; raises DataError.
 
-    It is the mean share of strangers' keypoints in a person's box. The paper (section 4) has it in [0, 1], the
-    validation file goes beyond 1.
+    It compares the strangers' keypoints in a person's box with the person's own, as a mean over the picture.
+    The paper speaks of [0, 1]; in the validation file 96 pictures have more, up to 3.02.
     """
     images = record_of(read_json(Path(path)), str(path)).records("images", "image")
     return {image.identity("id"): image.number("crowdIndex", low=0.0) for image in images}
