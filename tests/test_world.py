@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from posewright.geometry import Camera, triangulate
 from posewright.scene import ABSENT, HIDDEN, SEEN, Cause
 from posewright.skeleton import COCO, H36M, LSP, SKELETONS
 
+HERE = Path(__file__).parent
 SKIN_DEEP = [WORLD.index(n) for n in ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top")]
 """Keypoints at the surface, whose pixel may be just beside the person."""
 
@@ -134,7 +136,7 @@ def digest(seed, start, count):
 
 def test_the_same_seed_gives_the_same_bytes_in_another_process():
     code = "import test_world; print(test_world.digest(11, 3, 4))"
-    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="tests")
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=HERE)
     assert other.stdout.strip() == digest(11, 3, 4)
     assert digest(12, 3, 1) != digest(11, 3, 1)
 
