@@ -113,6 +113,12 @@ def heatmap_target(
     G(p) = exp(-|p - m|^2 / 2 sigma^2) within 3 sigma of m along each axis, with m = int(x / stride + 1/2),
     truncated toward zero. The weight falls to 0 where the patch lies outside beyond one further px on the
     near side, so a joint just outside keeps weight 1 with a map of 0. Source: generate_target of HRNet.
+
+    >>> maps, weights = heatmap_target([[9.0, 2.0]], [True], map_size=(5, 3))
+    >>> maps[0].round(2)
+    array([[0.54, 0.78, 0.88, 0.78, 0.54],
+           [0.61, 0.88, 1.  , 0.88, 0.61],
+           [0.54, 0.78, 0.88, 0.78, 0.54]], dtype=float32)
     """
     joints, labelled = np.asarray(joints, np.float64), np.asarray(labelled, bool)
     middle = np.trunc(joints / stride + 0.5)

@@ -83,13 +83,28 @@ def windows(
     Outside the map is 0, or the map reflected without its edge pixel.
     """
     h, w = maps.shape[1:]
+    side = 2 * reach + 1
+    if side > min(h, w):
+        return _windows_at_the_border(maps, y, x, reach, chosen, reflect)
+    first_y, first_x = y[chosen] - reach, x[chosen] - reach
+    top, left = first_y.clip(0, h - side), first_x.clip(0, w - side)
+    whole = np.lib.stride_tricks.sliding_window_view(maps, (side, side), (1, 2))
+    values = whole[chosen, top, left].astype(np.float64)
+    beyond = np.flatnonzero((top != first_y) | (left != first_x))
+    values[beyond] = _windows_at_the_border(maps, y, x, reach, chosen[beyond], reflect)
+    return values
+
+
+def _windows_at_the_border(
+    maps: NDArray[np.floating], y: Places, x: Places, reach: int, chosen: Places, reflect: bool
+) -> Floats:
+    h, w = maps.shape[1:]
     steps = np.arange(-reach, reach + 1)
     rows, columns = y[chosen, None] + steps, x[chosen, None] + steps
     if reflect:
         rows, columns = _reflected(rows, h), _reflected(columns, w)
     near_rows, near_columns = rows.clip(0, h - 1), columns.clip(0, w - 1)
-    lines = (chosen[:, None] * h + near_rows) * w
-    values = maps.reshape(-1).take(lines[:, :, None] + near_columns[:, None, :]).astype(np.float64)
+    values = maps[chosen[:, None, None], near_rows[:, :, None], near_columns[:, None, :]].astype(np.float64)
     if not reflect:
         values *= (rows == near_rows)[:, :, None] & (columns == near_columns)[:, None, :]
     return values
@@ -108,7 +123,11 @@ def bell(away: NDArray, sigma: float) -> Floats:
 
 
 def gaussian_taps(size: int) -> Floats:
-    """Return the (size,) kernel that OpenCV takes when it is given a size and no sigma."""
+    """Return the (size,) kernel that OpenCV takes when it is given a size and no sigma.
+
+    >>> 256 * gaussian_taps(5)
+    array([16., 64., 96., 64., 16.])
+    """
     if size in TABLES:
         return np.array(TABLES[size]) / 256.0
     sigma = 0.3 * ((size - 1) / 2 - 1) + 0.8
@@ -124,19 +143,20 @@ def blur_windows(squares: Floats, size: int) -> Floats:
 
 
 def blur_maps(maps: NDArray, size: int, reflect: bool = False) -> NDArray:
-    """Blur maps (N, h, w) and return them with a border, (N, h + 2r, w + 2r), r = size // 2; keeps the dtype.
+    """Blur maps (N, h, w), keeping the dtype; all make one tall picture, padded so that they do not meet.
 
-    All maps make one tall picture, padded by 2r so that they do not reach each other; outside a map is 0,
-    or the map reflected without its edge pixel (then only the middle (h, w) means anything).
+    reflect: a map is reflected beyond its border, without its edge pixel, and what returns is (N, h, w).
+    Otherwise 0 is there and what the blur spreads over the border returns too: (N, h + 2r, w + 2r), r = size // 2.
     """
     reach = size // 2
-    wide = ((0, 0), (2 * reach, 2 * reach), (2 * reach, 2 * reach))
-    padded = np.pad(maps, wide, mode="reflect") if reflect else np.pad(maps, wide)
+    rim = reach if reflect else 2 * reach
+    padded = np.pad(maps, ((0, 0), (rim, rim), (rim, rim)), mode="reflect" if reflect else "constant")
+    inner = slice(reach, -reach)
     if not len(padded):
-        return padded[:, reach:-reach, reach:-reach]
+        return padded[:, inner, inner]
     taps = gaussian_taps(size)
     tall = cv2.sepFilter2D(padded.reshape(-1, padded.shape[-1]), -1, taps, taps)
-    return np.asarray(tall, maps.dtype).reshape(padded.shape)[:, reach:-reach, reach:-reach]
+    return np.asarray(tall, maps.dtype).reshape(padded.shape)[:, inner, inner]
 
 
 def fitted(extent: ArrayLike, size: Size) -> Floats:

@@ -271,8 +271,7 @@ def udp_offsets_decode(
     """
     disks = np.asarray(disks, np.float32)
     h, w = disks.shape[-2:]
-    rim = kernel
-    blurred = blur_maps(disks.reshape(-1, h, w), 2 * kernel + 1, reflect=True)[:, rim:-rim, rim:-rim]
+    blurred = blur_maps(disks.reshape(-1, h, w), 2 * kernel + 1, reflect=True)
     rows, columns, scores = peaks(blurred)
     everyone = np.arange(len(rows))
     xy = np.stack([columns, rows], -1).astype(np.float64)
