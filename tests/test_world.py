@@ -11,7 +11,7 @@ import pytest
 
 from posewright.datasets.synthetic import WORLD, instant, scene, scenes, world
 from posewright.datasets.synthetic.body import Cones, body, random_shape
-from posewright.datasets.synthetic.pose import ACTIVITIES, motion_pose, random_pose
+from posewright.datasets.synthetic.pose import ACTIVITIES, SEGMENTS, motion_pose, random_pose
 from posewright.datasets.synthetic.surface import Blocks, cone_bounds, surface
 from posewright.geometry import Camera, triangulate
 from posewright.scene import ABSENT, HIDDEN, SEEN, Cause
@@ -267,3 +267,16 @@ def test_a_solid_behind_the_camera_is_refused(rng):
     cones = random_cones(rng, 2)
     with pytest.raises(ValueError, match="camera's plane"):
         cone_bounds(cones.moved(np.eye(3), np.array([0, 0, -2000])))
+
+
+def test_joints_bend_the_way_they_do(rng):
+    """Legs spread outwards, a knee bends the shin back, a standing person's feet point ahead."""
+    for _ in range(50):
+        pose = random_pose(rng, "spread")
+        own = dict(zip(SEGMENTS, pose.directions @ pose.pelvis, strict=True))
+        assert own["left_thigh"][0] < 0.25
+        assert own["right_thigh"][0] > -0.25
+        assert own["left_thigh"][0] < own["right_thigh"][0]
+        for side in ("left", "right"):
+            assert own[f"{side}_shank"][1] <= own[f"{side}_thigh"][1] + 1e-9
+            assert own[f"{side}_foot"][1] > 0.2
