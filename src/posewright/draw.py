@@ -1,6 +1,6 @@
 """Drawings: poses on pictures, and many pictures on one sheet.
 
-The person's left is blue, their right is vermilion and what is in the middle is yellow, three colours that
+The person's left is sky blue, their right is vermilion and what is in the middle is yellow, three colours that
 people who are colour-blind tell apart (Okabe and Ito, "Color universal design", 2002). Every line has a dark
 edge, so that it shows on any ground.
 """
@@ -21,7 +21,7 @@ from posewright.warp import Size
 Colour = tuple[int, int, int]
 """Red, green and blue, 0 to 255."""
 
-COLOURS: dict[str, Colour] = {"left": (56, 160, 233), "right": (213, 94, 0), "middle": (240, 228, 66)}
+COLOURS: dict[str, Colour] = {"left": (86, 180, 233), "right": (213, 94, 0), "middle": (240, 228, 66)}
 EDGE: Colour = (20, 20, 20)
 EDGE_SHARE = 0.6
 """How opaque an edge is beside its line, so that small people do not turn black."""

@@ -125,9 +125,9 @@ def oks_ap(
     """Score people by COCO's average precision and recall: AP, AP50, AP75, APM, APL and AR alike.
 
     Scenes are paired by position and taken in the order of their ids, as pycocotools does (it matters only
-    where scores are equal). A number is -1 where nobody is to be found. Crowds and people without a keypoint
-    are ignored. Per image the first 20 predictions by score count. Results that are the same as
-    pycocotools' need coordinates and scores that are the same, to the last bit.
+    where scores are equal). Of each scene the first 20 predictions by score count. Crowds and people without
+    a labelled keypoint are ignored: neither to be found nor wrong to find. A number is -1 where nobody is to
+    be found.
 
     sigmas (K,): None takes the skeleton's; where nobody published any, COCO's and CrowdPose's by name, and
     the protocol calls that a choice. box_area: the share of the box's area that stands in for a person
