@@ -51,7 +51,9 @@ def evaluate(
     return score(out / "predictions.json", truth, metric, out / "scores.json", protocol)
 
 
-def score(predictions: Path, truth: Sequence[Scene], metric: Metric, out: Path, protocol: dict[str, Any]) -> dict[str, float]:
+def score(
+    predictions: Path, truth: Sequence[Scene], metric: Metric, out: Path, protocol: dict[str, Any]
+) -> dict[str, float]:
     """Score a file of COCO results against scenes, and write the numbers with their protocol."""
     numbers = metric(coco.read_results(predictions, truth), truth)
     said = protocol | getattr(numbers, "protocol", {}) | versions()
