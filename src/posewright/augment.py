@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import radians
 
 import cv2
 import numpy as np
@@ -47,20 +48,25 @@ class Jitter:
         center, extent = _region(person)
         if self.half_body and rng.random() < self.half_body:
             center, extent = half_body(person, skeleton, rng) or (center, extent)
-        extent = extent * (1 + self.scale * np.clip(rng.normal(), -1, 1))
+        extent = extent * (1 + self.scale * _cut(rng.normal(), 1))
         center = center + self.shift * extent * rng.uniform(-1, 1, 2)
         turned = rng.random() < self.turn_chance
-        turn = np.deg2rad(self.turn) * np.clip(rng.normal(), -2, 2) if turned else 0.0
+        turn = radians(self.turn) * _cut(rng.normal(), 2) if turned else 0.0
         return aim(center, extent, size, turn, rng.random() < self.mirror)
 
     def paint(self, pixels: Pixels, rng: np.random.Generator) -> Pixels:
-        """Change the brightness and colour of a crop (H, W, 3)."""
+        """Change the brightness and colour of a crop (H, W, 3); without `colour` it comes back as it is."""
         if not self.colour:
             return pixels
         gain = 1 + self.colour * np.clip(rng.normal(size=(1, 3)) * 0.5 + rng.normal(), -2, 2)
         offset = 255 * self.colour * np.clip(rng.normal(), -2, 2) / 2
         table = np.clip(np.arange(256)[:, None] * gain + offset, 0, 255).astype(np.uint8)
         return np.asarray(cv2.LUT(pixels, np.ascontiguousarray(table.reshape(1, 256, 3))), np.uint8)
+
+
+def _cut(value: float, limit: float) -> float:
+    """Cut a number to -limit..limit; numpy's clip takes 5 us for that."""
+    return min(max(value, -limit), limit)
 
 
 def _region(person: Person) -> tuple[np.ndarray, np.ndarray]:

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from posewright.augment import Aim, Jitter
 from posewright.picture import Pixels
 from posewright.recipe import Codec
-from posewright.scene import PADDING, Scene, aim, each_person, take
-from posewright.warp import around
+from posewright.scene import PADDING, Floats, Person, Scene, aim, each_person
+from posewright.warp import Warp, around
 
 MARGIN = 1.5
 """How much larger than an unjittered crop a kept crop is, so that scale and turn find pixels."""
@@ -49,10 +49,18 @@ class Batches:
     @cached_property
     def pictures(self) -> list[list[int]]:
         """The places of the scenes, those of one picture together."""
-        groups = defaultdict(list)
+        groups: dict[object, list[int]] = defaultdict(list)
         for index, scene in enumerate(self.scenes):
             groups[_key(scene)].append(index)
         return list(groups.values())
+
+    @cached_property
+    def picture_of(self) -> NDArray[np.intp]:
+        """(N,) the number of each scene's picture among `pictures`."""
+        numbers = np.empty(len(self.scenes), np.intp)
+        for number, group in enumerate(self.pictures):
+            numbers[group] = number
+        return numbers
 
     def batch(self, epoch: int, number: int) -> tuple[Pixels, Any]:
         """Return batch `number` of an epoch."""
@@ -60,15 +68,16 @@ class Batches:
         rng = np.random.default_rng((self.seed, epoch, number))
         width, height = self.codec.size
         pixels = np.empty((len(chosen), height, width, 3), np.uint8)
-        people, decoded = [], (None, None)
-        for row, index in enumerate(chosen):
+        people, decoded, picture = [], -1, pixels[0]
+        for row, index, place in zip(pixels, chosen.tolist(), self.picture_of[chosen].tolist(), strict=True):
             scene = self.scenes[index]
-            if decoded[0] != _key(scene):
-                decoded = (_key(scene), scene.pixels())
-            warp = self.jitter(scene.people[0], scene.skeleton, self.codec.size, rng, self.aim)
-            crop = take(scene, warp, decoded[1])
-            pixels[row] = self.jitter.paint(crop.pixels, rng)
-            people.append(crop.people[0])
+            if place != decoded:
+                decoded, picture = place, scene.pixels()
+            person = scene.people[0]
+            warp = self.jitter(person, scene.skeleton, self.codec.size, rng, self.aim)
+            warp.image(picture, out=row)
+            row[:] = self.jitter.paint(row, rng)
+            people.append(Person(person.keypoints, person.visible, id=person.id).moved(warp, scene.skeleton))
         return pixels, self.codec.encode(people)
 
 
@@ -83,28 +92,47 @@ def _key(scene: Scene) -> object:
     return id(scene.image) if isinstance(scene.image, np.ndarray) else scene.image
 
 
-def kept(scenes: Sequence[Scene], file: Path, codec: Codec, report: Callable[[int], None] = lambda done: None) -> list[Scene]:
+def kept(scenes: Sequence[Scene], file: Path, codec: Codec, report: Callable[[int], None] | None = None) -> list[Scene]:
     """Decode each person's surroundings once into `file` (.npy), and return scenes that read from there.
 
     The crops are MARGIN times larger than an unjittered one in reach and resolution alike, so one px of
-    them is one px of a crop. A file of the right shape is reused: name it for what it holds.
+    them is one px of a crop. A file of the right shape is reused: name it for what it holds. report: is told
+    after each person how many are done. Raises ValueError for a person without a box.
     """
     people = each_person(scenes)
-    width, height = (int(MARGIN * side) for side in codec.size)
-    warps = [aim(scene.people[0].box, (width, height), MARGIN * PADDING) for scene in people]
-    if not (file.exists() and np.load(file, mmap_mode="r").shape == (len(people), height, width, 3)):
-        partial = file.with_name(f".{file.name}.partial")
-        crops = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(people), height, width, 3))
-        decoded: tuple[object, Any] = (None, None)
-        for number, (scene, warp) in enumerate(zip(people, warps, strict=True)):
-            if decoded[0] != _key(scene):
-                decoded = (_key(scene), scene.pixels())
-            crops[number] = warp.image(decoded[1])
-            report(number + 1)
-        crops.flush()
-        os.replace(partial, file)
+    size = (int(MARGIN * codec.size[0]), int(MARGIN * codec.size[1]))
+    warps = [aim(_box(scene.people[0]), size, MARGIN * PADDING) for scene in people]
+    shape = (len(people), size[1], size[0], 3)
+    if not (file.exists() and np.load(file, mmap_mode="r").shape == shape):
+        _write_crops(file, shape, people, warps, report)
     return [
-        replace(scene, image=file / str(number), size=warp.size,
-                people=tuple(person.moved(warp, scene.skeleton) for person in scene.people))
+        replace(scene, image=file / str(number), size=size, people=(scene.people[0].moved(warp, scene.skeleton),))
         for number, (scene, warp) in enumerate(zip(people, warps, strict=True))
-    ]  # fmt: skip
+    ]
+
+
+def _write_crops(
+    file: Path,
+    shape: tuple[int, ...],
+    people: Sequence[Scene],
+    warps: Sequence[Warp],
+    report: Callable[[int], None] | None,
+) -> None:
+    """Cut one crop a person into an array file, which appears when it is whole."""
+    partial = file.with_name(f".{file.name}.partial")
+    crops = np.lib.format.open_memmap(partial, "w+", np.uint8, shape)
+    decoded, picture = None, crops[0]
+    for number, (scene, warp) in enumerate(zip(people, warps, strict=True)):
+        if decoded is None or decoded != _key(scene):
+            decoded, picture = _key(scene), scene.pixels()
+        crops[number] = warp.image(picture)
+        if report:
+            report(number + 1)
+    crops.flush()
+    os.replace(partial, file)
+
+
+def _box(person: Person) -> Floats:
+    if person.box is None:
+        raise ValueError(f"person {person.id}: has no box to cut around")
+    return person.box

@@ -30,8 +30,9 @@ def read(source: str | Path | Pixels) -> Pixels:
     """
     if isinstance(source, np.ndarray):
         return _checked(source)
-    if isinstance(source, Path) and source.parent.suffix == ".npy" and source.name.isdecimal():
-        return _checked(_stack(source.parent)[int(source.name)])
+    stack, _, place = str(source).rpartition(os.sep)
+    if stack.endswith(".npy") and place.isdecimal() and isinstance(source, Path):
+        return _checked(_stack(stack)[int(place)])
     data = _bytes(Path(source))
     if not data:
         raise PictureError(f"{source}: the file is empty")
@@ -56,11 +57,13 @@ def write(path: Path, pixels: Pixels) -> None:
 def _checked(pixels: NDArray[np.generic]) -> Pixels:
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.size == 0:
         raise PictureError(f"pixels must be (H, W, 3) uint8 RGB, not {pixels.shape} {pixels.dtype}")
+    if pixels.ndim == 3 and pixels.shape[2] == 3:
+        return np.asarray(pixels, np.uint8)
     if pixels.ndim == 2:
         pixels = pixels[..., None]
-    if pixels.shape[2] not in (1, 3):
+    if pixels.shape[2] != 1:
         raise PictureError(f"pixels must have 3 channels, RGB, not {pixels.shape[2]}")
-    return np.broadcast_to(pixels, (*pixels.shape[:2], 3)).astype(np.uint8, copy=False)
+    return np.repeat(pixels, 3, axis=2).astype(np.uint8, copy=False)
 
 
 def _bytes(path: Path) -> bytes:
@@ -91,5 +94,5 @@ def _archive(path: Path, _process: int) -> zipfile.ZipFile:
 
 
 @lru_cache(maxsize=8)
-def _stack(path: Path) -> NDArray[np.uint8]:
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+def _stack(path: str) -> NDArray[np.uint8]:
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))

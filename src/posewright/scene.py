@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -73,9 +74,9 @@ class Person:
             if value is not None and value.shape != shape:
                 raise ValueError(f"person: {name} must be {shape}, not {value.shape}")
         if self.visible is not None:
-            wrong = np.flatnonzero(self.labelled != (self.visible > ABSENT))
-            if len(wrong):
-                k = wrong[0]
+            wrong = self.labelled != (self.visible > ABSENT)
+            if wrong.any():
+                k = wrong.argmax()
                 raise ValueError(
                     f"person: keypoint {k} is at {self.keypoints[k]} but visible is {self.visible[k]}; "
                     "an absent keypoint is NaN, a labelled one has a place"
@@ -94,31 +95,32 @@ class Person:
 
         Keypoints outside the new picture stay where they are. points3d do not move.
         """
-        person = self._swapped(skeleton.mirror) if warp.mirrored else self
+        swapped = self._swapped(skeleton.mirror) if warp.mirrored else {}
+        keypoints = swapped.pop("keypoints", self.keypoints)
         return replace(
-            person,
-            keypoints=warp.points(person.keypoints),
+            self,
+            **swapped,
+            keypoints=warp.points(keypoints),
             box=None if self.box is None else warp.box(self.box),
             head=None if self.head is None else warp.box(self.head),
             area=None if self.area is None else self.area * warp.scale**2,
             mask=None if self.mask is None else warp.image(self.mask.astype(np.uint8), nearest=True).astype(bool),
         )
 
-    def _swapped(self, order: NDArray[np.intp]) -> Person:
+    def _swapped(self, order: NDArray[np.intp]) -> dict[str, Any]:
         """Reorder every array that has an axis of keypoints; an order of -1 leaves that keypoint absent."""
+        absent: dict[str, Any] = {"keypoints": np.nan, "visible": ABSENT, "scores": 0.0, "points3d": np.nan}
+        arrays = {name: getattr(self, name) for name in (*absent, "cause")}
+        swapped = {name: array[order] for name, array in arrays.items() if array is not None}
         missing = order < 0
-        return replace(
-            self,
-            keypoints=np.where(missing[:, None], np.nan, self.keypoints[order]),
-            visible=None if self.visible is None else np.where(missing, ABSENT, self.visible[order]).astype(np.uint8),
-            scores=None if self.scores is None else np.where(missing, 0.0, self.scores[order]),
-            points3d=None if self.points3d is None else np.where(missing[:, None], np.nan, self.points3d[order]),
-            cause=None if self.cause is None else self.cause[order],
-        )
+        if missing.any():
+            for name in absent.keys() & swapped.keys():
+                swapped[name][missing] = absent[name]
+        return swapped
 
     def to(self, skeleton: Skeleton, other: Skeleton) -> Person:
         """Return the person with the keypoints of `other`, mapped by name; those unknown here are absent."""
-        return self._swapped(skeleton.to(other))
+        return replace(self, **self._swapped(skeleton.to(other)))
 
 
 @dataclass(frozen=True, eq=False)
