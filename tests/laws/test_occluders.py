@@ -1,0 +1,136 @@
+"""Laws of occluders: nothing outside the region changes, visibility only falls, K never changes."""
+
+import importlib
+import inspect
+import pkgutil
+from dataclasses import is_dataclass, replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posewright import occlusion
+from posewright.datasets.synthetic import world
+from posewright.occlusion import Occluder, fills, hide, regions
+from posewright.scene import ABSENT, HIDDEN, SEEN, Cause, Crop, Person, aim, each_person, take
+from posewright.warp import around
+
+SIZE = (64, 64)
+CROPS = [take(scene, aim(scene.people[0].box, SIZE)) for scene in each_person(world(6, 11))][:8]
+KEYPOINT = CROPS[0].skeleton.keypoints
+
+
+def examples(region):
+    """Build a region over the values that its fields may take; a new kind of field must be named here."""
+    values = {"keypoint": st.sampled_from(KEYPOINT), "radius": st.floats(0, 40)}
+    return st.builds(region, **{name: values[name] for name in inspect.signature(region).parameters})
+
+
+def members(module, wanted):
+    return [value for value in vars(module).values() if wanted(value) and value.__module__ == module.__name__]
+
+
+REGIONS = members(regions, lambda value: inspect.isclass(value) and is_dataclass(value))
+FILLS = members(fills, inspect.isfunction)
+occluders = st.builds(Occluder, st.one_of(*map(examples, REGIONS)), st.sampled_from(FILLS))
+crops = st.sampled_from(CROPS)
+seeds = st.integers(0, 1000)
+
+
+def test_every_module_of_the_package_is_looked_at():
+    assert {name for _, name, _ in pkgutil.iter_modules(occlusion.__path__)} == {"fills", "occluder", "regions"}
+    assert importlib.import_module("posewright.occlusion.occluder").Occluder is Occluder
+    assert REGIONS
+    assert FILLS
+
+
+@given(occluder=occluders, crop=crops, seed=seeds)
+def test_pixels_outside_the_region_are_untouched_and_the_crop_given_is_too(occluder, crop, seed):
+    before = crop.pixels.copy()
+    alpha = occluder.region(crop, np.random.default_rng(seed))
+    covered = occluder(crop, np.random.default_rng(seed))
+    assert alpha.shape == before.shape[:2]
+    assert ((alpha >= 0) & (alpha <= 1)).all()
+    np.testing.assert_array_equal(covered.pixels[alpha == 0], before[alpha == 0])
+    np.testing.assert_array_equal(crop.pixels, before)
+    assert covered.pixels.dtype == np.uint8
+
+
+@given(occluder=occluders, crop=crops, seed=seeds)
+def test_visibility_only_falls_and_nothing_else_about_the_people_changes(occluder, crop, seed):
+    covered = occluder(crop, np.random.default_rng(seed))
+    assert len(covered.people) == len(crop.people)
+    for after, before in zip(covered.people, crop.people, strict=True):
+        assert len(after) == len(before)
+        assert (after.visible <= before.visible).all()
+        np.testing.assert_array_equal(after.visible == ABSENT, before.visible == ABSENT)
+        np.testing.assert_array_equal(after.keypoints, before.keypoints)
+        changed = after.visible != before.visible
+        assert (after.cause[changed] == Cause.OBJECT).all()
+        np.testing.assert_array_equal(after.cause[~changed], before.cause[~changed])
+        np.testing.assert_array_equal(after.box, before.box)
+
+
+@given(occluder=occluders, crop=crops, seed=seeds)
+def test_the_same_seed_gives_the_same_bytes(occluder, crop, seed):
+    first, again = (occluder(crop, np.random.default_rng(seed)) for _ in range(2))
+    assert first.pixels.tobytes() == again.pixels.tobytes()
+    for a, b in zip(first.people, again.people, strict=True):
+        assert a.visible.tobytes() == b.visible.tobytes()
+
+
+@given(occluder=occluders, crop=crops, seed=seeds)
+def test_what_is_covered_is_marked_and_what_is_not_is_not(occluder, crop, seed):
+    alpha = occluder.region(crop, np.random.default_rng(seed))
+    covered = occluder(crop, np.random.default_rng(seed))
+    for after, before in zip(covered.people, crop.people, strict=True):
+        for k in np.flatnonzero(before.visible == SEEN):
+            x, y = np.rint(before.keypoints[k]).astype(int)
+            inside = 0 <= x < SIZE[0] and 0 <= y < SIZE[1]
+            assert after.visible[k] == (HIDDEN if inside and alpha[y, x] >= 0.5 else SEEN)
+
+
+@given(crop=crops, name=st.sampled_from(KEYPOINT), radius=st.floats(1, 20))
+def test_a_disc_lies_on_its_keypoint_and_has_its_area(crop, name, radius):
+    x, y = crop.people[0].keypoints[crop.skeleton.index(name)]
+    alpha = regions.KeypointDisc(name, radius)(crop, np.random.default_rng(0))
+    rows, columns = np.nonzero(alpha)
+    assert (np.hypot(columns - x, rows - y) <= radius).all()
+    if radius < min(x, y, SIZE[0] - 1 - x, SIZE[1] - 1 - y):
+        assert abs(alpha.sum() - np.pi * radius**2) <= 8 * radius + 4
+
+
+def test_a_disc_on_an_absent_keypoint_covers_nothing():
+    crop = CROPS[0]
+    person = crop.people[0]
+    gone = replace(person, keypoints=np.full_like(person.keypoints, np.nan), visible=np.zeros(len(person), np.uint8))
+    alpha = regions.KeypointDisc(KEYPOINT[0], 20.0)(replace(crop, people=(gone,)), np.random.default_rng(0))
+    assert not alpha.any()
+
+
+def test_a_mask_is_marked_where_the_keypoint_was_seen_even_between_two_pixels():
+    alpha = np.zeros((4, 4), np.float32)
+    alpha[1, 2] = 0.5
+    places = np.array([[1.6, 1.4], [1.4, 1.4], [2.0, 1.0], [np.nan, np.nan], [-9.0, 99.0]])
+    person = Person(places, np.array([SEEN, SEEN, HIDDEN, ABSENT, SEEN], np.uint8))
+    assert hide(person, alpha).visible.tolist() == [HIDDEN, SEEN, HIDDEN, ABSENT, SEEN]
+
+
+def test_black_is_black_and_half_an_alpha_is_half_as_bright():
+    crop = Crop(np.full((4, 4, 3), 201, np.uint8), (), around((1.5, 1.5), (4, 4), (4, 4)), CROPS[0].skeleton, (4, 4))
+    half = Occluder(lambda crop, rng: np.full((4, 4), 0.5, np.float32), fills.black)  # noqa: ARG005
+    full = Occluder(lambda crop, rng: np.ones((4, 4), np.float32), fills.black)  # noqa: ARG005
+    rng = np.random.default_rng(0)
+    assert set(np.unique(half(crop, rng).pixels)) <= {100, 101}
+    assert not full(crop, rng).pixels.any()
+
+
+def test_a_prediction_without_visibility_stays_without():
+    assert hide(Person(np.zeros((1, 2))), np.ones((2, 2), np.float32)).visible is None
+
+
+@pytest.mark.parametrize("name", ["tail", ""])
+def test_a_disc_on_no_keypoint_names_the_keypoints_there_are(name):
+    with pytest.raises(KeyError, match=f"has no keypoint '{name}'; it has"):
+        regions.KeypointDisc(name, 3.0)(CROPS[0], np.random.default_rng(0))
