@@ -77,6 +77,18 @@ class TopDown:
                 cut = []
         yield from self._answers(cut)
 
+    def protocol(self) -> dict[str, Any]:
+        """Say how it estimates, for the protocol that stands beside every number."""
+        padding = self.network.padding if self.padding is None else self.padding
+        aim = self.aim or self.network.aim
+        return {
+            **self.network.protocol,
+            "codec": repr(self.codec),
+            "flip": self.flip,
+            "padding": padding,
+            "aim": f"{aim.__module__}:{aim.__qualname__}",
+        }
+
     def _crops(self, pixels: Pixels, boxes: Boxes) -> list[Crop]:
         scene = Scene(pixels, self.codec.skeleton)
         return [take(scene, self._view(box), pixels) for box in boxes]

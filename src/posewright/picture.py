@@ -38,7 +38,10 @@ def read(source: str | Path | Pixels) -> Pixels:
         raise PictureError(f"{source}: the file is empty")
     if data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data[-4096:]:
         raise PictureError(f"{source}: the JPEG ends too early, it has no end marker")
-    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    try:
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise PictureError(f"{source}: too large to decode, or damaged ({error.err})") from None
     if decoded is None:
         raise PictureError(f"{source}: not a picture that can be decoded")
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
