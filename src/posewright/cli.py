@@ -113,7 +113,7 @@ def draw(
 
 def export(checkpoint: Positional[Path], out: Path, data: Data | None = None) -> int:
     """Export a checkpoint to ONNX, with its codec, its card and a check against torch."""
-    from posewright.train import export_checkpoint
+    from posewright.export.checkpoint import export_checkpoint
 
     print(export_checkpoint(checkpoint, out, data))
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import cos, pi
+from pathlib import Path
 from typing import Any, Protocol
 
 from posewright.augment import Aim, Jitter
@@ -53,15 +54,17 @@ class Phase:
 class Recipe:
     """Say how a network is made: data, network, codec, loss, jitter, phases.
 
-    read(data, split) lists the scenes; network() builds the module (both import what they need when
-    called, so that listing recipes needs no torch); loss(stages, target) returns a scalar. reported: the
-    paper's numbers, by name, with their protocol; parameters: the paper's count.
+    read(folder, split) lists the scenes; network() builds the module (both import what they need when
+    called, so that listing recipes needs no torch); loss(stages, target) returns a scalar. data: what it
+    learns from, in words, and on what terms; judged_on: the split that every epoch is judged on. reported: the
+    paper's numbers, by name, with their protocol; parameters: the paper's count. source: the file that it
+    stands in, as my_file.py:my_recipe, None for one of the library's.
     """
 
     name: str
     summary: str
     paper: str
-    read: Callable[[str, str], list[Scene]]
+    read: Callable[[Path, str], list[Scene]]
     network: Callable[[], Any]
     codec: Codec
     loss: Callable[[Any, Heatmaps], Any]
@@ -75,6 +78,9 @@ class Recipe:
     """Decay a step of a running average of the weights, which is then what is evaluated and exported; 0: none."""
     parameters: int | None = None
     reported: dict[str, float] = field(default_factory=dict)
+    data: str = ""
+    judged_on: str = "test"
+    source: str | None = None
 
     @property
     def epochs(self) -> int:

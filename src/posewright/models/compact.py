@@ -35,8 +35,9 @@ class Residual(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first = convolution(width, width)
-        self.second = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width))
-        nn.init.zeros_(self.second[1].weight)
+        normalise = nn.BatchNorm2d(width)
+        self.second = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), normalise)
+        nn.init.zeros_(normalise.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(x + self.second(self.first(x)))
@@ -66,7 +67,7 @@ class Compact(nn.Module):
         self.fine_up = blocks(fine, 1)
         self.head = nn.Conv2d(fine, keypoints, 1)
         nn.init.normal_(self.head.weight, std=0.01)
-        nn.init.zeros_(self.head.bias)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
     def forward(self, images: Tensor) -> list[Heatmaps]:
         fine = self.fine(self.stem(images))  # (B, fine, H/4, W/4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from posewright.recipe import Recipe
@@ -51,4 +52,4 @@ def _from_file(file: Path, attribute: str) -> Recipe:
     recipe = getattr(module, attribute, None)
     if not isinstance(recipe, Recipe):
         raise KeyError(f"{file}: has no recipe {attribute!r}")
-    return recipe
+    return replace(recipe, source=f"{file.resolve()}:{attribute}")

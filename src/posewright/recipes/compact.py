@@ -21,9 +21,9 @@ SMALLEST = 40.0
 """px of the longer side below which a drawn person is too small to learn from, and so is left out."""
 
 
-def read(data: str, split: str) -> list[Scene]:
-    """Read LSP-extended from a folder and, for training, add people of the synthetic world."""
-    scenes = lsp.read(Path(data), split)
+def read(folder: Path, split: str) -> list[Scene]:
+    """Read LSP-extended from a folder, and for training, add people of the synthetic world."""
+    scenes = lsp.read(Path(folder), split)
     if split != "train":
         return scenes
     drawn = each_person(world(DRAWN, seed=1, skeleton=LSP))
@@ -58,4 +58,6 @@ default = Recipe(
     batch=32,
     weight_decay=0.01,
     average=0.999,
+    data="LSP-extended, train split (Johnson and Everingham 2011; pictures for research only), and 1,300 pictures of "
+    "posewright's synthetic world",
 )

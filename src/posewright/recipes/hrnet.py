@@ -42,8 +42,10 @@ def on_coco(width: int, parameters: int, reported: dict[str, float]) -> Recipe:
         batch=32,
         parameters=parameters,
         reported=reported,
+        data="COCO 2017 keypoints, train split (annotations CC BY 4.0; pictures by their owners' terms)",
+        judged_on="val",
     )
 
 
 hrnet_w32_coco = on_coco(32, 28_536_113, {"AP (val2017, detector boxes, flip)": 0.744})
-hrnet_w48_coco = on_coco(48, 63_595_921, {"AP (val2017, detector boxes, flip)": 0.751})
+hrnet_w48_coco = on_coco(48, 63_595_745, {"AP (val2017, detector boxes, flip)": 0.751})

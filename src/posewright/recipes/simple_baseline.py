@@ -48,6 +48,8 @@ def on_coco(depth: int, parameters: int, reported: dict[str, float]) -> Recipe:
         batch=32,
         parameters=parameters,
         reported=reported,
+        data="COCO 2017 keypoints, train split (annotations CC BY 4.0; pictures by their owners' terms)",
+        judged_on="val",
     )
 
 
@@ -68,4 +70,5 @@ simple_baseline_r50_lsp = Recipe(
     jitter=JITTER,
     aim=Gaussian.around,
     batch=32,
+    data="LSP-extended, train split (Johnson and Everingham 2011; pictures for research only)",
 )

@@ -1,0 +1,119 @@
+"""Checkpoint: from what training leaves behind to a network that can be used, and to the file that is handed on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from posewright.export import onnx
+from posewright.export.graph import hash_of
+from posewright.export.parity import Drift, trial_pictures
+from posewright.models.load import read
+from posewright.models.pixels import FromPixels
+from posewright.models.report import WeightsError
+from posewright.picture import Pixels
+from posewright.recipe import Recipe
+from posewright.recipes import recipe_named
+from posewright.runtimes import metadata
+from posewright.runtimes.network import Network
+from posewright.runtimes.torch import Precision, network_of
+from posewright.scene import PADDING, each_person, take
+
+TRIALS = 16
+"""Real crops that an export is compared on, beside as many synthetic ones."""
+
+
+def load(path: Path, precision: Precision = "fp32", device: str = "cpu") -> Network:
+    """Return the network of a training's checkpoint, with the running average of its weights where it has one.
+
+    Raises WeightsError for a file that is none or does not fit its recipe, KeyError where that is unknown.
+    """
+    path = Path(path)
+    content = content_of(path)
+    recipe = recipe_of(content, path)
+    module = module_of(content, recipe, path).to(device)
+    protocol = {"weights": hash_of(module.network.state_dict()), "checkpoint": path.name}
+    said = {"protocol": protocol, "card": card_of(content, recipe)}
+    return network_of(module, recipe.codec, precision, aim=recipe.aim, padding=PADDING, **said)
+
+
+def export_checkpoint(checkpoint: Path, out: Path, data: str | None = None) -> Drift:
+    """Write a training's checkpoint as an ONNX file that says everything about itself; returns its drift.
+
+    data: a folder of the recipe's data; people of it are then among the pictures that file and torch are
+    compared on. Raises as `load` does, and ExportError where the exported network says something else.
+    """
+    content = content_of(checkpoint)
+    recipe = recipe_of(content, checkpoint)
+    module = module_of(content, recipe, checkpoint)
+    pictures = trial_pictures(recipe.codec, recipe.aim, PADDING)
+    if data:
+        pictures = np.concatenate([pictures, _crops(recipe, data)])
+    return onnx(module, recipe.codec, card_of(content, recipe), out, aim=recipe.aim, pictures=pictures)
+
+
+def content_of(path: Path) -> dict[str, Any]:
+    """Read a checkpoint of a training; raises WeightsError where it is none."""
+    content = read(Path(path))
+    if not isinstance(content, dict) or not {"network", "average", "step", "recipe"} <= content.keys():
+        raise WeightsError(f"{path}: no checkpoint of a training by posewright; it names no recipe")
+    return content
+
+
+def recipe_of(content: dict[str, Any], path: Path) -> Recipe:
+    """Return the recipe that a checkpoint names, with the codec that it was trained with."""
+    recipe = recipe_named(content.get("source") or content["recipe"])
+    if content.get("codec") is None:
+        return recipe
+    try:
+        return replace(recipe, codec=metadata.codec_from(json.loads(content["codec"])))
+    except ValueError as error:
+        raise WeightsError(f"{path}: its codec cannot be made: {error}") from None
+
+
+def module_of(content: dict[str, Any], recipe: Recipe, path: Path) -> FromPixels:
+    """Build a recipe's network with a checkpoint's weights."""
+    network = recipe.network()
+    try:
+        network.load_state_dict(content["average"] or content["network"])
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:160]
+        raise WeightsError(f"{path}: does not fit the network of {recipe.name}: {reason}") from None
+    return FromPixels(network).eval()
+
+
+def card_of(content: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
+    """Say where a network comes from: recipe, data, seed, length of training, scores and how they were measured."""
+    history = content.get("history") or [{}]
+    scores = {name: value for name, value in history[-1].items() if name not in ("epoch", "loss")}
+    return {
+        "recipe": recipe.name,
+        "summary": recipe.summary,
+        "paper": recipe.paper,
+        "data": recipe.data,
+        "seed": content.get("seed"),
+        "epochs": history[-1].get("epoch", 0),
+        "epochs_of_recipe": recipe.epochs,
+        "steps": content["step"],
+        "averaged": bool(content["average"]),
+        "scores": scores,
+        "protocol": f"{recipe.judged_on} split, annotated boxes, padding {PADDING}, no flip test, by torch",
+        "trained_with": content.get("versions", {}),
+    }
+
+
+def _crops(recipe: Recipe, data: str) -> Pixels:
+    """Cut out the first people of the split that the recipe is judged on."""
+    crops: list[Pixels] = []
+    for scene in each_person(recipe.read(Path(data), recipe.judged_on)):
+        box = scene.people[0].box
+        if box is not None and len(crops) < TRIALS:
+            center, extent = (box[:2] + box[2:]) / 2, PADDING * (box[2:] - box[:2])
+            crops.append(take(scene, recipe.aim(center, extent, recipe.codec.size)).pixels)
+    if not crops:
+        raise ValueError(f"{data}: nobody in the {recipe.judged_on} split has a box, so there is no crop to compare on")
+    return np.stack(crops)

@@ -1,0 +1,151 @@
+"""Training: one plain loop, resumable to the bit.
+
+What a step does is a function of the checkpoint and the step's number: batches are drawn by (seed, epoch,
+number), weights, moments and the running average are stored whole. So a run that was killed continues as
+if it had not been. Several processes (torchrun) take every n-th batch and average their gradients.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+from torch.distributed import barrier
+
+from posewright.estimate import TopDown
+from posewright.evaluate import predict
+from posewright.loader import Batches, kept
+from posewright.recipe import Recipe
+from posewright.runtimes.torch import network_of
+from posewright.scene import Scene, each_person
+from posewright.train.log import Log, about
+from posewright.train.machine import MACHINE, Machine, Team, team
+from posewright.train.start import first_weights
+from posewright.train.state import CheckpointError, State, prepared
+from posewright.train.steps import steps
+
+__all__ = [
+    "MACHINE",
+    "CheckpointError",
+    "Machine",
+    "State",
+    "first_weights",
+    "prepared",
+    "scores",
+    "steps",
+    "train",
+]
+
+COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TextColumn("loss {task.fields[loss]:.3f}"),
+    TimeRemainingColumn(elapsed_when_finished=True),
+)
+
+
+def train(
+    recipe: Recipe,
+    data: str,
+    out: Path,
+    seed: int = 0,
+    resume: bool = False,
+    start: Mapping[str, Tensor] | None = None,
+    machine: Machine = MACHINE,
+) -> Path:
+    """Train a recipe on the scenes of `data`; returns the last checkpoint's path.
+
+    out: folder of `last.pt` and of `log.jsonl` with one line an epoch. start: the first weights, all or
+    some, for fine-tuning. Raises FileExistsError where `out` holds a checkpoint and `resume` does not say to
+    go on from it, FileNotFoundError where it says so and there is none, WeightsError or CheckpointError
+    where it is damaged or belongs to another training.
+    """
+    checkpoint = out / "last.pt"
+    _check(checkpoint, resume)
+    if machine.threads:
+        torch.set_num_threads(machine.threads)
+    out.mkdir(parents=True, exist_ok=True)
+    with team(machine) as place:
+        scenes = _scenes(recipe, data, out, place, machine)
+        batches = Batches(scenes, recipe.codec, recipe.jitter, recipe.batch, seed, recipe.aim)
+        state = prepared(recipe, seed, machine)
+        if start is not None:
+            state.begin_with(start)
+        log = Log(about(recipe, data, batches, place))
+        if resume:
+            log.go_on(checkpoint, state.restore(checkpoint))
+        taken = steps(recipe, batches, state, machine, *place)
+        if place.rank > 0:
+            deque(taken, maxlen=0)
+        else:
+            _lead(taken, recipe, state, recipe.read(Path(data), recipe.judged_on), log, checkpoint, machine.save_every)
+    return checkpoint
+
+
+def _lead(
+    taken: Iterable[float],
+    recipe: Recipe,
+    state: State,
+    truth: list[Scene],
+    log: Log,
+    checkpoint: Path,
+    save_every: float,
+) -> None:
+    """Show the steps as they are taken, judge every epoch, and save."""
+    epoch, saved = log.facts["steps"], time.monotonic()
+    with Progress(*COLUMNS, console=Console(stderr=True)) as progress:
+        bar = progress.add_task(recipe.name, total=recipe.epochs * epoch, completed=state.step, loss=0.0)
+        for loss in taken:
+            log.losses.append(loss)
+            progress.update(bar, completed=state.step, loss=loss)
+            ended = state.step % epoch == 0
+            if ended:
+                line = log.end_epoch(state.step // epoch, scores(recipe, state, truth))
+                progress.console.print("  ".join(f"{key} {value:.4g}" for key, value in line.items() if "/" not in key))
+            if ended or time.monotonic() - saved > save_every:
+                state.save(checkpoint, **log.told())
+                _write_lines(checkpoint.with_name("log.jsonl"), log.history)
+                saved = time.monotonic()
+
+
+def scores(recipe: Recipe, state: State, truth: list[Scene]) -> dict[str, float]:
+    """Judge the network at the annotated boxes, without flip test."""
+    network = network_of(state.best(), recipe.codec, aim=recipe.aim)
+    return recipe.metric(list(predict(TopDown(network, recipe.codec), truth)), truth)
+
+
+def _check(checkpoint: Path, resume: bool) -> None:
+    if checkpoint.exists() and not resume:
+        raise FileExistsError(f"{checkpoint} exists: go on from it with --resume, or name another folder with --out")
+    if resume and not checkpoint.exists():
+        raise FileNotFoundError(f"{checkpoint}: no checkpoint to resume; leave --resume out to start anew")
+
+
+def _scenes(recipe: Recipe, data: str, out: Path, place: Team, machine: Machine) -> list[Scene]:
+    """List what to train on; where crops are kept, the first process writes them and the others wait."""
+    scenes = each_person(recipe.read(Path(data), "train"))
+    if not scenes:
+        raise ValueError(f"{data}: nobody in the train split is labelled, so there is nothing to learn from")
+    if not machine.keep:
+        return scenes
+    if place.rank > 0:
+        barrier()
+    found = kept(scenes, out / "crops.npy", recipe.codec)
+    if place.rank == 0 and place.size > 1:
+        barrier()
+    return found
+
+
+def _write_lines(path: Path, lines: list[dict[str, float]]) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    os.replace(partial, path)

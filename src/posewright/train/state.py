@@ -1,0 +1,112 @@
+"""State: all that a training step needs and changes, kept in a checkpoint and taken up from there."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from posewright.models.load import read
+from posewright.models.pixels import FromPixels
+from posewright.models.report import listed
+from posewright.recipe import Recipe
+from posewright.train.machine import Machine
+
+PARTS = ("network", "optimiser", "average", "step")
+"""What every checkpoint holds, beside the facts."""
+
+
+class CheckpointError(ValueError):
+    """A file that should be a checkpoint to go on from and is none; the message names the file and the reason."""
+
+
+@dataclass
+class State:
+    """Hold network, moments, running average of the weights ({} where the recipe has none), and steps taken."""
+
+    module: FromPixels
+    optimiser: torch.optim.AdamW
+    average: dict[str, Tensor]
+    step: int = 0
+
+    def save(self, path: Path, **facts: Any) -> None:
+        """Write a checkpoint of tensors and plain facts, atomically."""
+        content = {
+            "network": self.module.network.state_dict(),
+            "average": self.average,
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            **facts,
+        }
+        partial = path.with_name(f".{path.name}.partial")
+        torch.save(content, partial)
+        os.replace(partial, path)
+
+    def restore(self, path: Path) -> dict[str, Any]:
+        """Continue from a checkpoint; returns its facts. Raises WeightsError or CheckpointError."""
+        content = read_checkpoint(path)
+        if content["average"].keys() != self.average.keys():
+            raise CheckpointError(f"{path}: its running average is not that of this recipe's weights")
+        try:
+            self.module.network.load_state_dict(content.pop("network"))
+            self.optimiser.load_state_dict(content.pop("optimiser"))
+        except (RuntimeError, ValueError, KeyError) as error:
+            reason = " ".join(str(error).split())[:160]
+            raise CheckpointError(f"{path}: holds another network than this recipe's: {reason}") from None
+        for name, value in content.pop("average").items():
+            self.average[name].copy_(value)
+        self.step = content.pop("step")
+        return content
+
+    def begin_with(self, weights: Mapping[str, Tensor]) -> None:
+        """Take first weights from elsewhere, all or some; raises ValueError for names or shapes that are not here."""
+        own = self.module.network.state_dict()
+        strange = [name for name, value in weights.items() if name not in own or own[name].shape != value.shape]
+        if strange:
+            raise ValueError(f"first weights that do not fit this recipe's network: {listed(strange)}")
+        self.module.network.load_state_dict({**own, **weights})
+        for name, value in self.average.items():
+            value.copy_(own[name])
+
+    @torch.no_grad()
+    def move_average(self, decay: float) -> None:
+        """Move the running average towards the weights; early on faster, so that it forgets the first weights."""
+        keep = min(decay, (1 + self.step) / (10 + self.step))
+        for name, value in self.module.network.state_dict().items() if self.average else ():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, 1 - keep)
+            else:
+                self.average[name].copy_(value)
+
+    def best(self) -> FromPixels:
+        """Return the network to be judged: with the running average of the weights where there is one."""
+        best = copy.deepcopy(self.module).eval()
+        if self.average:
+            best.network.load_state_dict(self.average)
+        return best
+
+
+def prepared(recipe: Recipe, seed: int, machine: Machine) -> State:
+    """Build the network with its first weights, its optimiser and its running average."""
+    torch.manual_seed(seed)
+    torch.backends.cudnn.deterministic = True
+    module = FromPixels(recipe.network()).to(machine.device)
+    module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(module.parameters(), lr=0.0, weight_decay=recipe.weight_decay, fused=True)
+    average = {name: value.clone() for name, value in module.network.state_dict().items()} if recipe.average else {}
+    return State(module, optimiser, average)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return a checkpoint's parts and facts; raises WeightsError or CheckpointError where it is none of ours."""
+    content = read(path)
+    lacking = [part for part in PARTS if not isinstance(content, dict) or part not in content]
+    if lacking:
+        raise CheckpointError(f"{path}: no checkpoint of a training by posewright, it lacks {', '.join(lacking)}")
+    return dict(content)
