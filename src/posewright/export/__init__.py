@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from posewright.augment import Aim
-from posewright.export.graph import graph_of, hash_of, state_of
+from posewright.export.graph import ExportError, evaluating, graph_of, hash_of, state_of
 from posewright.export.parity import Bound, Drift, drift, trial_pictures
 from posewright.models.pixels import IMAGENET_MEAN, IMAGENET_STD, FromPixels
 from posewright.picture import Pixels
@@ -27,10 +27,6 @@ from posewright.scene import PADDING
 from posewright.warp import around
 
 __all__ = ["Bound", "Drift", "ExportError", "drift", "onnx", "weights_of"]
-
-
-class ExportError(RuntimeError):
-    """A network whose exported file does not say what the network says."""
 
 
 def onnx(
@@ -55,20 +51,32 @@ def onnx(
     """
     path = Path(path)
     module = model if isinstance(model, FromPixels) else FromPixels(model, mean, std)
-    training = model.training
+    with evaluating(module):
+        return _export(module, codec, card, path, (aim, padding), bound, pictures)
+
+
+def _export(
+    module: FromPixels,
+    codec: Codec,
+    card: dict[str, Any],
+    path: Path,
+    view: tuple[Aim, float],
+    bound: Bound,
+    pictures: Pixels | None,
+) -> Drift:
     exported = graph_of(module, codec.size)
     state = module.network.state_dict()
     about = {
         "format": metadata.FORMAT,
         "codec": metadata.described(codec),
-        "view": {"aim": metadata.named(aim), "padding": padding},
+        "view": {"aim": metadata.named(view[0]), "padding": view[1]},
         "normal": {name: (getattr(module, name).flatten().double() / 255).tolist() for name in ("mean", "std")},
         "card": card,
         "weights": hash_of(state),
         "state": state_of(module, exported),
         "made": {"torch": torch.__version__, "onnx": onnx_format.__version__},
     }
-    trial = trial_pictures(codec, aim, padding) if pictures is None else pictures
+    trial = trial_pictures(codec, *view) if pictures is None else pictures
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         partial = Path(folder) / "partial.onnx"
@@ -77,7 +85,6 @@ def onnx(
         _check(path, found, bound, state, weights_of(partial))
         _write(exported, about | {"parity": asdict(found)}, partial)
         os.replace(partial, path)
-    model.train(training)
     return found
 
 

@@ -11,6 +11,8 @@ import base64
 import hashlib
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,22 @@ WEIGHT = "network."
 """Begins the name of every weight that the state dict has."""
 
 
+class ExportError(RuntimeError):
+    """A network that cannot be exported, or whose exported file does not say what the network says."""
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Put a module into evaluation mode, and every part of it back into its own afterwards."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
 class _Flat(nn.Module):
     """Answer with the arrays of all stages in a row, which is what a graph can say."""
 
@@ -41,13 +59,13 @@ class _Flat(nn.Module):
 
 
 def graph_of(module: FromPixels, size: Size) -> ModelProto:
-    """Trace a network at a crop's size; the batch is free.
+    """Trace a network in evaluation mode at a crop's size; the batch is free. Raises ExportError where that fails.
 
     Input `pixels` (B, H, W, 3) uint8; outputs are named "<stage>.<class>.<field>".
     """
     example = torch.zeros(2, size[1], size[0], 3, dtype=torch.uint8, device=module.mean.device)
     with torch.no_grad():
-        stages = module.eval()(example)
+        stages = module(example)
     outputs = [
         f"{number}.{type(stage).__name__}.{name}"
         for number, stage in enumerate(stages)
@@ -57,11 +75,14 @@ def graph_of(module: FromPixels, size: Size) -> ModelProto:
     file: Any = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter announces its own age, and each shape that is fixed
-        torch.onnx.export(
-            _Flat(module).eval(), (example,), file, dynamo=False, opset_version=OPSET, do_constant_folding=False,
-            training=torch.onnx.TrainingMode.PRESERVE, input_names=["pixels"], output_names=outputs,
-            dynamic_axes={name: {0: "batch"} for name in ["pixels", *outputs]},
-        )  # fmt: skip
+        try:
+            torch.onnx.export(
+                _Flat(module).eval(), (example,), file, dynamo=False, opset_version=OPSET, do_constant_folding=False,
+                training=torch.onnx.TrainingMode.PRESERVE, input_names=["pixels"], output_names=outputs,
+                dynamic_axes={name: {0: "batch"} for name in ["pixels", *outputs]},
+            )  # fmt: skip
+        except (RuntimeError, TypeError) as error:
+            raise ExportError(f"torch cannot export this network: {str(error).splitlines()[0]}") from error
     return _tidied(onnx.load_from_string(file.getvalue()))
 
 

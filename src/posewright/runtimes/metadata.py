@@ -101,8 +101,8 @@ def found(name: str) -> Callable[..., Any]:
             thing = getattr(thing, attribute)
     except (ImportError, AttributeError):
         raise ValueError(f"{name!r} names nothing in this version of posewright") from None
-    if not (is_dataclass(thing) or name == "posewright.warp:around" or getattr(thing, "__name__", "") == "around"):
-        raise ValueError(f"{name!r} is neither a codec nor a way to aim")
+    if getattr(thing, "__module__", "") != match[1] or not (is_dataclass(thing) or thing.__name__ == "around"):
+        raise ValueError(f"{name!r} names neither a codec nor a way to aim")
     return thing
 
 

@@ -1,0 +1,227 @@
+"""An exported file says everything about itself, every runtime answers alike, and a stranger's file runs nothing."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from posewright import runtimes
+from posewright.codecs.dark import Dark
+from posewright.codecs.distribution import Distribution
+from posewright.codecs.gaussian import Gaussian
+from posewright.codecs.megvii import Megvii
+from posewright.codecs.udp import Udp, UdpOffsets
+from posewright.fields import Heatmaps, Offsets
+from posewright.runtimes import ModelFileError, free_cores, metadata
+from posewright.runtimes.network import rebuilt
+from posewright.skeleton import COCO, LSP, SKELETONS, Skeleton
+from posewright.warp import around
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
+
+from torch import nn  # noqa: E402
+
+from posewright import export  # noqa: E402
+
+STAR = Skeleton("star", ("head", "left_hand", "right_hand"), (("head", "left_hand"),), (0.1, 0.2, 0.3), "a choice")
+CODEC = Distribution(STAR, size=(32, 48))
+
+
+class Small(nn.Module):
+    """Two stages, one with a running mean and a count that the answer does not need."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU())
+        self.second = nn.Conv2d(8, 3, 3, 2, 1)
+
+    def forward(self, images):
+        x = self.first(images)
+        maps = self.second(x)
+        return [Heatmaps(maps), Heatmaps(2 * maps + 1)]
+
+
+def small() -> Small:
+    torch.manual_seed(3)
+    network = Small()
+    network.train()
+    network.first(torch.rand(4, 3, 48, 32))  # so that the statistics are no defaults
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "small.onnx"
+    export.onnx(small(), CODEC, {"data": "none", "seed": 3}, path, padding=1.1)
+    return path
+
+
+@pytest.fixture
+def crops(rng):
+    return rng.integers(0, 256, (5, 48, 32, 3)).astype(np.uint8)
+
+
+BACKENDS = (
+    ("onnxruntime", "fp32", 1e-5),
+    ("torch", "fp32", 1e-5),
+    ("torch", "bf16", 0.05),
+    ("openvino", "fp32", 1e-5),
+    ("openvino", "bf16", 0.05),
+)
+
+
+@pytest.mark.parametrize(("backend", "precision", "tolerance"), BACKENDS)
+def test_every_runtime_answers_as_the_module(file, crops, backend, precision, tolerance):
+    if backend == "openvino":
+        pytest.importorskip("openvino")
+    network = runtimes.load(file, backend, precision, threads=1, build=Small)
+    mean, std = torch.tensor((0.485, 0.456, 0.406)), torch.tensor((0.229, 0.224, 0.225))
+    images = ((torch.from_numpy(crops) / 255 - mean) / std).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        expected = [stage.maps.numpy() for stage in small()(images)]
+    for answer in (network(crops), network(crops)):
+        assert [type(stage) for stage in answer] == [Heatmaps, Heatmaps]
+        for stage, maps in zip(answer, expected, strict=True):
+            assert stage.maps.dtype == np.float32
+            np.testing.assert_allclose(stage.maps, maps, atol=tolerance * np.abs(maps).max())
+    np.testing.assert_allclose(network(crops[:1])[0].maps, expected[0][:1], atol=tolerance * np.abs(expected[0]).max())
+    assert network.codec == CODEC or metadata.described(network.codec) == metadata.described(CODEC)
+    assert (network.card, network.padding, network.aim) == ({"data": "none", "seed": 3}, 1.1, around)
+    assert network.protocol["precision"] == precision
+    assert network.protocol["backend"].startswith(backend)
+    assert len(network.protocol["weights"]) == 64
+
+
+def test_answers_stay_as_they_were_when_the_next_are_asked(file, crops):
+    for backend in ("onnxruntime", "openvino"):
+        pytest.importorskip(backend)
+        network = runtimes.load(file, backend, threads=1)
+        first = network(crops)[0].maps
+        kept = first.copy()
+        network(255 - crops)
+        np.testing.assert_array_equal(first, kept)
+
+
+def test_combinations_that_there_are_not_are_refused(file):
+    with pytest.raises(ValueError, match="onnxruntime computes in fp32"):
+        runtimes.load(file, "onnxruntime", "bf16")
+    with pytest.raises(ValueError, match="no backend"):
+        runtimes.load(file, "elsewhere")
+    with pytest.raises(ValueError, match="what makes the network"):
+        runtimes.load(file, "torch")
+
+
+def test_weights_that_do_not_fit_the_module_are_refused(file):
+    with pytest.raises(ModelFileError, match="do not fit"):
+        runtimes.load(file, "torch", build=lambda: nn.Conv2d(3, 3, 1))
+
+
+CODECS = (
+    Distribution(LSP, sigma=1.5),
+    Gaussian(COCO),
+    Dark(COCO, sigma=3.0),
+    Udp(COCO),
+    UdpOffsets(COCO),
+    Megvii(COCO),
+    CODEC,
+)
+
+
+@pytest.mark.parametrize("codec", CODECS, ids=lambda codec: type(codec).__name__)
+def test_a_codec_is_written_and_read_back(codec):
+    written = json.dumps(metadata.described(codec))
+    read = metadata.codec_from(json.loads(written))
+    assert type(read) is type(codec)
+    assert json.dumps(metadata.described(read)) == written
+
+
+@pytest.mark.parametrize("skeleton", [*SKELETONS, STAR], ids=lambda s: s.name)
+def test_a_skeleton_is_written_in_full_and_read_back(skeleton):
+    read = metadata.skeleton_from(json.loads(json.dumps(metadata.skeleton_described(skeleton))))
+    assert read is skeleton if skeleton is not STAR else read is not skeleton
+    assert metadata.skeleton_described(read) == metadata.skeleton_described(skeleton)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "os:system",
+        "posewright.codecs.distribution:np.load",
+        "posewright.codecs.distribution:Sequence",
+        "posewright.codecs.distribution:Person",
+        "posewright.codecs.distribution:__builtins__.eval",
+        "posewright.codecs.maps:cv2.imread",
+        "posewright.codecs...os:system",
+        "posewright.codecs:none",
+        "posewright.codecs.none:None",
+        "posewright.codecsos:system",
+        "posewright.warp:cv2.around",
+        "posewright.warp:flipped",
+        "",
+    ],
+)
+def test_a_file_names_nothing_but_codecs_and_aims(name):
+    with pytest.raises(ValueError, match="name"):
+        metadata.found(name)
+    with pytest.raises(ValueError, match=r"codec|name"):
+        metadata.codec_from({"codec": name})
+
+
+def test_a_codec_of_elsewhere_cannot_be_written():
+    @dataclass(frozen=True)
+    class Mine:
+        skeleton: Skeleton = COCO
+
+    with pytest.raises(ValueError, match="names nothing inside"):
+        metadata.described(Mine())
+
+
+@pytest.mark.parametrize(
+    "values", [{"strange": 1}, {"size": 3, "skeleton": {"name": "x"}}, {"sigma": "x", "skeleton": 4, "k": 1}]
+)
+def test_a_codec_with_wrong_fields_is_refused(values):
+    with pytest.raises(ValueError, match=r"Distribution|skeleton"):
+        metadata.codec_from({"codec": "posewright.codecs.distribution:Distribution", **values})
+
+
+def test_a_published_aim_travels_by_name():
+    assert metadata.found(metadata.named(Gaussian.around)) is Gaussian.around
+    assert metadata.found(metadata.named(around)) is around
+    assert metadata.found(metadata.named(Udp.around)) is Udp.around
+
+
+def test_what_is_no_exported_network_is_refused_in_one_line(tmp_path, file):
+    import onnx
+
+    (tmp_path / "text.onnx").write_text("this is no network\n" * 50)
+    (tmp_path / "empty.onnx").write_bytes(b"")
+    whole = file.read_bytes()
+    (tmp_path / "short.onnx").write_bytes(whole[: len(whole) // 2])
+    stranger = onnx.load(file)
+    del stranger.metadata_props[:]
+    onnx.save(stranger, tmp_path / "stranger.onnx")
+    for key, value in (("format", "99"), ("codec", '{"codec": "os:system"}'), ("card", "{")):
+        changed = onnx.load(file)
+        properties = {one.key: one.value for one in changed.metadata_props} | {f"posewright.{key}": value}
+        onnx.helper.set_model_props(changed, properties)
+        onnx.save(changed, tmp_path / f"{key}.onnx")
+    paths = [*sorted(tmp_path.glob("*.onnx")), tmp_path / "missing.onnx", tmp_path]
+    assert len(paths) == 9
+    for path in paths:
+        for backend in ("onnxruntime", "openvino"):
+            pytest.importorskip(backend)
+            with pytest.raises(ModelFileError) as refused:
+                runtimes.load(path, backend)
+            assert str(refused.value).startswith(f"{path}: ")
+            assert "\n" not in str(refused.value)
+
+
+def test_fields_are_rebuilt_from_the_names_of_outputs():
+    names = ["0.Heatmaps.maps", "1.Offsets.y", "1.Offsets.disks", "1.Offsets.x"]
+    assert rebuilt(names, [1, 2, 3, 4]) == [Heatmaps(1), Offsets(disks=3, x=4, y=2)]
+
+
+def test_there_is_always_a_core():
+    assert free_cores() >= 1
