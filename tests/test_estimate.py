@@ -164,7 +164,7 @@ def test_a_huge_picture_and_a_grey_one_are_answered(estimator):
     assert estimator(np.full((50, 40), 7, np.uint8)) == []
 
 
-@pytest.mark.parametrize("box", [(5, 5, 5, 9), (9, 5, 5, 9), (np.nan, 0, 4, 4)])
+@pytest.mark.parametrize("box", [(5, 5, 5, 9), (9, 5, 5, 9), (np.nan, 0, 4, 4), (1, 2), None])
 def test_a_box_without_area_is_refused(estimator, box):
     with pytest.raises(ValueError, match="box must be x0, y0, x1, y1"):
         estimator(drawn(PLACES, (128, 128)), [box])

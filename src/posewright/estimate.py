@@ -32,7 +32,7 @@ from posewright.scene import Crop, Floats, Person, Scene, box_around, take, whol
 from posewright.warp import Size, Warp
 
 Image = str | Path | Pixels | Scene
-Boxes = Sequence[ArrayLike]
+Boxes = Sequence[ArrayLike | None]
 
 CONFIDENT, LEAST = 0.2, 3
 ROOM, SETTLED, ROUNDS = 0.05, 0.9, 6
@@ -43,7 +43,7 @@ class _View(NamedTuple):
     """A crop and the box that it was aimed at."""
 
     crop: Crop
-    box: ArrayLike
+    box: ArrayLike | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,10 +100,11 @@ class TopDown:
         scene = Scene(pixels, self.codec.skeleton)
         return [_View(take(scene, self._warp(box), pixels), box) for box in boxes]
 
-    def _warp(self, box: ArrayLike) -> Warp:
-        x0, y0, x1, y1 = np.asarray(box, np.float64)
-        if not (x1 > x0 and y1 > y0):
-            raise ValueError(f"box must be x0, y0, x1, y1 with x1 > x0 and y1 > y0, not {[x0, y0, x1, y1]}")
+    def _warp(self, box: ArrayLike | None) -> Warp:
+        corners = np.asarray(box, np.float64)
+        if corners.shape != (4,) or not (corners[2:] > corners[:2]).all():
+            raise ValueError(f"box must be x0, y0, x1, y1 with x1 > x0 and y1 > y0, not {box}")
+        x0, y0, x1, y1 = corners
         padding = self.network.padding if self.padding is None else self.padding
         extent = (padding * (x1 - x0), padding * (y1 - y0))
         return (self.aim or self.network.aim)(((x0 + x1) / 2, (y0 + y1) / 2), extent, self.codec.size)
