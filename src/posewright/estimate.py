@@ -103,7 +103,7 @@ class TopDown:
     def _warp(self, box: ArrayLike | None) -> Warp:
         corners = np.asarray(box, np.float64)
         if corners.shape != (4,) or not (corners[2:] > corners[:2]).all():
-            raise ValueError(f"box must be x0, y0, x1, y1 with x1 > x0 and y1 > y0, not {box}")
+            raise ValueError(f"box must be x0, y0, x1, y1 with x1 > x0 and y1 > y0, not {box!r}")
         x0, y0, x1, y1 = corners
         padding = self.network.padding if self.padding is None else self.padding
         extent = (padding * (x1 - x0), padding * (y1 - y0))
