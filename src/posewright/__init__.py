@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from posewright.estimate import TopDown, load
+    from posewright.estimate import TopDown
+    from posewright.named import load
 
 __all__ = ["TopDown", "load"]
 
@@ -13,7 +14,7 @@ __all__ = ["TopDown", "load"]
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for, so that `import posewright` costs nothing."""
     if name in __all__:
-        from posewright import estimate
+        from posewright import named
 
-        return getattr(estimate, name)
+        return getattr(named, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,15 +18,18 @@ from typing import Any
 from posewright.datasets import coco
 from posewright.estimate import TopDown
 from posewright.metrics import oks_ap, pck, pckh
-from posewright.scene import Scene, each_person
+from posewright.scene import Floats, Scene, each_person
 from posewright.skeleton import Skeleton
 
 Metric = Callable[[Sequence[Scene], Sequence[Scene]], dict[str, float]]
 
 
 def predict(estimator: TopDown, scenes: Sequence[Scene]) -> Iterator[Scene]:
-    """Estimate people at the boxes annotated for them (crowds and people without a keypoint left out)."""
-    boxes = [[person.box for single in each_person([scene]) for person in single.people] for scene in scenes]
+    """Estimate people at the boxes annotated for them, in their order; crowds and the unlabelled are left out.
+
+    Raises ValueError for a person without a box.
+    """
+    boxes = [[_box(single) for single in each_person([scene])] for scene in scenes]
     for scene, people in zip(scenes, estimator.many(scenes, boxes), strict=True):
         yield replace(scene, people=tuple(people))
 
@@ -58,14 +61,38 @@ def score(
     numbers = metric(coco.read_results(predictions, truth), truth)
     said = protocol | getattr(numbers, "protocol", {}) | versions()
     partial = out.with_name(f".{out.name}.partial")
-    partial.write_text(json.dumps({"scores": dict(numbers), "protocol": said}, indent=2))
+    partial.write_text(json.dumps({"scores": dict(numbers), "protocol": said}, indent=2), encoding="utf-8")
     os.replace(partial, out)
     return numbers
 
 
 def metric_for(truth: Sequence[Scene]) -> Metric:
     """Choose what is customary for a skeleton: PCK for LSP and FLIC, PCKh for MPII, OKS AP elsewhere."""
-    return {"lsp": pck, "flic": pck, "mpii": pckh}.get(truth[0].skeleton.name, oks_ap)
+    customary = {"lsp": pck, "flic": pck, "mpii": pckh}
+    name = truth[0].skeleton.name if truth else ""
+    return by_person(customary[name]) if name in customary else oks_ap
+
+
+def by_person(metric: Metric) -> Metric:
+    """Let a metric of one person a scene score scenes of several, each person against the answer at their box.
+
+    Answers are paired with people by their order, which is that of `predict`. Raises ValueError where a scene
+    has not one answer a person.
+    """
+
+    def score(predicted: Sequence[Scene], truth: Sequence[Scene]) -> dict[str, float]:
+        singles, answers = each_person(truth), []
+        for guess, true in zip(predicted, truth, strict=True):
+            people = each_person([true])
+            if len(guess.people) != len(people):
+                raise ValueError(
+                    f"scene {true.id}: {len(guess.people)} predictions for {len(people)} people; "
+                    f"{metric.__name__} needs one for each, in their order"
+                )
+            answers += [replace(single, people=(person,)) for single, person in zip(people, guess.people, strict=True)]
+        return metric(answers, singles)
+
+    return score
 
 
 def translated(scenes: Sequence[Scene], skeleton: Skeleton) -> list[Scene]:
@@ -80,3 +107,10 @@ def versions() -> dict[str, str]:
     """Name the software that a number was made with."""
     packages = ("posewright", "numpy", "opencv-python-headless", "onnxruntime")
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
+
+
+def _box(single: Scene) -> Floats:
+    box = single.people[0].box
+    if box is None:
+        raise ValueError(f"scene {single.id}: person {single.people[0].id} has no box to look at")
+    return box

@@ -4,37 +4,69 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 STYLE = """
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-weight: 600; } h2 { margin: 2.5rem 0 .3rem; font-size: 1.2rem; }
-p { max-width: 48rem; margin: .3rem 0 .8rem; }
-img { max-width: 100%; height: auto; border-radius: 4px; background: white; }
-table { border-collapse: collapse; } td { padding: .15rem 1.5rem .15rem 0; font-variant-numeric: tabular-nums; }
+:root { color-scheme: light dark; --ink: #1d2129; --soft: #5c6470; --line: #e3e6ea; --card: #fff; --ground: #f6f7f9;
+        --accent: #0072b2; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e8eaed; --soft: #a0a7b1; --line: #333941; --card: #1e2228; --ground: #15181c; --accent: #56b4e9; } }
+* { box-sizing: border-box; }
+body { font: 16px/1.55 system-ui, sans-serif; color: var(--ink); background: var(--ground); margin: 0; }
+main { max-width: 70rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
+h1 { font-size: 2rem; font-weight: 650; letter-spacing: -.02em; margin: 0; }
+h2 { font-size: 1.15rem; font-weight: 620; margin: 0 0 .35rem; }
+p { max-width: 52rem; margin: 0 0 1rem; color: var(--soft); }
+section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1.3rem 1.4rem;
+          margin: 1.25rem 0; }
+img { display: block; max-width: 100%; height: auto; border-radius: 6px; background: #fff; margin-top: .5rem; }
+.tiles { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.25rem 0; padding: 0; list-style: none; }
+.tiles li { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: .7rem 1.1rem;
+            min-width: 7rem; }
+.tiles b { display: block; font-size: 1.5rem; font-weight: 640; font-variant-numeric: tabular-nums; line-height: 1.2; }
+.tiles span { color: var(--soft); font-size: .85rem; }
+.columns { columns: 15rem; column-gap: 2.5rem; margin: 0; }
+.columns div { display: flex; justify-content: space-between; border-bottom: 1px solid var(--line); padding: .2rem 0;
+               break-inside: avoid; }
+.columns dd, .columns dt { margin: 0; font-variant-numeric: tabular-nums; }
+details { margin-top: 1rem; font-size: .9rem; color: var(--soft); } summary { cursor: pointer; color: var(--accent); }
+details table { border-collapse: collapse; margin-top: .5rem; }
+td { padding: .15rem 1.5rem .15rem 0; vertical-align: top; overflow-wrap: anywhere; }
+td:first-child { white-space: nowrap; }
+pre { margin: 0; padding: .8rem 1rem; background: var(--ground); border-radius: 6px; overflow-x: auto;
+      font-size: .9rem; }
 """
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a sentence or two, pictures beside the page, and rows of a table."""
+    """A heading and a sentence or two; pictures that lie beside the page; names with numbers; commands to copy.
+
+    details: what only some readers want to see, such as a protocol, in rows that unfold.
+    """
 
     title: str
     text: str = ""
     pictures: Sequence[str] = ()
-    table: Sequence[tuple[str, ...]] = field(default_factory=tuple)
+    table: Sequence[tuple[str, str]] = ()
+    details: Sequence[tuple[str, str]] = ()
+    commands: Sequence[str] = ()
 
 
-def write_page(path: Path, title: str, sections: Sequence[Section]) -> Path:
-    """Write a page, under another name first; returns its path."""
+def write_page(
+    path: Path, title: str, lead: str, tiles: Sequence[tuple[str, str]], sections: Sequence[Section]
+) -> Path:
+    """Write a page, under another name first; returns its path. tiles: names with the numbers to see at once."""
+    large = "".join(f"<li><b>{escape(value)}</b><span>{escape(name)}</span></li>" for name, value in tiles)
     body = "\n".join(_section(section) for section in sections)
     page = (
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width">\n<title>{escape(title)}</title>\n'
-        f"<style>{STYLE}</style>\n<h1>{escape(title)}</h1>\n{body}\n</html>\n"
+        f"<style>{STYLE}</style>\n<main>\n<h1>{escape(title)}</h1>\n<p>{escape(lead)}</p>\n"
+        f'<ul class="tiles">{large}</ul>\n{body}\n</main>\n</html>\n'
     )
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(page, encoding="utf-8")
@@ -43,10 +75,16 @@ def write_page(path: Path, title: str, sections: Sequence[Section]) -> Path:
 
 
 def _section(section: Section) -> str:
-    rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in section.table)
-    images = "".join(f'<p><img src="{escape(name)}" alt="{escape(section.title)}"></p>' for name in section.pictures)
-    return (
-        f"<h2>{escape(section.title)}</h2>\n<p>{escape(section.text)}</p>\n"
-        + images
-        + (f"<table>{rows}</table>" if rows else "")
-    )
+    parts = [f"<h2>{escape(section.title)}</h2>"]
+    if section.text:
+        parts.append(f"<p>{escape(section.text)}</p>")
+    if section.table:
+        rows = "".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd></div>" for a, b in section.table)
+        parts.append(f'<dl class="columns">{rows}</dl>')
+    parts += [f'<img src="{quote(name)}" alt="{escape(section.title)}">' for name in section.pictures]
+    if section.commands:
+        parts.append(f"<pre>{escape(chr(10).join(section.commands))}</pre>")
+    if section.details:
+        rows = "".join(f"<tr><td>{escape(a)}</td><td>{escape(b)}</td></tr>" for a, b in section.details)
+        parts.append(f"<details><summary>Protocol</summary><table>{rows}</table></details>")
+    return "<section>\n" + "\n".join(parts) + "\n</section>"

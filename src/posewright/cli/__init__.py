@@ -1,0 +1,261 @@
+"""The command line: one verb a function. Bad input is one line on standard error and exit code 2."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stderr
+from functools import partial, wraps
+from io import StringIO
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+from tyro.conf import Positional, arg
+
+QUIET: Any = {"help_behavior_hint": ""}
+"""Leaves out of the help that a default is nothing."""
+Backend = Literal["auto", "onnxruntime", "openvino", "torch"]
+Model = Annotated[
+    str,
+    arg(
+        metavar="MODEL",
+        help="`default`, an exported network (.onnx), a checkpoint (.pt), a URL of either, or a recipe's name, "
+        "which means its runs/NAME/last.pt",
+    ),
+]
+Data = Annotated[str, arg(metavar="DIR", help="a folder, or its kind and folder as in coco:DIR")]
+Split = Annotated[str, arg(metavar="NAME", help="the part of the data, as its files name it")]
+Out = Annotated[Path, arg(metavar="DIR", help="the folder to write into")]
+Flip = Annotated[bool, arg(help="average with the mirrored picture, at twice the cost")]
+Run = Annotated[Backend, arg(help="what runs the network; auto is openvino where it is installed, else onnxruntime")]
+Precision = Annotated[Literal["fp32", "bf16"], arg(help="bf16 needs openvino or torch")]
+Count = Annotated[int, arg(metavar="N", help="how many pictures")]
+
+
+def demo(
+    photos: Positional[
+        Annotated[tuple[Path, ...], arg(metavar="[PHOTO ...]", help="photographs of yours", **QUIET)]
+    ] = (),
+    out: Out = Path("posewright-demo"),
+    model: Model = "default",
+) -> int:
+    """Draw a world, estimate its people, score them, attack them; write it all as a page to look at."""
+    from posewright import load
+    from posewright.demo import write_demo
+
+    print(f"open {write_demo(out, load(model), photos)}")
+    return 0
+
+
+def predict(
+    inputs: Positional[
+        Annotated[tuple[str, ...], arg(metavar="PATH ...", help="photographs, folders and videos", **QUIET)]
+    ],
+    out: Out = Path("out"),
+    model: Model = "default",
+    boxes: Annotated[
+        Path | None,
+        arg(
+            metavar="FILE",
+            help="a box for each person, as COCO results with a `bbox` or as COCO annotations; without it the "
+            "estimator aims by itself, at one person a picture",
+            **QUIET,
+        ),
+    ] = None,
+    flip: Flip = False,
+    backend: Run = "auto",
+    precision: Precision = "fp32",
+) -> int:
+    """Estimate the people in photographs, folders and videos; write COCO results and one overlay an input."""
+    from posewright import load
+    from posewright.predict import predict_to
+
+    return predict_to(out, inputs, load(model, flip=flip, backend=backend, precision=precision), boxes)
+
+
+def evaluate(
+    model: Positional[Model],
+    data: Data,
+    split: Split = "test",
+    out: Out = Path("out"),
+    flip: Flip = False,
+    backend: Run = "auto",
+    precision: Precision = "fp32",
+) -> int:
+    """Predict a split at its annotated boxes, write the predictions, then score them from disk."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from posewright import datasets, load
+    from posewright.evaluate import evaluate as to_disk
+    from posewright.evaluate import metric_for, translated
+
+    def shown(scenes: Iterator[Any]) -> Iterator[Any]:
+        return iter(track(scenes, "predicting", len(truth), console=Console(stderr=True), transient=True))
+
+    estimator = load(model, flip=flip, backend=backend, precision=precision)
+    read = datasets.read(data, split)
+    metric = metric_for(read)
+    truth = translated(read, estimator.codec.skeleton)
+    protocol = estimator.protocol() | {"model": model, "data": data, "split": split, "boxes": "annotation"}
+    for name, value in to_disk(estimator, truth, metric, out, protocol, shown).items():
+        print(f"{name:32} {value:.4f}")
+    print(f"with their protocol in {out / 'scores.json'}")
+    return 0
+
+
+def export(
+    checkpoint: Positional[Annotated[Path, arg(metavar="CHECKPOINT", help="runs/NAME/last.pt of a training")]],
+    out: Annotated[Path, arg(metavar="FILE", help="the .onnx file to write")],
+    data: Annotated[
+        str | None, arg(metavar="DIR", help="real pictures to compare on, beside synthetic ones", **QUIET)
+    ] = None,
+) -> int:
+    """Export a checkpoint to ONNX, with its codec, its card and a check against torch."""
+    from posewright.cli.form import folder
+    from posewright.export.checkpoint import export_checkpoint
+
+    drift = export_checkpoint(checkpoint, out, None if data is None else folder(data))
+    px = "no keypoint was confident" if drift.px_max is None else f"at most {drift.px_max:.2g} px"
+    print(f"{out}: like torch on {drift.pictures} pictures, {px} and {drift.score:.2g} of score apart")
+    return 0
+
+
+def list_recipes() -> int:
+    """List the recipes that `train` and `show` know by name."""
+    from posewright.recipes import RECIPES
+
+    for recipe in RECIPES:
+        print(f"{recipe.name:28} {recipe.summary}")
+    return 0
+
+
+def show(
+    name: Positional[Annotated[str, arg(metavar="RECIPE", help="a recipe's name, my_file.py:my_recipe, or a .onnx")]],
+) -> int:
+    """Show a recipe: its paper, its parts, its schedule and the numbers that were reported."""
+    from posewright.cli.show import show_it
+
+    show_it(name)
+    return 0
+
+
+def draw(
+    what: Positional[Annotated[str, arg(metavar="WHAT", help="`world`, or a data set's folder as in coco:DIR")]],
+    out: Out,
+    count: Count = 24,
+    seed: Annotated[int, arg(metavar="N", help="of the world; the same seed gives the same bytes")] = 0,
+    split: Split = "val",
+) -> int:
+    """Draw the synthetic world as PNGs and COCO JSON, or a data set's truth, with a sheet to look at."""
+    from posewright.gallery import draw_data, draw_world
+
+    if count < 1:
+        raise ValueError(f"--count must be 1 or more, not {count}")
+    print(draw_world(out, count, seed) if what == "world" else draw_data(what, split, out, count))
+    return 0
+
+
+def train(
+    recipe: Positional[Annotated[str, arg(metavar="RECIPE", help="a recipe's name, or my_file.py:my_recipe")]],
+    data: Data,
+) -> int:
+    """Train a recipe; `posewright train RECIPE --help` shows all that can be changed."""
+    return _train([recipe, "--data", data])
+
+
+def _train(arguments: Sequence[str]) -> int:
+    """Train a recipe with whatever else is said of it."""
+    from posewright import named
+
+    recipe = named.recipe(arguments[0])
+    from posewright.cli.form import changed, folder, form_of, start
+    from posewright.train import first_weights
+    from posewright.train import train as run
+
+    parser = partial(tyro.cli, form_of(recipe), prog=f"posewright train {arguments[0]}")
+    chosen: Any = _parsed(parser, arguments[1:])
+    recipe = changed(recipe, chosen)
+    weights = first_weights(start(chosen.start), recipe) if chosen.start else None
+    print(run(recipe, folder(chosen.data), chosen.out, chosen.seed, chosen.resume, weights, chosen.machine))
+    return 0
+
+
+VERBS: dict[str, Callable[..., int]] = {
+    "demo": demo,
+    "predict": predict,
+    "train": train,
+    "evaluate": evaluate,
+    "export": export,
+    "list": list_recipes,
+    "show": show,
+    "draw": draw,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    try:
+        if given[0] == "--version":
+            from importlib.metadata import version
+
+            print(f"posewright {version('posewright')}")
+            return 0
+        if given[0] not in VERBS and not given[0].startswith("-"):
+            raise ValueError(f"no verb {given[0]!r}; there are {', '.join(VERBS)}")
+        if given[0] == "train" and len(given) > 1 and not given[1].startswith("-"):
+            return _train(given[1:])
+        verbs = {name: _later(verb) for name, verb in VERBS.items()}
+        about = "Human pose estimation, and how it breaks under occlusion."
+        parser = partial(tyro.extras.subcommand_cli_from_dict, verbs, prog="posewright", description=about)
+        return int(_parsed(parser, given)())
+    except (ValueError, KeyError, OSError, ImportError, RuntimeError) as error:
+        print(f"posewright: {_line(error)}", file=sys.stderr)
+        return 2
+    except SystemExit as end:
+        return int(end.code or 0)
+    except KeyboardInterrupt:
+        print("posewright: interrupted", file=sys.stderr)
+        return 130
+
+
+def _later(verb: Callable[..., int]) -> Callable[..., Callable[[], int]]:
+    """Let a verb be parsed now and run afterwards."""
+
+    @wraps(verb)
+    def chosen(*args: Any, **named: Any) -> Callable[[], int]:
+        return partial(verb, *args, **named)
+
+    return chosen
+
+
+def _parsed(parse: Callable[..., Any], arguments: Sequence[str]) -> Any:
+    """Return what the parser makes of arguments; raises ValueError with its complaint as one line."""
+    with redirect_stderr(StringIO()) as said:
+        try:
+            return parse(args=list(arguments))
+        except SystemExit as end:
+            if not end.code:
+                raise
+    raise ValueError(_complaint(said.getvalue()))
+
+
+def _complaint(said: str) -> str:
+    """Make one line of a box: what is wrong, and what was meant; the long help is left out."""
+    rows = [row[2:-1] for row in said.splitlines() if row.startswith("│")]
+    short = [row.strip() for row in rows if not row.startswith(" " * 8) and not row.startswith("─")]
+    words = " ".join(short).partition("For full helptext")[0].partition("Argument helptext")[0]
+    return " ".join(words.split()) or " ".join(said.split())
+
+
+def _line(error: Exception) -> str:
+    """Say an error in one line."""
+    if isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] in ("torch", "onnx", "safetensors"):
+        return f'{error.name} is not installed: pip install "posewright[train]"'
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{os.fspath(error.filename)}: {error.strerror}"
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    return " ".join(text.split()) or type(error).__name__

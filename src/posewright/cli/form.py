@@ -1,0 +1,73 @@
+"""The form: what `posewright train RECIPE` can be told, made from the recipe itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import field, fields, is_dataclass, make_dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+from tyro.conf import arg
+
+from posewright.datasets import READERS
+from posewright.estimate import default_file
+from posewright.recipe import Recipe
+
+OVERRIDES = ("codec", "jitter", "phases", "batch", "weight_decay", "average")
+"""What `posewright train RECIPE --codec.sigma 3` may change of a recipe."""
+START = arg(metavar="FILE", help="first weights: `default`, an .onnx, a .pt, or a URL", help_behavior_hint="")
+
+
+def form_of(recipe: Recipe) -> Any:
+    """Return a dataclass of everything that can be said of one training, with the recipe's own values as defaults."""
+    from posewright.train import MACHINE, Machine
+
+    options: list[tuple[str, Any] | tuple[str, Any, Any]] = [
+        ("data", Annotated[str, arg(metavar="DIR", help="the data's folder, or its kind and folder as in lsp:DIR")]),
+        ("out", Annotated[Path, arg(metavar="DIR", help="where checkpoint and log go")], Path("runs") / recipe.name),
+        ("seed", Annotated[int, arg(metavar="N", help="the same seed repeats a run")], 0),
+        ("resume", Annotated[bool, arg(help="go on from the folder's last.pt, to the bit")], False),
+        ("start", Annotated[str | None, START], None),
+        ("machine", Machine, MACHINE),
+    ]
+    about = {"__doc__": f"Train {recipe.name}: {recipe.summary}."}
+    return make_dataclass("Train", [*options, *_shown(recipe, OVERRIDES)], namespace=about)
+
+
+def changed(recipe: Recipe, chosen: Any) -> Recipe:
+    """Return the recipe with what was chosen in its form."""
+    return replace(recipe, **{name: _merged(getattr(recipe, name), getattr(chosen, name)) for name in OVERRIDES})
+
+
+def folder(data: str) -> str:
+    """Return the folder of "lsp:FOLDER"; the recipe knows the kind itself."""
+    kind, colon, rest = data.partition(":")
+    return rest if colon and kind in READERS and not Path(data).exists() else data
+
+
+def start(name: str) -> str:
+    """Return where first weights lie; "default" is the embedded network."""
+    return str(default_file()) if name == "default" else name
+
+
+def _shown(value: Any, names: Sequence[str]) -> list[tuple[str, Any, Any]]:
+    """Return fields of a frozen value as fields of a form; of the codec all but its skeleton."""
+    hints = get_type_hints(type(value), include_extras=True)
+    shown: list[tuple[str, Any, Any]] = []
+    for name in names:
+        current = getattr(value, name)
+        if name == "codec":
+            parts = _shown(current, [f.name for f in fields(current) if f.name != "skeleton" and f.init])
+            about = {"__doc__": (type(current).__doc__ or "").partition("\n")[0]}
+            kind = make_dataclass(type(current).__name__, parts, frozen=True, namespace=about)
+            shown.append((name, kind, field(default=kind())))
+        else:
+            shown.append((name, hints[name], field(default=current)))
+    return shown
+
+
+def _merged(value: Any, chosen: Any) -> Any:
+    """Take over what was chosen in a form that shows only some of a value's fields."""
+    if is_dataclass(value) and not isinstance(value, type) and type(chosen) is not type(value):
+        return replace(value, **{f.name: getattr(chosen, f.name) for f in fields(chosen)})
+    return chosen

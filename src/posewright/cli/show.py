@@ -1,0 +1,112 @@
+"""Show: what a recipe is made of, or what the card of an exported network says."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from posewright import named
+from posewright.recipe import Phase, Recipe
+from posewright.runtimes import metadata
+from posewright.skeleton import Skeleton
+
+Row = tuple[str, str]
+
+
+def show_it(name: str) -> None:
+    """Print a recipe, or an exported network's card; for `default` both."""
+    if name.endswith(".onnx"):
+        _print(Path(name).name, card_rows(named.located(name)))
+        return
+    recipe = named.recipe(name)
+    _print(recipe.name, recipe_rows(recipe))
+    if name == "default":
+        _print("the embedded network", card_rows(named.located(name)))
+
+
+def recipe_rows(recipe: Recipe) -> Iterator[Row]:
+    """Say what a recipe is made of, part by part."""
+    skeleton = recipe.codec.skeleton
+    yield "", recipe.summary
+    yield "paper", recipe.paper
+    yield "data", recipe.data
+    yield "network", _network(recipe)
+    yield "codec", f"{type(recipe.codec).__name__}: {_values(recipe.codec)}"
+    yield "skeleton", f"{skeleton.name}, {len(skeleton)} keypoints: {', '.join(skeleton.keypoints)}".replace("_", " ")
+    yield "loss", recipe.loss.__name__.replace("_", " ")
+    yield "phases", "\n".join(_phase(phase) for phase in recipe.phases)
+    yield "batch", f"{recipe.batch} crops, weight decay {recipe.weight_decay:g}{_averaged(recipe)}"
+    yield "jitter", _values(recipe.jitter)
+    yield "metric", recipe.metric.__name__.replace("_", " ")
+    yield "reported", "\n".join(f"{name}: {value:g}" for name, value in recipe.reported.items()) or "nothing"
+
+
+def card_rows(path: Path) -> Iterator[Row]:
+    """Say what an exported network says of itself; raises ModelFileError where the file is none."""
+    said = metadata.read(path)
+    card = json.loads(said["card"])
+    for key, value in card.items():
+        yield key.replace("_", " "), _told(value)
+    parity = json.loads(said.get("parity", "{}"))
+    if parity:
+        yield "export", f"like torch on {parity['pictures']} pictures, score apart by {parity['score']:.2g} at most"
+    yield "weights", f"{path.stat().st_size / 1e6:.1f} MB, SHA-256 {said['weights'][:16]}..."
+
+
+def _network(recipe: Recipe) -> str:
+    """Count the network where torch is installed, and set the paper's count beside it."""
+    paper = f", {recipe.parameters:,} in the paper" if recipe.parameters else ""
+    if importlib.util.find_spec("torch") is None:
+        return f'needs torch to be counted{paper}: pip install "posewright[train]"'
+    from posewright.models.count import macs, parameters
+
+    network = recipe.network()
+    width, height = recipe.codec.size
+    counted = f"{parameters(network):,} parameters{paper}"
+    return (
+        f"{type(network).__name__}: {counted}, {macs(network, recipe.codec.size) / 1e9:.2f} GMACs at {width}x{height}"
+    )
+
+
+def _phase(phase: Phase) -> str:
+    rate = f"at {phase.rate:g}" if phase.to is None else f"from {phase.rate:g} down to {phase.to:g}"
+    return f"{phase.epochs} epochs {rate}" + (f", after a warm-up of {phase.warmup} steps" if phase.warmup else "")
+
+
+def _averaged(recipe: Recipe) -> str:
+    return f", weights averaged with decay {recipe.average:g}" if recipe.average else ""
+
+
+def _values(part: Any) -> str:
+    """Return a dataclass' fields in words, its skeleton left out."""
+    values = {field.name.replace("_", " "): getattr(part, field.name) for field in fields(part)}
+    return ", ".join(f"{n} {_told(v)}" for n, v in values.items() if not (v is None or isinstance(v, Skeleton)))
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "\n".join(f"{key}: {_told(each)}" for key, each in value.items() if "/" not in str(key))
+    if isinstance(value, tuple | list):
+        return "x".join(map(_told, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _print(title: str, rows: Iterator[Row]) -> None:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in rows:
+        if text:
+            table.add_row(escape(name), escape(text))
+    console = Console(highlight=False)
+    console.print(f"[bold]{escape(title)}[/bold]")
+    console.print(table)
+    console.print()

@@ -1,0 +1,207 @@
+"""The demo: a drawn world, its people estimated, scored and attacked, on one page to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from posewright import picture
+from posewright.datasets import coco
+from posewright.datasets.records import write_json
+from posewright.datasets.synthetic import world
+from posewright.demo.figure import curves, losses, plot
+from posewright.demo.sweep import DRAWS, RADII, SMALLEST, Sweep, answers, crops_of, disc, sweep
+from posewright.draw import draw, sheet
+from posewright.estimate import TopDown
+from posewright.evaluate import by_person, evaluate, score
+from posewright.metrics import oks_ap, pck
+from posewright.page import Section, write_page
+from posewright.picture import Pixels
+from posewright.scene import Crop, Person, Scene, each_person
+from posewright.skeleton import Skeleton
+from posewright.warp import resized
+
+SEED = 2026
+"""Not a seed that a network of posewright's was trained with."""
+PICTURES, PEOPLE = 60, 100
+SHOWN = 8
+LONGEST = 1600
+"""px of a photograph's longer side on the page at most."""
+LEGEND = (
+    "Blue is the person's left, orange their right, yellow the middle. A ring is a keypoint that something hides; "
+    "what has a low score is faint."
+)
+
+
+def write_demo(out: Path, estimator: TopDown, photos: Sequence[Path] = ()) -> Path:
+    """Write the demo's pictures, its COCO files and `index.html` into `out`; returns the page's path.
+
+    Raises PictureError for a photo that cannot be read, before anything is written.
+    """
+    seen = [(photo, picture.read(photo)) for photo in photos]
+    begun = perf_counter()
+    out.mkdir(parents=True, exist_ok=True)
+    scenes = world(PICTURES, SEED, skeleton=estimator.codec.skeleton)
+    coco.write(scenes, out / "world")
+    sections = [_photo(estimator, place, photo, pixels, out) for place, (photo, pixels) in enumerate(seen)]
+    scores, tiles = _scored(estimator, scenes, out)
+    sections += [_estimates(scenes, out), scores]
+    crops = crops_of(scenes, estimator, PEOPLE)
+    sections += _attacks(estimator, crops, sweep(estimator, crops, _track("attacking")), out)
+    sections.append(_next())
+    lead = f"Everything here was drawn, estimated and scored on this computer in {perf_counter() - begun:.0f} seconds."
+    return write_page(out / "index.html", "posewright", lead, tiles, sections)
+
+
+def _photo(estimator: TopDown, place: int, photo: Path, pixels: Pixels, out: Path) -> Section:
+    people = estimator(pixels)
+    name = f"photo-{place + 1}.jpg"
+    picture.write(out / name, _small(draw(pixels, people, estimator.codec.skeleton)))
+    said = "It found nobody." if not people else f"Its score is {people[0].score or 0:.2f}, of 1."
+    return Section(
+        photo.name,
+        "Your photograph, estimated without a box: the estimator aims by itself, at one person, and looks again until "
+        f"it settles. {said} {LEGEND}",
+        [name],
+    )
+
+
+def _small(pixels: Pixels) -> Pixels:
+    scale = LONGEST / max(pixels.shape[:2])
+    if scale >= 1:
+        return pixels
+    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _scored(estimator: TopDown, scenes: Sequence[Scene], out: Path) -> tuple[Section, list[tuple[str, str]]]:
+    """Predict to disk, score from disk by both customary metrics, and say how."""
+    protocol = estimator.protocol() | {"data": f"synthetic world, seed {SEED}", "boxes": "of the truth"}
+    tracked = _track("estimating")
+    by_torso = evaluate(estimator, scenes, by_person(pck), out, protocol, lambda each: iter(tracked(each, len(scenes))))
+    by_oks = score(out / "predictions.json", scenes, oks_ap, out / "scores_oks.json", protocol)
+    people = len(each_person(scenes))
+    tiles = [("pictures", str(len(scenes))), ("people", str(people)), ("PCK@0.2", f"{by_torso['PCK@0.2']:.2f}"),
+             ("AP", f"{by_oks['AP']:.2f}"), ("AP50", f"{by_oks['AP50']:.2f}")]  # fmt: skip
+    rows = [(name.partition("/")[2].replace("_", " "), f"{value:.3f}")
+            for name, value in by_torso.items() if "/" in name]  # fmt: skip
+    sigmas = getattr(by_oks, "protocol", {}).get("sigmas", "")
+    text = (
+        f"{people} people at the boxes of the truth, without flip test. PCK@0.2 is the share of keypoints that lie "
+        "within a fifth of the torso's length of the truth, hidden ones too; below it stands for each keypoint. AP is "
+        f"COCO's average precision by object keypoint similarity; its sigmas: {sigmas}."
+    )
+    return Section("Scores", text, table=rows, details=_rows(protocol)), tiles
+
+
+def _estimates(scenes: Sequence[Scene], out: Path) -> Section:
+    predicted = coco.read_results(out / "predictions.json", scenes)
+    pairs = []
+    for true, guess in list(zip(scenes, predicted, strict=True))[:SHOWN]:
+        pixels = true.pixels()
+        pairs += [_enlarged(pixels, people, true.skeleton) for people in (true.people, guess.people)]
+    _write_sheet(out / "estimates.jpg", pairs, ["truth", "estimate"])
+    return Section("Estimates", f"Pictures of the synthetic world: the truth, and beside it the estimate. {LEGEND}",
+                   ["estimates.jpg"])  # fmt: skip
+
+
+def _attacks(estimator: TopDown, crops: Sequence[Crop], found: Sweep, out: Path) -> list[Section]:
+    names = found.skeleton.keypoints
+    plot(found, out / "sweep.png")
+    _, rest = losses(found)
+    worst = int(np.nanargmax(rest[0]))
+    protocol = {
+        "people": int(found.asked.any(1).sum()),
+        "boxes": "of the truth",
+        "smallest person": f"{SMALLEST:.0f} px, longer side of the box",
+        "occluder": "a disc around the true keypoint, black",
+        "radii": ", ".join(map(str, RADII)) + " px on a crop 192 px wide, scaled to the network's",
+        "metric": "PCK@0.2 by the torso, pooled over keypoints",
+        "intervals": f"95 %, from {DRAWS} draws of the people",
+    } | estimator.protocol()
+    _write_sweep(found, protocol, out / "sweep.json")
+    _draw_attacked(estimator, crops, names[worst], out / "attacked.jpg")
+    return [
+        Section(
+            "A first occlusion sweep",
+            f"Black discs cover one keypoint at a time, of {protocol['people']} people, and the network is asked "
+            "again. Left: how many keypoints it still finds as the disc grows, of those in its centre and of all "
+            "others. Right: what the largest disc costs, by the keypoint in its centre. Bands and whiskers are 95 % "
+            "intervals over people.",
+            ["sweep.png"],
+            details=_rows(protocol),
+        ),
+        Section(
+            "What it looks like",
+            f"The largest disc on the {names[worst].replace('_', ' ')}, the one that costs the other keypoints most "
+            f"(-{rest[0][worst]:.3f}, interval {-rest[2][worst]:.3f} to {-rest[1][worst]:.3f}).",
+            ["attacked.jpg"],
+        ),
+    ]  # fmt: skip
+
+
+def _write_sweep(found: Sweep, protocol: dict[str, Any], path: Path) -> None:
+    names, (own, rest) = found.skeleton.keypoints, losses(found)
+    under, others = curves(found)
+    table = {
+        name: {"itself": _three(own, k), "others": _three(rest, k)}
+        for k, name in enumerate(names)
+        if np.isfinite(own[0][k]) and np.isfinite(rest[0][k])
+    }
+    growing = {
+        str(radius): {"under": [float(v) for v in a], "others": [float(v) for v in b]}
+        for radius, a, b in zip((0, *RADII), under, others, strict=True)
+    }
+    write_json(path, {"protocol": protocol, "PCK by radius": growing, "loss by keypoint": table})
+
+
+def _three(interval: Sequence[Any], k: int) -> list[float]:
+    return [float(values[k]) for values in interval]
+
+
+def _draw_attacked(estimator: TopDown, crops: Sequence[Crop], keypoint: str, path: Path) -> None:
+    pairs = []
+    some = [c for c in crops if np.isfinite(c.people[0].keypoints[c.skeleton.index(keypoint)]).all()][:SHOWN]
+    for crop in some:
+        for shown in (crop, disc(crop, keypoint, RADII[-1])):
+            pairs.append(_enlarged(shown.pixels, answers(estimator, [shown])[0].people, crop.skeleton))
+    _write_sheet(path, pairs, ["clean", f"{keypoint.replace('_', ' ')} covered"])
+
+
+def _write_sheet(path: Path, pairs: Sequence[Pixels], captions: list[str]) -> None:
+    picture.write(path, sheet(pairs, 4, captions * (len(pairs) // 2), cell=(384, 384)))
+
+
+def _enlarged(pixels: Pixels, people: Iterable[Person], skeleton: Skeleton) -> Pixels:
+    """Draw on a small picture at twice its size, so that thin lines stay thin."""
+    size = (pixels.shape[1], pixels.shape[0])
+    to = (2 * size[0], 2 * size[1])
+    larger = np.asarray(cv2.resize(pixels, to, interpolation=cv2.INTER_CUBIC), np.uint8)
+    return draw(larger, [person.moved(resized(size, to), skeleton) for person in people], skeleton)
+
+
+def _next() -> Section:
+    return Section(
+        "What next",
+        "Your own pictures, a data set of yours, a network of yours:",
+        commands=[
+            "posewright predict photo.jpg folder/ clip.mp4 --out out/",
+            "posewright evaluate default --data lsp:DIR --split test",
+            "posewright train simple_baseline_r50_lsp --data DIR",
+        ],
+    )
+
+
+def _rows(protocol: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(name, str(value)) for name, value in protocol.items()]
+
+
+def _track(what: str) -> Any:
+    return lambda items, total: track(items, what, total, console=Console(stderr=True), transient=True)
