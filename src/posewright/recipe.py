@@ -57,7 +57,8 @@ class Recipe:
     read(folder, split) lists the scenes; network() builds the module (both import what they need when
     called, so that listing recipes needs no torch); loss(stages, target) returns a scalar. data: what it
     learns from, in words, and on what terms; judged_on: the split that every epoch is judged on. reported: the
-    paper's numbers, by name, with their protocol; parameters: the paper's count. source: the file that it
+    paper's numbers, by name, with their protocol; parameters: the paper's count, or ours
+    where there is none. source: the file that it
     stands in, as my_file.py:my_recipe, None for one of the library's.
     """
 

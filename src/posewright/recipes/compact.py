@@ -58,6 +58,7 @@ default = Recipe(
     batch=32,
     weight_decay=0.01,
     average=0.999,
+    parameters=2_785_966,
     data="LSP-extended, train split (Johnson and Everingham 2011; pictures for research only), and 1,300 pictures of "
     "posewright's synthetic world",
 )

@@ -70,5 +70,6 @@ simple_baseline_r50_lsp = Recipe(
     jitter=JITTER,
     aim=Gaussian.around,
     batch=32,
+    parameters=33_998_926,
     data="LSP-extended, train split (Johnson and Everingham 2011; pictures for research only)",
 )
