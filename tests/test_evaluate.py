@@ -1,0 +1,129 @@
+"""Evaluation: predict to disk, score from disk, with the protocol beside the numbers."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from posewright.datasets import coco
+from posewright.datasets.synthetic import world
+from posewright.evaluate import by_person, evaluate, metric_for, predict, score, translated
+from posewright.metrics import oks_ap, pck
+from posewright.metrics.score import Score
+from posewright.scene import Person, Scene, each_person
+from posewright.skeleton import COCO, CROWDPOSE, LSP, MPII
+
+
+class Oracle:
+    """Answers with the truth of the person whose box it is asked about, `off` px beside it."""
+
+    batch = 8
+
+    def __init__(self, off=0.0):
+        self.off = off
+
+    def many(self, scenes, boxes):
+        for scene, some in zip(scenes, boxes, strict=True):
+            yield [self.answer(scene, box) for box in some]
+
+    def answer(self, scene, box):
+        (person,) = (p for p in scene.people if p.box is box)
+        return Person(person.keypoints + self.off, scores=np.ones(len(person)), score=0.9)
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return world(6, 1, skeleton=LSP)
+
+
+def test_a_perfect_estimator_scores_one_and_the_files_say_so(tmp_path, truth):
+    numbers = evaluate(Oracle(), truth, by_person(pck), tmp_path, {"data": "world"})
+    assert numbers["PCK@0.2"] == 1.0
+    written = json.loads((tmp_path / "scores.json").read_text())
+    assert written["scores"] == dict(numbers)
+    assert written["protocol"]["data"] == "world"
+    assert written["protocol"]["metric"] == "PCK"
+    assert {"python", "numpy", "posewright", "onnxruntime"} <= written["protocol"].keys()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["predictions.json", "scores.json"]
+
+
+def test_a_poor_estimator_scores_less(tmp_path, truth):
+    far = evaluate(Oracle(off=500.0), truth, by_person(pck), tmp_path, {})
+    assert far["PCK@0.2"] == 0.0
+
+
+def test_the_file_of_predictions_can_be_scored_by_itself(tmp_path, truth):
+    evaluate(Oracle(), truth, by_person(pck), tmp_path, {})
+    again = score(tmp_path / "predictions.json", truth, oks_ap, tmp_path / "ap.json", {"data": "world"})
+    assert again["AP"] == pytest.approx(1.0)
+    assert json.loads((tmp_path / "ap.json").read_text())["scores"]["AP"] == pytest.approx(1.0)
+
+
+def test_people_are_asked_for_in_order_without_crowds_and_the_unlabelled(truth):
+    scene = next(scene for scene in truth if len(scene.people) > 1)
+    nobody = Person(np.full((len(LSP), 2), np.nan), box=np.array([0.0, 0, 9, 9]))
+    mixed = replace(
+        scene, people=(nobody, replace(scene.people[0], box=np.array([1.0, 2, 30, 40]), crowd=True), *scene.people)
+    )
+    (guess,) = predict(Oracle(), [mixed])
+    assert len(guess.people) == len(scene.people)
+    np.testing.assert_array_equal(guess.people[0].keypoints, scene.people[0].keypoints)
+
+
+def test_by_person_pairs_answers_with_people_of_one_picture_by_order(truth):
+    scene = next(scene for scene in truth if len(each_person([scene])) > 1)
+    answers = tuple(single.people[0] for single in each_person([scene]))
+    right = by_person(pck)([replace(scene, people=answers)], [scene])
+    wrong = by_person(pck)([replace(scene, people=answers[::-1])], [scene])
+    assert right["PCK@0.2"] == 1.0
+    assert wrong["PCK@0.2"] < 1.0
+    assert isinstance(right, Score)
+    assert right.protocol["people"] == len(answers)
+
+
+def test_by_person_refuses_a_file_that_does_not_answer_for_everybody(truth):
+    with pytest.raises(ValueError, match=rf"scene {truth[0].id}: 0 predictions for .* pck needs one for each"):
+        by_person(pck)([replace(truth[0], people=())], truth[:1])
+
+
+def test_nobody_to_score_is_an_error_before_anything_is_written(tmp_path):
+    empty = [Scene(np.zeros((8, 8, 3), np.uint8), LSP, id=1)]
+    with pytest.raises(ValueError, match="nobody in these scenes is labelled"):
+        evaluate(Oracle(), empty, by_person(pck), tmp_path / "out", {})
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_person_without_a_box_is_named(truth):
+    scene = next(scene for scene in truth if scene.people)
+    boxless = replace(scene, people=(replace(scene.people[0], box=None, id=31),))
+    with pytest.raises(ValueError, match=rf"scene {scene.id}: person 31 has no box"):
+        list(predict(Oracle(), [boxless]))
+
+
+@pytest.mark.parametrize(("skeleton", "name"), [(LSP, "PCK@0.2"), (COCO, "AP"), (CROWDPOSE, "AP")])
+def test_the_customary_metric_of_a_skeleton(skeleton, name):
+    scenes = world(3, 2, skeleton=skeleton)
+    predicted = list(predict(Oracle(), scenes))
+    assert name in metric_for(scenes)(predicted, scenes)
+
+
+def test_mpii_is_scored_by_the_head():
+    person = Person(np.full((16, 2), 5.0), np.full(16, 2, np.uint8), head=np.array([0.0, 0, 10, 10]))
+    scene = Scene(np.zeros((8, 8, 3), np.uint8), MPII, (person,), id=1)
+    assert metric_for([scene])([scene], [scene])["PCKh@0.5"] == 1.0
+
+
+def test_scenes_in_the_words_of_another_skeleton_keep_what_both_know():
+    (scene,) = translated(world(1, 3, skeleton=COCO), CROWDPOSE)
+    assert scene.skeleton is CROWDPOSE
+    assert all(len(person) == len(CROWDPOSE) for person in scene.people)
+    assert all(np.isnan(person.keypoints[CROWDPOSE.index("neck")]).all() for person in scene.people)
+
+
+def test_predictions_are_coco_results(tmp_path, truth):
+    evaluate(Oracle(), truth, by_person(pck), tmp_path, {})
+    results = json.loads((tmp_path / "predictions.json").read_text())
+    assert len(results) == len(each_person(truth))
+    assert {"image_id", "category_id", "keypoints", "score"} <= results[0].keys()
+    assert len(coco.read_results(tmp_path / "predictions.json", truth)) == len(truth)
