@@ -32,8 +32,8 @@ SEED = 2026
 """Not a seed that a network of posewright's was trained with."""
 PICTURES, PEOPLE = 60, 100
 SHOWN = 8
-LONGEST = 1600
-"""px of a photograph's longer side on the page at most."""
+SHORTEST, LONGEST = 500, 1600
+"""px of a photograph's longer side: below the first it is shown at twice its size, and never above the second."""
 LEGEND = (
     "Blue is the person's left, orange their right, yellow the middle. A ring is a keypoint that something hides; "
     "what has a low score is faint."
@@ -63,7 +63,8 @@ def write_demo(out: Path, estimator: TopDown, photos: Sequence[Path] = ()) -> Pa
 def _photo(estimator: TopDown, place: int, photo: Path, pixels: Pixels, out: Path) -> Section:
     people = estimator(pixels)
     name = f"photo-{place + 1}.jpg"
-    picture.write(out / name, _small(draw(pixels, people, estimator.codec.skeleton)))
+    drawn = _enlarged if max(pixels.shape) < SHORTEST else draw
+    picture.write(out / name, _small(drawn(pixels, people, estimator.codec.skeleton)))
     said = "It found nobody." if not people else f"Its score is {people[0].score or 0:.2f}, of 1."
     return Section(
         photo.name,

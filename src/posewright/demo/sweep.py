@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,12 +84,16 @@ def sweep(estimator: TopDown, crops: Sequence[Crop], track: Callable[[Iterable[A
 
 
 def share(hits: NDArray[np.int_], asked: NDArray[np.int_], rng: np.random.Generator) -> Interval:
-    """Return the share of hits (N, ...) of all people together, and its interval by drawing people anew."""
+    """Return the share of hits (N, ...) of all people together, and its interval by drawing people anew.
+
+    NaN where nothing was asked for.
+    """
     drawn = rng.multinomial(len(hits), np.full(len(hits), 1 / len(hits)), DRAWS)
     drawn = np.concatenate([np.ones((1, len(hits)), int), drawn])
-    with np.errstate(invalid="ignore"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
         shares = np.tensordot(drawn, hits, 1) / np.tensordot(drawn, asked, 1)
-    low, high = np.nanpercentile(shares[1:], (2.5, 97.5), axis=0)
+        low, high = np.nanpercentile(shares[1:], (2.5, 97.5), axis=0)
     return shares[0], low, high
 
 
