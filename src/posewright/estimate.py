@@ -220,4 +220,4 @@ def load(name: str | Path = "default", *, flip: bool = False, batch: int = 8, **
 
 def default_file() -> Path:
     """Return where the embedded network lies in the installed package."""
-    return Path(str(files("posewright"))) / "weights" / "default.onnx"
+    return Path(str(files("posewright"))) / "embedded" / "default.onnx"
