@@ -9,7 +9,7 @@ from posewright.augment import Jitter
 from posewright.codecs.distribution import Distribution
 from posewright.datasets import lsp
 from posewright.datasets.synthetic import world
-from posewright.metrics import pck
+from posewright.metrics.pck import pck
 from posewright.recipe import Phase, Recipe
 from posewright.recipes.losses import spatial_cross_entropy
 from posewright.scene import SEEN, Person, Scene, each_person
