@@ -72,15 +72,23 @@ def _loaded(drawn: Drawn, numbers: range, machine: Machine) -> Iterator[tuple[Te
     ahead = AHEAD if machine.workers else None
     loader = DataLoader(drawn, batch_size=None, sampler=numbers, num_workers=machine.workers,
                         prefetch_factor=ahead, worker_init_fn=_alone)  # fmt: skip
-    for batch in loader:
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    loaded = iter(loader)
+    cv2.setNumThreads(threads)
+    for batch in loaded:
         if isinstance(batch, Exception):
             raise batch
         yield batch
 
 
 def _alone(worker: int) -> None:  # noqa: ARG001
-    """Let a loader's process draw on one thread: there are as many of them as cores to spare."""
-    cv2.setNumThreads(1)
+    """Let a loader's process draw on one thread: there are as many of them as cores to spare.
+
+    A forked process must find OpenCV at one thread: it waits forever where it stops its parent's threads itself.
+    """
+    if cv2.getNumThreads() != 1:
+        cv2.setNumThreads(1)
 
 
 def _seed(*numbers: int) -> int:
