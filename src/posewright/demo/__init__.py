@@ -30,7 +30,7 @@ from posewright.warp import resized
 
 SEED = 2026
 """Not a seed that a network of posewright's was trained with."""
-PICTURES, PEOPLE = 60, 100
+PICTURES, PEOPLE = 60, 64
 SHOWN = 8
 SHORTEST, LONGEST = 500, 1600
 """px of a photograph's longer side: below the first it is shown at twice its size, and never above the second."""
