@@ -1,0 +1,105 @@
+"""Losses: equal to their formulas written out, blind to what weighs nothing, lowest at the truth."""
+
+import numpy as np
+import pytest
+import torch
+
+from posewright.codecs.distribution import Distribution
+from posewright.codecs.gaussian import Gaussian
+from posewright.fields import Heatmaps
+from posewright.losses import mean_squared_error, spatial_cross_entropy
+from posewright.recipes import losses as named
+from posewright.scene import Person
+from posewright.skeleton import LSP
+
+LOSSES = [(mean_squared_error, Gaussian(LSP, (64, 64))), (spatial_cross_entropy, Distribution(LSP, (64, 64)))]
+both = pytest.mark.parametrize(("loss", "codec"), LOSSES, ids=["squares", "entropy"])
+
+
+def target_of(codec, rng, people=3):
+    """Targets of people of whom a keypoint in four or so is absent."""
+    xy = rng.uniform(5, 58, (people, len(LSP), 2))
+    xy[rng.random(xy.shape[:2]) < 0.25] = np.nan
+    return Heatmaps(*map(torch.from_numpy, codec.encode([Person(one) for one in xy])))
+
+
+def answers(target, rng, stages=1):
+    shape = target.maps.shape
+    return [Heatmaps(torch.from_numpy(rng.normal(size=shape).astype(np.float32))) for _ in range(stages)]
+
+
+def test_squares_are_those_of_the_formula(rng):
+    target = target_of(LOSSES[0][1], rng)
+    stages = answers(target, rng, 2)
+    maps, weights = target.maps.numpy(), target.weights.numpy()[..., None, None]
+    wanted = sum(0.5 * np.mean((weights * (stage.maps.numpy() - maps)) ** 2, dtype=np.float64) for stage in stages)
+    assert float(mean_squared_error(stages, target)) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_squares_are_those_of_the_authors_loop(rng):
+    """JointsMSELoss: for each keypoint half the mean over batch and pixels, then the mean over keypoints."""
+    target, (stage,) = (made := target_of(LOSSES[0][1], rng)), answers(made, rng)
+    total = 0.0
+    for k in range(len(LSP)):
+        weight = target.weights[:, k, None].double()
+        away = weight * (stage.maps[:, k].flatten(1).double() - target.maps[:, k].flatten(1).double())
+        total += 0.5 * float((away**2).mean())
+    assert float(mean_squared_error([stage], target)) == pytest.approx(total / len(LSP), rel=1e-5)
+
+
+def test_entropy_is_that_of_the_formula(rng):
+    target = target_of(LOSSES[1][1], rng)
+    stages = answers(target, rng, 2)
+
+    def softmax(maps):
+        flat = maps.numpy().astype(np.float64).reshape(*maps.shape[:2], -1)
+        powers = np.exp(flat - flat.max(-1, keepdims=True))
+        return powers / powers.sum(-1, keepdims=True)
+
+    truth, weights = softmax(target.maps), target.weights.numpy()
+    each = [-(truth * np.log(softmax(stage.maps))).sum(-1) for stage in stages]
+    wanted = sum((weights * one).sum() / weights.sum() for one in each)
+    assert float(spatial_cross_entropy(stages, target)) == pytest.approx(wanted, rel=1e-5)
+
+
+@both
+def test_nothing_is_lower_than_the_truth(loss, codec, rng):
+    target = target_of(codec, rng)
+    truth = [Heatmaps(target.maps.clone().requires_grad_())]
+    lowest = loss(truth, target)
+    lowest.backward()
+    assert float(truth[0].maps.grad.abs().max()) < 1e-6
+    assert all(float(loss(answers(target, rng), target)) > float(lowest.detach()) for _ in range(5))
+
+
+@both
+def test_what_weighs_nothing_teaches_nothing(loss, codec, rng):
+    target = target_of(codec, rng)
+    stage = Heatmaps(answers(target, rng)[0].maps.requires_grad_())
+    loss([stage], target).backward()
+    unknown = target.weights == 0
+    assert unknown.any()
+    assert not stage.maps.grad[unknown].any()
+    assert stage.maps.grad[~unknown].flatten(-2).any(-1).all()
+
+
+@both
+def test_a_batch_of_unknown_people_costs_nothing(loss, codec, rng):
+    target = target_of(codec, rng)
+    assert float(loss(answers(target, rng), target._replace(weights=torch.zeros_like(target.weights)))) == 0
+
+
+@both
+def test_half_precision_answers_are_compared_in_full(loss, codec, rng):
+    target = target_of(codec, rng)
+    (stage,) = answers(target, rng)
+    half = Heatmaps(stage.maps.bfloat16())
+    assert loss([half], target).dtype == torch.float32
+    assert torch.equal(loss([half], target), loss([Heatmaps(half.maps.float())], target))
+
+
+@both
+def test_recipes_name_the_same_losses(loss, codec, rng):
+    target = target_of(codec, rng)
+    stages = answers(target, rng)
+    assert torch.equal(getattr(named, loss.__name__)(stages, target), loss(stages, target))
