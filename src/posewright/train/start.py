@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from posewright.models.load import load_into, read, shape, weights_in
-from posewright.models.report import Renames, compare
+from posewright.models.report import Renames, WeightsError, compare
 from posewright.recipe import Recipe
 from posewright.runtimes.torch import weights_of
 from posewright.weights import SCHEMES, fetch
@@ -31,9 +31,11 @@ def first_weights(start: str, recipe: Recipe, report: Callable[[str], None] | No
     path = fetch(start) if start.split("://")[0] in SCHEMES and "://" in start else Path(start)
     network = recipe.network()
     source, renames = _weights(path, network)
-    found = load_into(
-        network, source, renames, partial=True, skip=_skipped(network, source, renames), size=recipe.codec.size
-    )
+    skip = _skipped(network, source, renames)
+    try:
+        found = load_into(network, source, renames, partial=True, skip=skip, size=recipe.codec.size)
+    except WeightsError as error:
+        raise WeightsError(f"{start}: {str(error).removeprefix('state dict: ')}") from None
     (report or _to_stderr)(str(replace(found, source=start)))
     state = network.state_dict()
     return {name: state[name] for name in found.matched}
