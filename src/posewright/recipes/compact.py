@@ -52,7 +52,7 @@ default = Recipe(
     network=network,
     codec=Distribution(LSP),
     loss=spatial_cross_entropy,
-    phases=(Phase(40, 2e-3, warmup=300), Phase(20, 2e-3, to=1e-5)),
+    phases=(Phase(34, 2e-3, warmup=300), Phase(20, 2e-3, to=1e-5)),
     metric=pck,
     jitter=Jitter(scale=0.3, turn=40.0, half_body=0.1, shift=0.05, colour=0.2),
     batch=32,
