@@ -38,7 +38,8 @@ def main() -> None:
     """Print both rates beside the yardsticks."""
     cv2.setNumThreads(1)
     codec = Gaussian(COCO)
-    people = each_person(coco.read(Path(sys.argv[2]), "all", annotations=Path(sys.argv[1]).resolve(), images=Path(sys.argv[2]).resolve(), skeleton=COCO))
+    annotations, images = (Path(argument).resolve() for argument in sys.argv[1:3])
+    people = each_person(coco.read(images, "all", annotations=annotations, images=images, skeleton=COCO))
     print(f"{len(people)} people in {len({str(p.image) for p in people})} pictures")
     with tempfile.TemporaryDirectory() as folder:
         kept_people = kept(people, Path(folder) / "crops.npy", codec)

@@ -79,11 +79,11 @@ def test_rates_fall_at_the_published_epochs(name, drops):
 def test_the_default_warms_up_and_glides_down():
     recipe, an_epoch = recipe_named("default"), 291
     rates = np.array([recipe.rate_at(step, an_epoch) for step in range(recipe.epochs * an_epoch)])
+    glide = recipe.phases[0].epochs * an_epoch
     assert rates[0] == pytest.approx(2e-3 / 300)
     assert (np.diff(rates[:300]) > 0).all()
-    assert (rates[300 : 40 * an_epoch] == 2e-3).all()
-    assert (np.diff(rates[40 * an_epoch :]) < 0).any()
-    assert (np.diff(rates[40 * an_epoch :]) <= 0).all()
+    assert (rates[300:glide] == 2e-3).all()
+    assert (np.diff(rates[glide:]) < 0).all()
     assert rates[-1] == pytest.approx(1e-5, rel=0.01)
 
 
