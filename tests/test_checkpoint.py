@@ -32,7 +32,7 @@ def last(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def exported(last):
-    drift = export_checkpoint(last, last.parent / "tiny.onnx", data=".")
+    drift = export_checkpoint(last, last.parent / "tiny.onnx", data=".", recipe=tiny)
     assert drift.pictures == 16 + 3
     assert drift.fields < 1e-4
     return last.parent / "tiny.onnx"
@@ -43,7 +43,7 @@ def averages(last):
 
 
 def test_a_checkpoint_says_enough_to_be_used_alone(last, exported):
-    network = checkpoints.load(last)
+    network = checkpoints.load(last, recipe=tiny)
     assert network.codec == wide.codec
     pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
     model = wide.network()
@@ -69,11 +69,24 @@ def test_the_card_says_where_it_comes_from(last, exported):
     assert str(last.parent) not in json.dumps(card)
 
 
-@pytest.mark.parametrize("change", [{"recipe": "gone", "source": None}, {"source": "gone.py:tiny"}])
-def test_an_unknown_recipe_is_one_clear_line(last, tmp_path, change):
-    torch.save(torch.load(last, weights_only=True) | change, tmp_path / "last.pt")
+def test_an_unknown_recipe_is_one_clear_line(last, tmp_path):
+    torch.save(torch.load(last, weights_only=True) | {"recipe": "gone", "source": None}, tmp_path / "last.pt")
     with pytest.raises(KeyError, match=r"gone"):
         checkpoints.load(tmp_path / "last.pt")
+
+
+def test_a_checkpoint_never_says_which_code_to_run(last, tmp_path):
+    stranger = tmp_path / "stranger.py"
+    stranger.write_text("from pathlib import Path\nPath(__file__).with_suffix('.ran').touch()\n")
+    torch.save(torch.load(last, weights_only=True) | {"source": f"{stranger}:tiny"}, tmp_path / "last.pt")
+    with pytest.raises(WeightsError, match=r"run only where you name it"):
+        checkpoints.load(tmp_path / "last.pt")
+    assert not stranger.with_suffix(".ran").exists()
+
+
+def test_a_checkpoint_is_refused_to_another_recipe(last):
+    with pytest.raises(WeightsError, match=r"trained by the recipe tiny, not by default"):
+        checkpoints.load(last, recipe=recipe_named("default"))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +99,7 @@ def test_an_unknown_recipe_is_one_clear_line(last, tmp_path, change):
 def test_a_checkpoint_that_does_not_fit_is_one_clear_line(last, tmp_path, change, reason):
     torch.save(torch.load(last, weights_only=True) | change, tmp_path / "last.pt")
     with pytest.raises(WeightsError, match=reason) as error:
-        checkpoints.load(tmp_path / "last.pt")
+        checkpoints.load(tmp_path / "last.pt", recipe=tiny)
     assert "\n" not in str(error.value)
 
 

@@ -61,7 +61,8 @@ def place(tmp_path_factory):
     options = ["--machine.workers", "0", "--machine.threads", "1", "--machine.device", "cpu"]
     run = ["train", f"{place}/mine.py:tiny", "--data", f"coco:{place}/data", "--out", f"{place}/run", *options]
     assert main([*run, "--phases.0.epochs", "1", "--codec.sigma", "2", "--jitter.turn", "10"]) == 0
-    assert main(["export", f"{place}/run/last.pt", "--out", f"{place}/tiny.onnx"]) == 0
+    by = ["--recipe", f"{place}/mine.py:tiny"]
+    assert main(["export", f"{place}/run/last.pt", "--out", f"{place}/tiny.onnx", *by]) == 0
     return place
 
 
@@ -93,7 +94,8 @@ def test_training_leaves_a_checkpoint_and_a_log_with_what_was_changed(place):
 @pytest.mark.parametrize("model", ["run/last.pt", "tiny.onnx"])
 def test_evaluate_takes_a_checkpoint_and_an_exported_file_alike(place, tmp_path, model, capsys):
     arguments = ["evaluate", f"{place}/{model}", "--data", f"{place}/data", "--split", "val", "--out", str(tmp_path)]
-    assert main(arguments) == 0
+    by = ["--recipe", f"{place}/mine.py:tiny"] if model.endswith(".pt") else []
+    assert main([*arguments, *by]) == 0
     assert "PCK@0.2" in capsys.readouterr().out
     written = json.loads((tmp_path / "scores.json").read_text())
     assert written["protocol"]["split"] == "val"
@@ -250,6 +252,7 @@ MISTAKES = {
     "evaluate {place}/broken.pt --data {place}/data": "broken.pt: ",
     "evaluate {place}/run/last.pt --data {place}/data --backend onnxruntime": "a checkpoint runs with torch",
     "evaluate {place}/tiny.onnx --data {place}/data --precision bf16 --backend onnxruntime": "fp32, not bf16",
+    "evaluate {place}/run/last.pt --data {place}/data": "run only where you name it, with --recipe",
     "export {place}/none.pt --out {place}/x.onnx": "none.pt",
     "export {place}/broken.pt --out {place}/x.onnx": "broken.pt",
     "predict --model {place}/tiny.onnx": "name at least one photograph, folder or video",
@@ -286,6 +289,7 @@ def test_every_mistake_is_one_clear_line_and_exit_code_2(place, tmp_path, monkey
 
 def test_what_runs_the_network_in_torch_is_found_by_its_card(place, photos, tmp_path):
     arguments = ["predict", f"{photos}/a.jpg", "--model", f"{place}/run/last.pt", "--backend", "torch"]
+    arguments += ["--recipe", f"{place}/mine.py:tiny"]
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
     about = json.loads((tmp_path / "out" / "protocol.json").read_text())
     assert about["estimator"]["backend"].startswith("torch ")

@@ -24,13 +24,15 @@ def load(
     backend: Backend = "auto",
     precision: Literal["fp32", "bf16"] = "fp32",
     threads: int | None = None,
+    recipe: str | None = None,
 ) -> TopDown:
     """Load an estimator by name.
 
     name: "default", the network that comes with posewright; an exported network (.onnx); a training's
     checkpoint (.pt); a URL of either; or a recipe's name, which means its `runs/NAME/last.pt`. flip: average
     with the mirrored picture, at twice the cost. batch: crops a call. backend: auto is openvino where it is
-    installed, else onnxruntime, and torch for a checkpoint. precision: bf16 needs openvino or torch. Raises
+    installed, else onnxruntime, and torch for a checkpoint. precision: bf16 needs openvino or torch. recipe:
+    what a checkpoint was trained by, as my_file.py:my_recipe, where that is none of the library's. Raises
     FileNotFoundError where there is no such file, ModelFileError or WeightsError where it is no network of
     posewright's, ValueError for a combination that there is not, ImportError where what runs it is not installed.
 
@@ -42,7 +44,7 @@ def load(
             raise ValueError(f"{path}: a checkpoint runs with torch; `posewright export` makes a file for {backend}")
         from posewright.export import checkpoint
 
-        network = checkpoint.load(path, precision)
+        network = checkpoint.load(path, precision, recipe=recipe_by(recipe) if recipe else None)
         return TopDown(network, network.codec, flip=flip, batch=batch)
     build = maker(path) if backend == "torch" else None
     options: dict[str, Any] = {"backend": backend, "precision": precision, "threads": threads, "build": build}
@@ -69,10 +71,10 @@ def maker(path: Path) -> Callable[[], Any]:
     name = json.loads(metadata.read(path).get("card", "{}")).get("recipe")
     if not name:
         raise ValueError(f"{path}: its card names no recipe, so torch cannot build its network; use another backend")
-    return recipe(name).network
+    return recipe_by(name).network
 
 
-def recipe(name: str) -> Recipe:
+def recipe_by(name: str) -> Recipe:
     """Find a recipe, also as my_file.py:my_recipe; a mistake in that file is a ValueError that names its line."""
     file = name.rpartition(":")[0]
     try:

@@ -31,6 +31,9 @@ Out = Annotated[Path, arg(metavar="DIR", help="the folder to write into")]
 Flip = Annotated[bool, arg(help="average with the mirrored picture, at twice the cost")]
 Run = Annotated[Backend, arg(help="what runs the network; auto is openvino where it is installed, else onnxruntime")]
 Precision = Annotated[Literal["fp32", "bf16"], arg(help="bf16 needs openvino or torch")]
+RecipeFile = Annotated[
+    str | None, arg(metavar="FILE.py:NAME", help="the recipe of a checkpoint that stands in a file of yours", **QUIET)
+]
 Count = Annotated[int, arg(metavar="N", help="how many pictures")]
 
 
@@ -67,12 +70,13 @@ def predict(
     flip: Flip = False,
     backend: Run = "auto",
     precision: Precision = "fp32",
+    recipe: RecipeFile = None,
 ) -> int:
     """Estimate the people in photographs, folders and videos; write COCO results and one overlay an input."""
     from posewright import load
     from posewright.predict import predict_to
 
-    return predict_to(out, inputs, load(model, flip=flip, backend=backend, precision=precision), boxes)
+    return predict_to(out, inputs, load(model, flip=flip, backend=backend, precision=precision, recipe=recipe), boxes)
 
 
 def evaluate(
@@ -83,6 +87,7 @@ def evaluate(
     flip: Flip = False,
     backend: Run = "auto",
     precision: Precision = "fp32",
+    recipe: RecipeFile = None,
 ) -> int:
     """Predict a split at its annotated boxes, write the predictions, then score them from disk."""
     from rich.console import Console
@@ -95,7 +100,7 @@ def evaluate(
     def shown(scenes: Iterator[Any]) -> Iterator[Any]:
         return iter(track(scenes, "predicting", len(truth), console=Console(stderr=True), transient=True))
 
-    estimator = load(model, flip=flip, backend=backend, precision=precision)
+    estimator = load(model, flip=flip, backend=backend, precision=precision, recipe=recipe)
     read = datasets.read(data, split)
     metric = metric_for(read)
     truth = translated(read, estimator.codec.skeleton)
@@ -112,12 +117,15 @@ def export(
     data: Annotated[
         str | None, arg(metavar="DIR", help="real pictures to compare on, beside synthetic ones", **QUIET)
     ] = None,
+    recipe: RecipeFile = None,
 ) -> int:
     """Export a checkpoint to ONNX, with its codec, its card and a check against torch."""
     from posewright.cli.form import folder
     from posewright.export.checkpoint import export_checkpoint
+    from posewright.named import recipe_by
 
-    drift = export_checkpoint(checkpoint, out, None if data is None else folder(data))
+    by = None if recipe is None else recipe_by(recipe)
+    drift = export_checkpoint(checkpoint, out, None if data is None else folder(data), by)
     px = "no keypoint was confident" if drift.px_max is None else f"at most {drift.px_max:.2g} px"
     print(f"{out}: like torch on {drift.pictures} pictures, {px} and {drift.score:.2g} of score apart")
     return 0
@@ -170,7 +178,7 @@ def _train(arguments: Sequence[str]) -> int:
     """Train a recipe with whatever else is said of it."""
     from posewright import named
 
-    recipe = named.recipe(arguments[0])
+    recipe = named.recipe_by(arguments[0])
     from posewright.cli.form import changed, folder, form_of, start
     from posewright.train import first_weights
     from posewright.train import train as run

@@ -26,7 +26,7 @@ def show_it(name: str) -> None:
     if name.endswith(".onnx"):
         _print(Path(name).name, card_rows(named.located(name)))
         return
-    recipe = named.recipe(name)
+    recipe = named.recipe_by(name)
     _print(recipe.name, recipe_rows(recipe))
     if name == "default":
         _print("the embedded network", card_rows(named.located(name)))

@@ -27,28 +27,31 @@ TRIALS = 16
 """Real crops that an export is compared on, beside as many synthetic ones."""
 
 
-def load(path: Path, precision: Precision = "fp32", device: str = "cpu") -> Network:
+def load(path: Path, precision: Precision = "fp32", device: str = "cpu", recipe: Recipe | None = None) -> Network:
     """Return the network of a training's checkpoint, with the running average of its weights where it has one.
 
-    Raises WeightsError for a file that is none or does not fit its recipe, KeyError where that is unknown.
+    recipe: what it was trained by, needed where that stands in a file of its own: a checkpoint may come from a
+    stranger, so it never says which code to run. Raises WeightsError for a file that is no checkpoint or does
+    not fit its recipe, KeyError where that is unknown.
     """
     path = Path(path)
     content = content_of(path)
-    recipe = recipe_of(content, path)
+    recipe = recipe_of(content, path, recipe)
     module = module_of(content, recipe, path).to(device)
     protocol = {"weights": hash_of(module.network.state_dict()), "checkpoint": path.name}
     said = {"protocol": protocol, "card": card_of(content, recipe)}
     return network_of(module, recipe.codec, precision, aim=recipe.aim, padding=PADDING, **said)
 
 
-def export_checkpoint(checkpoint: Path, out: Path, data: str | None = None) -> Drift:
+def export_checkpoint(checkpoint: Path, out: Path, data: str | None = None, recipe: Recipe | None = None) -> Drift:
     """Write a training's checkpoint as an ONNX file that says everything about itself; returns its drift.
 
     data: a folder of the recipe's data; people of it are then among the pictures that file and torch are
-    compared on. Raises as `load` does, and ExportError where the exported network says something else.
+    compared on. recipe: as for `load`. Raises as that does, and ExportError where the exported network says
+    something else.
     """
     content = content_of(checkpoint)
-    recipe = recipe_of(content, checkpoint)
+    recipe = recipe_of(content, checkpoint, recipe)
     module = module_of(content, recipe, checkpoint)
     pictures = trial_pictures(recipe.codec, recipe.aim, PADDING)
     if data:
@@ -64,9 +67,14 @@ def content_of(path: Path) -> dict[str, Any]:
     return content
 
 
-def recipe_of(content: dict[str, Any], path: Path) -> Recipe:
-    """Return the recipe that a checkpoint names, with the codec that it was trained with."""
-    recipe = recipe_named(content.get("source") or content["recipe"])
+def recipe_of(content: dict[str, Any], path: Path, given: Recipe | None = None) -> Recipe:
+    """Return the recipe of a checkpoint, the one given or one of the library's, with the codec it was trained with."""
+    source = content.get("source")
+    if given is None and source:
+        raise WeightsError(f"{path}: trained by {source}, which is run only where you name it, with --recipe {source}")
+    recipe = given or recipe_named(content["recipe"])
+    if recipe.name != content["recipe"]:
+        raise WeightsError(f"{path}: trained by the recipe {content['recipe']}, not by {recipe.name}")
     if content.get("codec") is None:
         return recipe
     try:
