@@ -1,5 +1,6 @@
 """What every test may ask for: randomness with a seed, real data where there is some, reference vectors."""
 
+import json
 import os
 from pathlib import Path
 
@@ -46,3 +47,18 @@ def reference():
         pytest.skip(f"reference vector {name} not found: set POSEWRIGHT_DATA to the data folder beside it")
 
     return load
+
+
+@pytest.fixture(scope="session")
+def original(reference):
+    """The authors' state dict of the simple baseline, by their names, with small random numbers in it."""
+    torch = pytest.importorskip("torch")
+    vector = reference("simple_baseline_r50")
+    rng = torch.Generator().manual_seed(0)
+    state = {}
+    for name, shape in zip(*(json.loads(str(vector[key])) for key in ("names", "shapes")), strict=True):
+        scale = 0.05 if len(shape) > 1 else 0.1
+        state[name] = scale * torch.randn(shape, generator=rng) if shape else torch.tensor(7)
+        if name.endswith("running_var"):
+            state[name] = 1 + state[name].abs()
+    return state

@@ -12,9 +12,9 @@ import posewright
 from posewright.codecs.distribution import Distribution
 from posewright.export import checkpoint as checkpoints
 from posewright.export.checkpoint import export_checkpoint
-from posewright.models.load import WeightsError
+from posewright.models.load import WeightsError, load_into
 from posewright.models.resnet import ResNet
-from posewright.models.simple_baseline import SimpleBaseline
+from posewright.models.simple_baseline import RENAMES, SimpleBaseline, simple_baseline_r50
 from posewright.recipes import recipe_named
 from posewright.skeleton import COCO, LSP
 from posewright.train import Machine, first_weights, prepared, train
@@ -105,7 +105,7 @@ def test_a_checkpoint_that_does_not_fit_is_one_clear_line(last, tmp_path, change
 
 def test_a_file_of_weights_is_no_checkpoint(tmp_path):
     torch.save({"state_dict": {}}, tmp_path / "a.pth")
-    with pytest.raises(WeightsError, match="it names no recipe"):
+    with pytest.raises(WeightsError, match="say which network it is of"):
         checkpoints.load(tmp_path / "a.pth")
 
 
@@ -172,3 +172,18 @@ def test_a_start_that_does_not_fit_is_one_clear_line(last, tmp_path):
         first_weights(str(last), replace(tiny, network=lambda: baseline(len(LSP))), lambda _: None)
     with pytest.raises(ValueError, match="first weights that do not fit"):
         prepared(tiny, 0, ALONE).begin_with({"stem.0.0.weight": torch.zeros(3)})
+
+
+def test_the_authors_files_answer_as_they_did_for_them(original, tmp_path):
+    """The authors' simple baseline takes blue first; MMPose's, the same but for names, takes red first."""
+    network = simple_baseline_r50().eval()
+    load_into(network, original, RENAMES, size=(64, 64))
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 256, 192, 3), dtype=np.uint8)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    for prefix, seen in (("", pixels[..., ::-1]), ("backbone.", pixels)):
+        torch.save({"state_dict": {prefix + name: value for name, value in original.items()}}, tmp_path / "a.pth")
+        found = checkpoints.load(tmp_path / "a.pth", recipe=recipe_named("simple_baseline_r50_coco"))
+        with torch.no_grad():
+            wanted = network(((torch.from_numpy(seen.copy()) / 255 - mean) / std).permute(0, 3, 1, 2))[-1].maps
+        np.testing.assert_allclose(found(pixels)[-1].maps, wanted.numpy(), rtol=1e-3, atol=1e-4)
+        assert found.card["weights_from"] == "a.pth"

@@ -19,20 +19,6 @@ from posewright.models.report import WeightsError, renamed  # noqa: E402
 SMALL = (64, 64)  # the self-test picture's size here
 
 
-@pytest.fixture(scope="session")
-def original(reference):
-    """The authors' state dict of the simple baseline, by their names, with small random numbers in it."""
-    vector = reference("simple_baseline_r50")
-    rng = torch.Generator().manual_seed(0)
-    state = {}
-    for name, shape in zip(*(json.loads(str(vector[key])) for key in ("names", "shapes")), strict=True):
-        scale = 0.05 if len(shape) > 1 else 0.1
-        state[name] = scale * torch.randn(shape, generator=rng) if shape else torch.tensor(7)
-        if name.endswith("running_var"):
-            state[name] = 1 + state[name].abs()
-    return state
-
-
 @pytest.fixture
 def model():
     torch.manual_seed(0)

@@ -32,7 +32,8 @@ def load(
     checkpoint (.pt); a URL of either; or a recipe's name, which means its `runs/NAME/last.pt`. flip: average
     with the mirrored picture, at twice the cost. batch: crops a call. backend: auto is openvino where it is
     installed, else onnxruntime, and torch for a checkpoint. precision: bf16 needs openvino or torch. recipe:
-    what a checkpoint was trained by, as my_file.py:my_recipe, where that is none of the library's. Raises
+    what a checkpoint
+    is of where it does not say so itself, a name or my_file.py:my_recipe (the authors' and MMPose's files). Raises
     FileNotFoundError where there is no such file, ModelFileError or WeightsError where it is no network of
     posewright's, ValueError for a combination that there is not, ImportError where what runs it is not installed.
 

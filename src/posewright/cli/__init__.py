@@ -32,7 +32,12 @@ Flip = Annotated[bool, arg(help="average with the mirrored picture, at twice the
 Run = Annotated[Backend, arg(help="what runs the network; auto is openvino where it is installed, else onnxruntime")]
 Precision = Annotated[Literal["fp32", "bf16"], arg(help="bf16 needs openvino or torch")]
 RecipeFile = Annotated[
-    str | None, arg(metavar="FILE.py:NAME", help="the recipe of a checkpoint that stands in a file of yours", **QUIET)
+    str | None,
+    arg(
+        metavar="RECIPE",
+        help="what a checkpoint of the authors', of MMPose's or of your my_file.py:my_recipe is of",
+        **QUIET,
+    ),
 ]
 Count = Annotated[int, arg(metavar="N", help="how many pictures")]
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from posewright.export import onnx
 from posewright.export.graph import hash_of
 from posewright.export.parity import Drift, trial_pictures
-from posewright.models.load import read
-from posewright.models.pixels import FromPixels
+from posewright.models.load import load_into, read
+from posewright.models.pixels import IMAGENET_MEAN, IMAGENET_STD, FromPixels
 from posewright.models.report import WeightsError
 from posewright.picture import Pixels
 from posewright.recipe import Recipe
@@ -27,44 +29,74 @@ TRIALS = 16
 """Real crops that an export is compared on, beside as many synthetic ones."""
 
 
-def load(path: Path, precision: Precision = "fp32", device: str = "cpu", recipe: Recipe | None = None) -> Network:
-    """Return the network of a training's checkpoint, with the running average of its weights where it has one.
+class Trained(NamedTuple):
+    """A network with its weights, the recipe that it belongs to, and its card."""
 
-    recipe: what it was trained by, needed where that stands in a file of its own: a checkpoint may come from a
-    stranger, so it never says which code to run. Raises WeightsError for a file that is no checkpoint or does
-    not fit its recipe, KeyError where that is unknown.
-    """
-    path = Path(path)
-    content = content_of(path)
-    recipe = recipe_of(content, path, recipe)
-    module = module_of(content, recipe, path).to(device)
-    protocol = {"weights": hash_of(module.network.state_dict()), "checkpoint": path.name}
-    said = {"protocol": protocol, "card": card_of(content, recipe)}
-    return network_of(module, recipe.codec, precision, aim=recipe.aim, padding=PADDING, **said)
+    recipe: Recipe
+    module: FromPixels
+    card: dict[str, Any]
+
+
+def load(path: Path, precision: Precision = "fp32", device: str = "cpu", recipe: Recipe | None = None) -> Network:
+    """Return the network of a checkpoint, as `trained_in` finds it; raises as that does."""
+    found = trained_in(path, recipe)
+    module = found.module.to(device)
+    protocol = {"weights": hash_of(module.network.state_dict()), "checkpoint": Path(path).name}
+    said = {"protocol": protocol, "card": found.card}
+    return network_of(module, found.recipe.codec, precision, aim=found.recipe.aim, padding=PADDING, **said)
 
 
 def export_checkpoint(checkpoint: Path, out: Path, data: str | None = None, recipe: Recipe | None = None) -> Drift:
-    """Write a training's checkpoint as an ONNX file that says everything about itself; returns its drift.
+    """Write a checkpoint's network as an ONNX file that says everything about itself; returns its drift.
 
     data: a folder of the recipe's data; people of it are then among the pictures that file and torch are
-    compared on. recipe: as for `load`. Raises as that does, and ExportError where the exported network says
-    something else.
+    compared on. Raises as `trained_in` does, and ExportError where the exported network says something else.
     """
-    content = content_of(checkpoint)
-    recipe = recipe_of(content, checkpoint, recipe)
-    module = module_of(content, recipe, checkpoint)
+    recipe, module, card = trained_in(checkpoint, recipe)
     pictures = trial_pictures(recipe.codec, recipe.aim, PADDING)
     if data:
         pictures = np.concatenate([pictures, _crops(recipe, data)])
-    return onnx(module, recipe.codec, card_of(content, recipe), out, aim=recipe.aim, pictures=pictures)
+    return onnx(module, recipe.codec, card, out, aim=recipe.aim, pictures=pictures)
 
 
-def content_of(path: Path) -> dict[str, Any]:
-    """Read a checkpoint of a training; raises WeightsError where it is none."""
-    content = read(Path(path))
-    if not isinstance(content, dict) or not {"network", "average", "step", "recipe"} <= content.keys():
-        raise WeightsError(f"{path}: no checkpoint of a training by posewright; it names no recipe")
-    return content
+def trained_in(path: Path, recipe: Recipe | None = None) -> Trained:
+    """Read a training's checkpoint (its running average of the weights where it has one), or somebody else's.
+
+    recipe: needed where the checkpoint's own stands in a file of its own, since a checkpoint may come from a
+    stranger and never says which code to run; and for the original authors' and MMPose's files, which do
+    not say what network they are of. Raises WeightsError for a file that is no checkpoint or does not fit its
+    recipe, KeyError where that is unknown.
+    """
+    path = Path(path)
+    content = read(path)
+    if isinstance(content, dict) and {"network", "average", "step", "recipe"} <= content.keys():
+        recipe = recipe_of(content, path, recipe)
+        return Trained(recipe, module_of(content, recipe, path), card_of(content, recipe))
+    if recipe is None:
+        raise WeightsError(
+            f"{path}: no checkpoint of a training by posewright; for one of the original authors' or MMPose's "
+            "say which network it is of, with --recipe NAME"
+        )
+    return foreign(path, recipe)
+
+
+def foreign(path: Path, recipe: Recipe) -> Trained:
+    """Load the original authors' or MMPose's weights into a recipe's network, and report what fitted.
+
+    Raises WeightsError where they do not fit. Networks that take blue first are turned to take red first.
+    """
+    network = recipe.network()
+    paper = sys.modules[type(network).__module__]
+    report = load_into(network, path, getattr(paper, "RENAMES", ()), size=recipe.codec.size)
+    print(report, file=sys.stderr)
+    card = {"recipe": recipe.name, "summary": recipe.summary, "paper": recipe.paper, "data": "as its authors say",
+            "weights_from": path.name, "reported": recipe.reported, "scores": {}}  # fmt: skip
+    blue_first = getattr(paper, "BLUE_FIRST", None)
+    if blue_first is None or not any(re.match(blue_first, name) for name in report.matched.values()):
+        return Trained(recipe, FromPixels(network).eval(), card)
+    first = next(value for value in network.parameters() if value.ndim == 4)
+    first.data = first.data.flip(1)
+    return Trained(recipe, FromPixels(network, IMAGENET_MEAN[::-1], IMAGENET_STD[::-1]).eval(), card)
 
 
 def recipe_of(content: dict[str, Any], path: Path, given: Recipe | None = None) -> Recipe:

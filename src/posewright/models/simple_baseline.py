@@ -74,3 +74,6 @@ RENAMES = (
     (r"^deconv_layers\.", "deconvolutions."),
     (r"^final_layer\.", "head."),
 )
+
+BLUE_FIRST = r"(module\.)?conv1\."
+"""How the first convolution is named in the authors' own files, whose networks take blue first (COLOR_RGB: false)."""
