@@ -63,7 +63,8 @@ def card_rows(path: Path) -> Iterator[Row]:
 
 def _network(recipe: Recipe) -> str:
     """Count the network where torch is installed, and set the paper's count beside it."""
-    paper = f", {recipe.parameters:,} in the paper" if recipe.parameters else ""
+    published = recipe.parameters and recipe.paper.startswith("http")
+    paper = f", {recipe.parameters:,} in the paper" if published else ""
     if importlib.util.find_spec("torch") is None:
         return f'needs torch to be counted{paper}: pip install "posewright[train]"'
     from posewright.models.count import macs, parameters

@@ -31,6 +31,8 @@ from posewright.warp import resized
 SEED = 2026
 """Not a seed that a network of posewright's was trained with."""
 PICTURES, PEOPLE = 60, 64
+CROWD = (1, 2)
+"""People a picture: the default looks at one person at a time, and crowds would tell of little else."""
 SHOWN = 8
 SHORTEST, LONGEST = 500, 1600
 """px of a photograph's longer side: below the first it is shown at twice its size, and never above the second."""
@@ -48,7 +50,7 @@ def write_demo(out: Path, estimator: TopDown, photos: Sequence[Path] = ()) -> Pa
     seen = [(photo, picture.read(photo)) for photo in photos]
     begun = perf_counter()
     out.mkdir(parents=True, exist_ok=True)
-    scenes = world(PICTURES, SEED, skeleton=estimator.codec.skeleton)
+    scenes = world(PICTURES, SEED, skeleton=estimator.codec.skeleton, people=CROWD)
     coco.write(scenes, out / "world")
     sections = [_photo(estimator, place, photo, pixels, out) for place, (photo, pixels) in enumerate(seen)]
     scores, tiles = _scored(estimator, scenes, out)
@@ -63,7 +65,7 @@ def write_demo(out: Path, estimator: TopDown, photos: Sequence[Path] = ()) -> Pa
 def _photo(estimator: TopDown, place: int, photo: Path, pixels: Pixels, out: Path) -> Section:
     people = estimator(pixels)
     name = f"photo-{place + 1}.jpg"
-    drawn = _enlarged if max(pixels.shape) < SHORTEST else draw
+    drawn = enlarged if max(pixels.shape) < SHORTEST else draw
     picture.write(out / name, _small(drawn(pixels, people, estimator.codec.skeleton)))
     said = "It found nobody." if not people else f"Its score is {people[0].score or 0:.2f}, of 1."
     return Section(
@@ -84,7 +86,10 @@ def _small(pixels: Pixels) -> Pixels:
 
 def _scored(estimator: TopDown, scenes: Sequence[Scene], out: Path) -> tuple[Section, list[tuple[str, str]]]:
     """Predict to disk, score from disk by both customary metrics, and say how."""
-    protocol = estimator.protocol() | {"data": f"synthetic world, seed {SEED}", "boxes": "of the truth"}
+    protocol = estimator.protocol() | {
+        "data": f"synthetic world, seed {SEED}, {CROWD[0]} or {CROWD[1]} people a picture",
+        "boxes": "of the truth",
+    }
     tracked = _track("estimating")
     by_torso = evaluate(estimator, scenes, by_person(pck), out, protocol, lambda each: iter(tracked(each, len(scenes))))
     by_oks = score(out / "predictions.json", scenes, oks_ap, out / "scores_oks.json", protocol)
@@ -107,7 +112,7 @@ def _estimates(scenes: Sequence[Scene], out: Path) -> Section:
     pairs = []
     for true, guess in list(zip(scenes, predicted, strict=True))[:SHOWN]:
         pixels = true.pixels()
-        pairs += [_enlarged(pixels, people, true.skeleton) for people in (true.people, guess.people)]
+        pairs += [enlarged(pixels, people, true.skeleton) for people in (true.people, guess.people)]
     _write_sheet(out / "estimates.jpg", pairs, ["truth", "estimate"])
     return Section("Estimates", f"Pictures of the synthetic world: the truth, and beside it the estimate. {LEGEND}",
                    ["estimates.jpg"])  # fmt: skip
@@ -172,7 +177,7 @@ def _draw_attacked(estimator: TopDown, crops: Sequence[Crop], keypoint: str, pat
     some = [c for c in crops if np.isfinite(c.people[0].keypoints[c.skeleton.index(keypoint)]).all()][:SHOWN]
     for crop in some:
         for shown in (crop, disc(crop, keypoint, RADII[-1])):
-            pairs.append(_enlarged(shown.pixels, answers(estimator, [shown])[0].people, crop.skeleton))
+            pairs.append(enlarged(shown.pixels, answers(estimator, [shown])[0].people, crop.skeleton))
     _write_sheet(path, pairs, ["clean", f"{keypoint.replace('_', ' ')} covered"])
 
 
@@ -180,7 +185,7 @@ def _write_sheet(path: Path, pairs: Sequence[Pixels], captions: list[str]) -> No
     picture.write(path, sheet(pairs, 4, captions * (len(pairs) // 2), cell=(384, 384)))
 
 
-def _enlarged(pixels: Pixels, people: Iterable[Person], skeleton: Skeleton) -> Pixels:
+def enlarged(pixels: Pixels, people: Iterable[Person], skeleton: Skeleton) -> Pixels:
     """Draw on a small picture at twice its size, so that thin lines stay thin."""
     size = (pixels.shape[1], pixels.shape[0])
     to = (2 * size[0], 2 * size[1])
