@@ -48,7 +48,7 @@ COLUMNS = (
     TextColumn("{task.description}"),
     BarColumn(),
     MofNCompleteColumn(),
-    TextColumn("loss {task.fields[loss]:.3f}"),
+    TextColumn("loss {task.fields[loss]:.4g}"),
     TimeRemainingColumn(elapsed_when_finished=True),
 )
 
