@@ -15,7 +15,7 @@ FLOORS = {
     "2 ": "datasets codecs models occlusion metrics losses augment draw",
     "1 ": "scene",
     "0b": "picture",
-    "0a": "skeleton geometry warp fields",
+    "0a": "skeleton geometry warp fields files",
 }
 """From the roof down. b stands on a of the same floor; modules of one line do not know each other."""
 

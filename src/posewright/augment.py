@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewright.picture import Pixels
-from posewright.scene import PADDING, Person
+from posewright.scene import Person, region
 from posewright.skeleton import Skeleton
 from posewright.warp import Size, Warp, around
 
@@ -72,7 +72,7 @@ def _cut(value: float, limit: float) -> float:
 def _region(person: Person) -> tuple[np.ndarray, np.ndarray]:
     if person.box is None:
         raise ValueError(f"person {person.id}: has no box to aim at")
-    return (person.box[:2] + person.box[2:]) / 2, PADDING * (person.box[2:] - person.box[:2])
+    return region(person.box)
 
 
 HALF_BODY_ABOVE = 8

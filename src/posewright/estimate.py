@@ -28,7 +28,7 @@ from posewright.augment import Aim
 from posewright.picture import Pixels
 from posewright.recipe import Codec
 from posewright.runtimes.network import Network
-from posewright.scene import Crop, Floats, Person, Scene, box_around, take, whole
+from posewright.scene import Crop, Floats, Person, Scene, box_around, region, take, whole
 from posewright.warp import Size, Warp
 
 Image = str | Path | Pixels | Scene
@@ -104,10 +104,8 @@ class TopDown:
         corners = np.asarray(box, np.float64)
         if corners.shape != (4,) or not (corners[2:] > corners[:2]).all():
             raise ValueError(f"box must be x0, y0, x1, y1 with x1 > x0 and y1 > y0, not {box!r}")
-        x0, y0, x1, y1 = corners
         padding = self.network.padding if self.padding is None else self.padding
-        extent = (padding * (x1 - x0), padding * (y1 - y0))
-        return (self.aim or self.network.aim)(((x0 + x1) / 2, (y0 + y1) / 2), extent, self.codec.size)
+        return (self.aim or self.network.aim)(*region(corners, padding), self.codec.size)
 
     def _answers(self, views: list[list[_View]]) -> Iterator[list[Person]]:
         """Answer the views of each picture, in even batches across all of them."""

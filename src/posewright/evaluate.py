@@ -7,7 +7,6 @@ from the files beside it.
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from typing import Any
 
 from posewright.datasets import coco
 from posewright.estimate import TopDown
+from posewright.files import write_whole
 from posewright.metrics import oks_ap, pck, pckh
 from posewright.scene import Floats, Scene, each_person
 from posewright.skeleton import Skeleton
@@ -60,9 +60,7 @@ def score(
     """Score a file of COCO results against scenes, and write the numbers with their protocol."""
     numbers = metric(coco.read_results(predictions, truth), truth)
     said = protocol | getattr(numbers, "protocol", {}) | versions()
-    partial = out.with_name(f".{out.name}.partial")
-    partial.write_text(json.dumps({"scores": dict(numbers), "protocol": said}, indent=2), encoding="utf-8")
-    os.replace(partial, out)
+    write_whole(out, json.dumps({"scores": dict(numbers), "protocol": said}, indent=2).encode())
     return numbers
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
+
+from posewright.files import write_whole
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2129; --soft: #5c6470; --line: #e3e6ea; --card: #fff; --ground: #f6f7f9;
@@ -68,9 +69,7 @@ def write_page(
         f"<style>{STYLE}</style>\n<main>\n<h1>{escape(title)}</h1>\n<p>{escape(lead)}</p>\n"
         f'<ul class="tiles">{large}</ul>\n{body}\n</main>\n</html>\n'
     )
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(page, encoding="utf-8")
-    os.replace(partial, path)
+    write_whole(path, page.encode())
     return path
 
 

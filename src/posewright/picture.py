@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from posewright.files import write_whole
+
 Pixels = NDArray[np.uint8]
 """(H, W, 3) uint8, RGB."""
 
@@ -52,9 +54,7 @@ def write(path: Path, pixels: Pixels) -> None:
     ok, data = cv2.imencode(path.suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     if not ok:
         raise PictureError(f"{path}: cannot be encoded as {path.suffix}")
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(data.tobytes())
-    os.replace(partial, path)
+    write_whole(path, data.tobytes())
 
 
 def _checked(pixels: NDArray[np.generic]) -> Pixels:

@@ -177,7 +177,13 @@ def aim(box: ArrayLike, size: Size, padding: float = PADDING) -> Warp:
     x0, y0, x1, y1 = np.asarray(box, np.float64)
     if not (x1 > x0 and y1 > y0):
         raise ValueError(f"box must be x0, y0, x1, y1 with x1 > x0 and y1 > y0, not {[x0, y0, x1, y1]}")
-    return around(((x0 + x1) / 2, (y0 + y1) / 2), (padding * (x1 - x0), padding * (y1 - y0)), size)
+    return around(*region((x0, y0, x1, y1), padding), size)
+
+
+def region(box: ArrayLike, padding: float = PADDING) -> tuple[Floats, Floats]:
+    """Return the centre and the padded extent (2,) px of a box xyxy px, which is what a crop is aimed by."""
+    corners = np.asarray(box, np.float64)
+    return (corners[:2] + corners[2:]) / 2, padding * (corners[2:] - corners[:2])
 
 
 def whole(size: Size) -> Floats:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posewright.files import write_whole
 from posewright.scene import ABSENT, HIDDEN, SEEN
 
 Floats = NDArray[np.float64]
@@ -258,6 +258,4 @@ def write_json(path: Path, value: object) -> None:
     """Write JSON, gzipped where the name ends in .gz, under another name first; NaN raises ValueError."""
     data = json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
-    os.replace(partial, path)
+    write_whole(path, gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)

@@ -23,7 +23,7 @@ from posewright.recipes import recipe_named
 from posewright.runtimes import metadata
 from posewright.runtimes.network import Network
 from posewright.runtimes.torch import Precision, network_of
-from posewright.scene import PADDING, each_person, take
+from posewright.scene import PADDING, each_person, region, take
 
 TRIALS = 16
 """Real crops that an export is compared on, beside as many synthetic ones."""
@@ -152,8 +152,7 @@ def _crops(recipe: Recipe, data: str) -> Pixels:
     for scene in each_person(recipe.read(Path(data), recipe.judged_on)):
         box = scene.people[0].box
         if box is not None and len(crops) < TRIALS:
-            center, extent = (box[:2] + box[2:]) / 2, PADDING * (box[2:] - box[:2])
-            crops.append(take(scene, recipe.aim(center, extent, recipe.codec.size)).pixels)
+            crops.append(take(scene, recipe.aim(*region(box), recipe.codec.size)).pixels)
     if not crops:
         raise ValueError(f"{data}: nobody in the {recipe.judged_on} split has a box, so there is no crop to compare on")
     return np.stack(crops)

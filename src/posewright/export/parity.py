@@ -11,7 +11,7 @@ from posewright.datasets.synthetic import world
 from posewright.picture import Pixels
 from posewright.recipe import Codec
 from posewright.runtimes.network import Network
-from posewright.scene import Floats, Scene, take, whole
+from posewright.scene import Floats, Scene, region, take, whole
 
 CONFIDENT = 0.3
 """A keypoint is compared in px where the first network's score reaches this; others may jump between equal peaks."""
@@ -75,9 +75,7 @@ def trial_pictures(codec: Codec, aim: Aim, padding: float, count: int = 16, seed
     scenes = world(count, seed, skeleton=codec.skeleton, people=(1, 2))
     crops = []
     for number, scene in enumerate(scenes):
-        x0, y0, x1, y1 = _box(scene)
-        crop_from_scene = aim(((x0 + x1) / 2, (y0 + y1) / 2), (padding * (x1 - x0), padding * (y1 - y0)), codec.size)
-        pixels = take(scene, crop_from_scene).pixels
+        pixels = take(scene, aim(*region(_box(scene), padding), codec.size)).pixels
         crops.append(_hidden(pixels, rng) if number % 2 else pixels)
     return np.stack(crops)
 

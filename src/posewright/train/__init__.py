@@ -8,7 +8,6 @@ if it had not been. Several processes (torchrun) take every n-th batch and avera
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -22,6 +21,7 @@ from torch.distributed import barrier
 
 from posewright.estimate import TopDown
 from posewright.evaluate import predict
+from posewright.files import write_whole
 from posewright.loader import Batches, kept
 from posewright.recipe import Recipe
 from posewright.runtimes.torch import network_of
@@ -146,6 +146,4 @@ def _scenes(recipe: Recipe, data: str, out: Path, place: Team, machine: Machine)
 
 
 def _write_lines(path: Path, lines: list[dict[str, float]]) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    os.replace(partial, path)
+    write_whole(path, "".join(json.dumps(line) + "\n" for line in lines).encode())
