@@ -16,6 +16,9 @@ from posewright.datasets.records import DataError, Record, find_file, find_folde
 from posewright.scene import SEEN, Floats, Person, Scene
 from posewright.skeleton import COCO, Skeleton
 
+TERMS = "COCO 2017 keypoints, train split (annotations CC BY 4.0; pictures by their owners' terms)"
+"""What a network that learnt from it says on its card."""
+
 
 def read(
     root: Path,

@@ -42,7 +42,7 @@ def on_coco(width: int, parameters: int, reported: dict[str, float]) -> Recipe:
         batch=32,
         parameters=parameters,
         reported=reported,
-        data="COCO 2017 keypoints, train split (annotations CC BY 4.0; pictures by their owners' terms)",
+        data=coco.TERMS,
         judged_on="val",
     )
 

@@ -48,7 +48,7 @@ def on_coco(depth: int, parameters: int, reported: dict[str, float]) -> Recipe:
         batch=32,
         parameters=parameters,
         reported=reported,
-        data="COCO 2017 keypoints, train split (annotations CC BY 4.0; pictures by their owners' terms)",
+        data=coco.TERMS,
         judged_on="val",
     )
 
