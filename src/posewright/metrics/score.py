@@ -2,29 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from posewright.scene import Scene
+import numpy as np
+from numpy.typing import NDArray
+
+from posewright.scene import Floats, Scene
 from posewright.skeleton import Skeleton
 
 Protocol = dict[str, str | int | float]
 """How a number was measured: what was counted and left out, and every choice that was made."""
+Again = Callable[[Floats], dict[str, Floats]]
+"""Numbers (B,) by name, from weights (B, S) of the scenes."""
 
 
 class Score(dict[str, float]):
     """Map names to numbers, and carry the protocol that they were measured by.
+
+    again: takes weights (B, S), how often each of the S scenes counts, and returns (B,) numbers by name, from
+    what every scene contributes and without matching anything anew. With weights of 1 they are the score's own.
+    None where a number cannot be had that way.
 
     >>> score = Score({"AP": 0.5}, {"sigmas": "COCO"})
     >>> score["AP"], score.protocol["sigmas"]
     (0.5, 'COCO')
     """
 
-    def __init__(self, values: Mapping[str, float], protocol: Mapping[str, str | int | float]) -> None:
+    def __init__(
+        self, values: Mapping[str, float], protocol: Mapping[str, str | int | float], again: Again | None = None
+    ) -> None:
         super().__init__(values)
         self.protocol: Protocol = dict(protocol)
+        self.again = again
 
     def __repr__(self) -> str:
         return f"Score({super().__repr__()}, {self.protocol!r})"
+
+
+def score_of(again: Again, scenes: int, protocol: Mapping[str, str | int | float]) -> Score:
+    """Score by a function of the scenes' weights: the numbers are its values where every scene counts once."""
+    return Score({name: float(value[0]) for name, value in again(np.ones((1, scenes))).items()}, protocol, again)
+
+
+def share(weights: Floats, part: NDArray[Any], whole: NDArray[Any]) -> Floats:
+    """Return the share that `part` is of `whole` under weights (B, S) of scenes; NaN where there is no whole.
+
+    part, whole (S,) or (S, N) per scene; (B,) or (B, N).
+
+    >>> share(np.array([[1.0, 1.0], [2.0, 0.0]]), np.array([1, 0]), np.array([2, 2]))
+    array([0.25, 0.5 ])
+    """
+    amount = weights @ whole
+    return np.asarray(np.divide(weights @ part, amount, out=np.full(amount.shape, np.nan), where=amount > 0))
 
 
 def paired(predicted: Sequence[Scene], truth: Sequence[Scene]) -> Skeleton:
