@@ -21,8 +21,9 @@ Fill = Callable[[Pixels, Alpha, np.random.Generator], Pixels]
 class Occluder:
     """Cover a region with a fill.
 
-    Pixels where alpha is 0 keep their value; a seen keypoint on a pixel covered by half or more becomes
-    hidden, by an object; nothing else about the people changes, and none of their keypoints is dropped.
+    Pixels where alpha is 0 keep their value, those in between mix to alpha * fill + (1 - alpha) * pixel, cut
+    to whole numbers; a seen keypoint on a pixel covered by half or more becomes hidden, by an object;
+    nothing else about the people changes, and none of their keypoints is dropped.
     """
 
     region: Region
@@ -31,10 +32,19 @@ class Occluder:
     def __call__(self, crop: Crop, rng: np.random.Generator) -> Crop:
         """Return the crop as it looks behind the occluder."""
         alpha = self.region(crop, rng)
-        filled = self.fill(crop.pixels, alpha, rng)
-        mixed = crop.pixels + alpha[..., None] * (filled.astype(np.float32) - crop.pixels)
-        pixels = np.where(alpha[..., None] > 0, np.rint(mixed), crop.pixels).astype(np.uint8)
+        if not alpha.any():
+            return crop
+        pixels = _mixed(crop.pixels, self.fill(crop.pixels, alpha, rng), alpha)
         return replace(crop, pixels=pixels, people=tuple(hide(person, alpha) for person in crop.people))
+
+
+def _mixed(pixels: Pixels, filled: Pixels, alpha: Alpha) -> Pixels:
+    rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
+    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    part = alpha[window][..., None]
+    mixed = pixels.copy()
+    mixed[window] = (part * filled[window] + (1 - part) * pixels[window]).astype(np.uint8)
+    return mixed
 
 
 def hide(person: Person, alpha: Alpha) -> Person:
