@@ -43,7 +43,7 @@ def read(where: str | Path, split: str) -> list[Scene]:
         return _read(name, Path(rest), split)
     if not Path(where).exists():
         raise DataError(f"{where}: no such folder, nor NAME:FOLDER with NAME one of {', '.join(READERS)}")
-    return _read("coco" if Path(where).is_file() else _guess(Path(where)), Path(where), split)
+    return _read("coco" if Path(where).is_file() else kind_of(Path(where)), Path(where), split)
 
 
 def _read(name: str, root: Path, split: str) -> list[Scene]:
@@ -54,7 +54,10 @@ def _read(name: str, root: Path, split: str) -> list[Scene]:
     return READERS[name](root, split)
 
 
-def _guess(root: Path) -> str:
+def kind_of(root: Path) -> str:
+    """Return the name in READERS of a folder's data set, told by its files; raises DataError."""
+    if not root.is_dir():
+        raise DataError(f"{root}: no such file or folder, nor NAME:FOLDER with NAME one of {', '.join(READERS)}")
     for name, signs in _SIGNS.items():
         if any(next(root.glob(sign), None) is not None for sign in signs):
             return name

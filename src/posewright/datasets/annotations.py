@@ -98,6 +98,7 @@ def _person(record: Record, skeleton: Skeleton, dialect: Dialect, size: tuple[in
         "area": record.number("area", low=0.0) if record.has("area") else None,
         "head": record.box(dialect.head) + dialect.shift if dialect.head and record.has(dialect.head) else None,
         "mask": mask,
+        "score": record.number("score", low=0.0) if record.has("score") else None,
         "id": record.identity(dialect.identity) if record.has(dialect.identity) else None,
         "crowd": bool(record.whole("iscrowd", 0, 1)) if record.has("iscrowd") else False,
     }

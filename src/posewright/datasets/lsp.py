@@ -21,16 +21,17 @@ TRAIN = 1000
 """Of LSP's 2,000 pictures the first 1,000 are for training (its README)."""
 
 
-def read(root: Path, split: str) -> list[Scene]:
+def read(root: Path, split: str, *, pictures: bool = True) -> list[Scene]:
     """Read LSP or LSP-extended from a folder, one scene a picture, without decoding any.
 
     Two forms, told apart by their files. `{split}_joints.npz` beside `{split}.zip` (pictures are named
     `{split}.zip/im00001.jpg`): x, y, visible; keypoints that are not visible are absent, the others seen;
-    coordinates are kept. `joints.mat` beside `images/`: see `read_original`. Raises DataError.
+    coordinates are kept. `joints.mat` beside `images/`: see `read_original`. pictures: False asks for no archive,
+    which scoring can do without. Raises DataError.
     """
     root = Path(root)
     if (root / f"{split}_joints.npz").exists():
-        return _read_arrays(root / f"{split}_joints.npz", root / f"{split}.zip")
+        return _read_arrays(root / f"{split}_joints.npz", root / f"{split}.zip", pictures)
     if (root / "joints.mat").exists():
         return read_original(root, split)
     raise DataError(f"{root}: holds neither {split}_joints.npz (with {split}.zip) nor joints.mat (with images/)")
@@ -69,13 +70,14 @@ def read_original(root: Path, split: str) -> list[Scene]:
     ]
 
 
-def _read_arrays(path: Path, archive: Path) -> list[Scene]:
+def _read_arrays(path: Path, archive: Path, pictures: bool) -> list[Scene]:
     arrays = read_arrays(path)
     joints = array_of(arrays, "joints", str(path), (None, 14, 3)).astype(np.float64)
     names = array_of(arrays, "name", str(path), (len(joints),), text=True).tolist()
     sizes = array_of(arrays, "size_hw", str(path), (len(joints), 2)).astype(int)
     _check_flags(joints[..., 2], str(path))
-    _check_archive(archive, names)
+    if pictures:
+        _check_archive(archive, names)
     if (sizes < 1).any():
         raise DataError(f"{path}: size_hw: row {np.argwhere(sizes < 1)[0][0]} is no height and width of a picture")
     visible = np.where(joints[..., 2] > 0, SEEN, ABSENT)

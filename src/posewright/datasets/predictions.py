@@ -1,0 +1,159 @@
+"""Anybody's predictions, beside the scenes that they are of.
+
+A file says by its content which form it is in, never by its name: COCO results (also with pictures' names for ids,
+as `posewright predict` and AlphaPose write them), annotations in COCO's format, AI Challenger's submissions,
+OpenPose's JSON, or a table. Any of them may be gzipped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from posewright.datasets import aic, coco, openpose, table
+from posewright.datasets.content import content_of, opened
+from posewright.datasets.names import Name, finder, placed
+from posewright.datasets.records import DataError, Record, read_json, record_of, shown
+from posewright.datasets.truth import read_truth
+from posewright.scene import Person, Scene
+from posewright.skeleton import COCO, MPII, SKELETONS, Skeleton
+
+BY_COUNT = (COCO, MPII, openpose.BODY_25, openpose.COCO_18)
+"""Skeletons that the count of numbers alone may mean; other counts have too many owners."""
+CATEGORY = 1
+"""The category that a result's `category_id` must name: person, in every data set of people."""
+
+_IMAGE = re.compile(rb'"image_id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)')
+
+
+def read_predictions(path: Path | str, truth: Sequence[Scene], skeleton: Skeleton | None = None) -> Sequence[Scene]:
+    """Read predictions, one scene for each true one, in their order and with their ids; nobody may be in some.
+
+    A picture is found by its id, its path as far as the end goes, its file's name without suffix, or a number.
+    A folder is one that `posewright predict` wrote into, or one of OpenPose's. skeleton: what the numbers are
+    of; None takes it from the file or the `protocol.json` beside it, then from how many numbers there are, then
+    from the truth. The scenes have the predictions' own skeleton; see `metrics.shared_keypoints`. A person
+    without a score gets the mean of the keypoints', or 1. Raises DataError, in one line that says where.
+    """
+    path = Path(path)
+    if path.is_dir():
+        inside = next((f for f in (path / "predictions.json", path / "predictions.json.gz") if f.is_file()), None)
+        if inside is None:
+            return openpose.read_folder(path, truth, skeleton)
+        path = inside
+    content = content_of(path)
+    if content.kind == "openpose":
+        return openpose.read_files([path], truth, skeleton)
+    if content.kind == "table":
+        return table.read_table(path, truth, skeleton or (truth[0].skeleton if truth else COCO))
+    if content.kind == "annotations":
+        return _annotated(path, truth, skeleton)
+    if content.kind == "arrays":
+        raise DataError(f"{path}: arrays; predictions must be JSON or a table with named columns")
+    if content.first is None:
+        return [replace(scene, people=()) for scene in truth]
+    if "keypoint_annotations" in content.first.fields:
+        return _submitted(path, truth)
+    return _results(path, content.first, truth, skeleton)
+
+
+def _results(path: Path, first: Record, truth: Sequence[Scene], skeleton: Skeleton | None) -> Sequence[Scene]:
+    """Read COCO results; those that name pictures by ids of the truth, as all should, go the short way."""
+    _check_category(first)
+    own = skeleton or _skeleton_beside(path, first) or _skeleton_by_count(first, truth)
+    scenes = truth if not truth or own.keypoints == truth[0].skeleton.keypoints else [
+        replace(scene, skeleton=own, people=()) for scene in truth
+    ]  # fmt: skip
+    whole = isinstance(first.fields.get("image_id"), int) and all(isinstance(scene.id, int) for scene in truth)
+    return coco.read_results(path, scenes) if whole else _named_results(path, scenes)
+
+
+def _named_results(path: Path, scenes: Sequence[Scene]) -> Sequence[Scene]:
+    """Read COCO results whose pictures are named: give the scenes those names, and their own back afterwards."""
+    find = finder(scenes)
+    with opened(path) as file:
+        tokens = dict.fromkeys(_IMAGE.findall(file.read()))
+    names: dict[int, Name] = {}
+    for token in tokens:
+        name: Name = json.loads(token)
+        names[find([name], f"{path}: image_id")] = name
+    called = [replace(scene, id=names.get(place, f"\0{place}"), people=()) for place, scene in enumerate(scenes)]
+    found = coco.read_results(path, called)
+    return [replace(scene, people=guess.people) for scene, guess in zip(scenes, found, strict=True)]
+
+
+def _check_category(first: Record) -> None:
+    category = first.fields.get("category_id", CATEGORY)
+    if category != CATEGORY:
+        raise first.wrong("category_id", f"must be {CATEGORY}, a person, not {shown(category)}")
+
+
+def _skeleton_beside(path: Path, first: Record) -> Skeleton | None:
+    """Return the skeleton that the `protocol.json` of `posewright predict` names; None where there is none."""
+    protocol = path.with_name("protocol.json")
+    if not path.name.startswith("predictions.json") or not protocol.is_file():
+        return None
+    said = record_of(read_json(protocol), str(protocol))
+    names = said.items("keypoints")
+    if 3 * len(names) != len(first.items("keypoints")):
+        raise first.wrong(
+            "keypoints",
+            f"must be {3 * len(names)} numbers, as {protocol} names {len(names)} keypoints, "
+            f"not {len(first.items('keypoints'))}",
+        )
+    known = next((s for s in SKELETONS if list(s.keypoints) == names), None)
+    try:
+        return known or Skeleton(said.text("skeleton"), tuple(names), tuple((a, b) for a, b in said.items("limbs")))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{protocol}: keypoints and limbs must be names: {error}") from None
+
+
+def _skeleton_by_count(first: Record, truth: Sequence[Scene]) -> Skeleton:
+    """Return the truth's skeleton where the count fits it, else the one that the count means; raises DataError."""
+    likely = truth[0].skeleton if truth else COCO
+    count = len(first.items("keypoints"))
+    found = next((s for s in (likely, *BY_COUNT) if count == 3 * len(s)), None)
+    if found is None:
+        others = [s.name for s in SKELETONS if count == 3 * len(s)]
+        hint = f"; if they are those of {' or '.join(others)}, say so by the skeleton" if others else ""
+        raise first.wrong("keypoints", f"must be {3 * len(likely)} numbers ({likely.name}), not {count}{hint}")
+    return found
+
+
+def _annotated(path: Path, truth: Sequence[Scene], skeleton: Skeleton | None) -> list[Scene]:
+    """Read annotations in COCO's format as predictions: pictures are joined by their names, else by their ids."""
+    scenes = read_truth(path, skeleton=skeleton)
+    if not any(scene.people for scene in scenes):
+        raise DataError(f"{path}: annotations: nobody is in it; an empty list [] is what predicts nobody")
+    return placed(_people(path, scenes), truth, scenes[0].skeleton)
+
+
+def _submitted(path: Path, truth: Sequence[Scene]) -> list[Scene]:
+    """Read a submission to AI Challenger, its list of pictures; v is not taken for a prediction of visibility.
+
+    Pictures that the truth does not have are left out, as its evaluator does: its own example has three. Raises
+    DataError where the truth has none of them.
+    """
+    scenes = aic.read(path.parent, "", annotations=path.name)
+    silent = [replace(s, people=tuple(replace(person, visible=None) for person in s.people)) for s in scenes]
+    found = placed(_people(path, silent), truth, scenes[0].skeleton, strangers=True)
+    known = any(scene.people for scene in found) or not any(scene.people for scene in scenes)
+    return found if known else placed(_people(path, silent), truth, scenes[0].skeleton)
+
+
+def _people(path: Path, scenes: Sequence[Scene]) -> Iterator[tuple[str, Sequence[Name], Person]]:
+    for scene in scenes:
+        names = [str(scene.image)] if scene.id is None else [str(scene.image), scene.id]
+        for person in scene.people:
+            yield f"{path}: image", names, _scored(person)
+
+
+def _scored(person: Person) -> Person:
+    if person.score is not None:
+        return person
+    found = person.labelled
+    mean = 1.0 if person.scores is None or not found.any() else float(person.scores[found].mean())
+    return replace(person, score=mean)

@@ -1,0 +1,152 @@
+"""Predictions as a table: comma-separated values, one person a row, columns by name.
+
+    image,person,score,nose_x,nose_y,nose_score,left_eye_x,left_eye_y,...
+    im1.jpg,1,0.9,101.5,42,0.8,,,...
+
+`image` is the picture's id, path or file name. `person`, `score`, `box_x0`, `box_y0`, `box_x1`, `box_y1` and the
+keypoints' scores may be left out. An empty cell is an absent keypoint.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from posewright.datasets.content import LOOKED, opened
+from posewright.datasets.names import Found, Name, placed
+from posewright.datasets.records import LARGEST, DataError, shown
+from posewright.scene import Floats, Person, Scene
+from posewright.skeleton import Skeleton
+
+BOX = ("box_x0", "box_y0", "box_x1", "box_y1")
+Row = Mapping[str, str]
+
+
+def read_table(path: Path, truth: Sequence[Scene], skeleton: Skeleton) -> list[Scene]:
+    """Read a table, placed beside the true scenes by the pictures' names.
+
+    skeleton: which keypoints columns may name; the scenes have those of them that the table has, in its order.
+    A person without a score gets the mean of the keypoints', or 1. Raises DataError.
+    """
+    with opened(path) as file:
+        rows = csv.reader(_lines(file, path), strict=True)
+        columns = _columns(next(rows, []), path, skeleton)
+        has = tuple(k for k in skeleton.keypoints if f"{k}_x" in columns)
+        own = skeleton if has == skeleton.keypoints else subset(skeleton, has)
+        return placed(_found(rows, columns, path, own), truth, own)
+
+
+def subset(skeleton: Skeleton, keypoints: Sequence[str]) -> Skeleton:
+    """Return a skeleton with some of the keypoints alone, the limbs between them and their sigmas."""
+    chosen = [skeleton.index(name) for name in keypoints]
+    return replace(
+        skeleton,
+        keypoints=tuple(keypoints),
+        limbs=tuple(limb for limb in skeleton.limbs if set(limb) <= set(keypoints)),
+        sigmas=None if skeleton.sigmas is None else tuple(skeleton.sigmas[i] for i in chosen),
+    )
+
+
+def _lines(file: IO[bytes], path: Path) -> Iterator[str]:
+    """Yield the lines of a file as text; one that has no end is refused before it fills the memory."""
+    number = 0
+    while line := file.readline(LOOKED):
+        number += 1
+        if len(line) == LOOKED:
+            raise DataError(f"{path}: line {number}: longer than {LOOKED} bytes; a row is one person")
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError:
+            raise DataError(f"{path}: line {number}: not text in UTF-8") from None
+
+
+def _columns(header: list[str], path: Path, skeleton: Skeleton) -> list[str]:
+    """Check the names of the columns."""
+    columns = [name.strip() for name in header]
+    where = f"{path}: line 1"
+    known = {"image", "person", "score", *BOX, *(f"{k}_{c}" for k in skeleton.keypoints for c in ("x", "y", "score"))}
+    strange = [name for name in columns if name not in known]
+    if strange:
+        raise DataError(
+            f"{where}: column {shown(strange[0])} is none of image, person, score, {', '.join(BOX)}, and no "
+            f"keypoint of {skeleton.name} with _x, _y or _score behind its name"
+        )
+    if len(set(columns)) != len(columns):
+        raise DataError(f"{where}: column {shown(next(c for c in columns if columns.count(c) > 1))} stands twice")
+    if "image" not in columns:
+        raise DataError(f"{where}: no column image, which says whose picture it is")
+    for keypoint in skeleton.keypoints:
+        inside = [f"{keypoint}_{c}" for c in ("x", "y", "score") if f"{keypoint}_{c}" in columns]
+        if inside and inside[:2] != [f"{keypoint}_x", f"{keypoint}_y"]:
+            raise DataError(f"{where}: {keypoint} needs both {keypoint}_x and {keypoint}_y")
+    if not any(name.endswith("_x") for name in columns):
+        raise DataError(f"{where}: no keypoint's columns, such as {skeleton.keypoints[0]}_x")
+    return columns
+
+
+def _found(rows: Iterator[list[str]], columns: list[str], path: Path, skeleton: Skeleton) -> Found:
+    number = 1
+    try:
+        for number, cells in enumerate(rows, 2):
+            if not any(cell.strip() for cell in cells):
+                continue
+            where = f"{path}: line {number}"
+            if len(cells) != len(columns):
+                raise DataError(f"{where}: {len(cells)} cells for {len(columns)} columns")
+            row = dict(zip(columns, (cell.strip() for cell in cells), strict=True))
+            yield f"{where}: image", _names(row, where), _person(row, where, skeleton)
+    except csv.Error as error:
+        raise DataError(f"{path}: line {number + 1}: {error}") from None
+
+
+def _names(row: Row, where: str) -> Sequence[Name]:
+    """Return what a picture may be called: a number may be an id, or the text of one."""
+    text = row["image"]
+    if not text:
+        raise DataError(f"{where}: image: empty; it must name the picture")
+    return [int(text), text] if text.isascii() and text.isdecimal() and len(text) < 19 else [text]
+
+
+def _person(row: Row, where: str, skeleton: Skeleton) -> Person:
+    keypoints = np.array([[_number(row, f"{k}_{c}", where) for c in "xy"] for k in skeleton.keypoints])
+    absent = np.isnan(keypoints)
+    if (absent[:, 0] != absent[:, 1]).any():
+        name = skeleton.keypoints[int(np.argmax(absent[:, 0] != absent[:, 1]))]
+        raise DataError(f"{where}: {name}: one of x and y is empty; both are, where it is absent")
+    scores = _scores(row, where, skeleton, ~absent[:, 0])
+    score = _number(row, "score", where, low=0.0)
+    if np.isnan(score):
+        score = 1.0 if scores is None else float(scores[~absent[:, 0]].mean()) if not absent.all() else 0.0
+    corners = np.array([_number(row, name, where) for name in BOX])
+    if not np.isnan(corners).all() and not (corners[2:] >= corners[:2]).all():
+        raise DataError(f"{where}: box_x0, box_y0, box_x1, box_y1 must be four numbers with x1 >= x0 and y1 >= y0")
+    box = None if np.isnan(corners).all() else corners
+    area = None if box is None else float(np.prod(box[2:] - box[:2]))
+    return Person(keypoints, scores=scores, score=score, box=box, area=area, id=row.get("person") or None)
+
+
+def _scores(row: Row, where: str, skeleton: Skeleton, found: np.ndarray) -> Floats | None:
+    """Return the keypoints' scores: 0 where absent, 1 where there is none, None where no column tells."""
+    if not any(f"{k}_score" in row for k in skeleton.keypoints):
+        return None
+    told = np.array([_number(row, f"{k}_score", where, low=0.0) for k in skeleton.keypoints])
+    return np.asarray(np.where(found, np.where(np.isnan(told), 1.0, told), 0.0))
+
+
+def _number(row: Row, column: str, where: str, low: float = -LARGEST) -> float:
+    """Return a cell's number; NaN where it is empty or there is no such column."""
+    text = row.get(column, "")
+    if not text:
+        return float("nan")
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= LARGEST:
+        raise DataError(f"{where}: {column}: must be a number from {low:g} to {LARGEST:g}, not {shown(text)}")
+    return value

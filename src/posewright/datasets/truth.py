@@ -1,0 +1,114 @@
+"""Truth to score against: any file or folder that a reader reads, whether its pictures are here or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypedDict
+
+from posewright import datasets
+from posewright.datasets import aic, coco, crowdpose, jhmdb, lsp, mpii, posetrack
+from posewright.datasets.annotations import Dialect, read_annotations
+from posewright.datasets.content import content_of
+from posewright.datasets.records import DataError, find_folder, read_arrays, read_matlab
+from posewright.scene import Scene
+from posewright.skeleton import CROWDPOSE, JHMDB, POSETRACK, Skeleton
+
+
+class Conventions(TypedDict, total=False):
+    """What a data set's own evaluator does otherwise than COCO's, as arguments of `metrics.oks_ap`."""
+
+    box_area: float
+    counted_by: tuple[str, ...]
+
+
+def read_truth(spec: Path | str, split: str = "val", skeleton: Skeleton | None = None) -> Sequence[Scene]:
+    """Read truth from a file or a folder; pictures are neither decoded nor need they be here.
+
+    spec: a file of annotations in COCO's format (CrowdPose, JHMDB and PoseTrack18 are known by their keypoints),
+    AI Challenger's list, MPII's in any form, LSP's arrays; or a folder or "crowdpose:FOLDER" as `datasets.read`
+    takes it, for which split says which part. skeleton: what keypoints in COCO's format are, None takes the
+    file's own word. Any JSON may be gzipped. Raises DataError.
+    """
+    path = Path(spec)
+    name, colon, rest = str(spec).partition(":")
+    if path.is_file():
+        return _file(path, split, skeleton)
+    if not (colon and name in datasets.READERS):
+        return _folder(datasets.kind_of(path), path, split, skeleton)
+    if not Path(rest).is_file():
+        return _folder(name, Path(rest), split, skeleton)
+    readers: dict[str, Callable[..., list[Scene]]] = {
+        "crowdpose": crowdpose.read, "aic": aic.read, "mpii": mpii.read, "jhmdb": jhmdb.read,
+        "posetrack": posetrack.read,
+    }  # fmt: skip
+    if name not in readers:
+        return _file(Path(rest), split, skeleton)
+    return readers[name](Path(rest).parent, split, annotations=Path(rest).name)
+
+
+def conventions(truth: Sequence[Scene]) -> Conventions:
+    """Return how the truth's own evaluator departs from COCO's.
+
+    CrowdPose's, known by its keypoints and by having no areas: a person's area is 0.53 of the box's, and people
+    who have no keypoint but head top and neck are not counted. Others do not depart.
+    """
+    if not truth or truth[0].skeleton is not CROWDPOSE:
+        return {}
+    if any(person.area is not None for scene in truth for person in scene.people):
+        return {}
+    return {"box_area": 0.53, "counted_by": CROWDPOSE.keypoints[:12]}
+
+
+def crowd_index(spec: Path | str, split: str = "val") -> dict[int | str, float]:
+    """Return how crowded CrowdPose says that each picture is, by the scene's id; spec as for `read_truth`.
+
+    Raises DataError, also for a data set that says nothing about it.
+    """
+    path = Path(spec)
+    if not path.exists():
+        path = Path(str(spec).partition(":")[2])
+    return crowdpose.crowd_index(path if path.is_file() else crowdpose.annotation_file(path, split))
+
+
+def _folder(name: str, root: Path, split: str, skeleton: Skeleton | None) -> Sequence[Scene]:
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder")
+    if name == "lsp":
+        return lsp.read(root, split, pictures=False)
+    return coco.read(root, split, skeleton=skeleton) if name == "coco" else datasets.READERS[name](root, split)
+
+
+def _file(path: Path, split: str, skeleton: Skeleton | None) -> Sequence[Scene]:
+    content = content_of(path)
+    if content.kind == "annotations":
+        return _annotated(path, split, skeleton)
+    if content.kind == "arrays":
+        return _arrays(path, split)
+    if content.kind == "list" and content.first is not None:
+        if "keypoint_annotations" in content.first.fields:
+            return aic.read(path.parent, split, annotations=path.name)
+        if "joints" in content.first.fields:
+            return mpii.read(path.parent, split, annotations=path.name)
+    hint = "; these are results: are truth and predictions exchanged?" if content.kind == "list" else ""
+    raise DataError(f"{path}: not truth; that is an object with images, annotations and categories{hint}")
+
+
+def _annotated(path: Path, split: str, skeleton: Skeleton | None) -> Sequence[Scene]:
+    """Read annotations in COCO's format, those of two data sets again in their own dialect of it."""
+    scenes = read_annotations(path, find_folder(path.parent, ["images"]), Dialect(skeleton))
+    own = scenes[0].skeleton if scenes else None
+    if skeleton is None and own is JHMDB:
+        return jhmdb.read(path.parent, split, annotations=path.name)
+    if skeleton is None and own is POSETRACK:
+        return posetrack.read(path.parent, split, annotations=path.name)
+    return scenes
+
+
+def _arrays(path: Path, split: str) -> Sequence[Scene]:
+    """Read LSP's arrays, told by `joints`, or MPII's."""
+    if path.suffix == ".npz" and "joints" in read_arrays(path):
+        return lsp.read(path.parent, path.name.removesuffix("_joints.npz"), pictures=False)
+    if path.suffix == ".mat" and "joints" in read_matlab(path):
+        return lsp.read_original(path.parent, split)
+    return mpii.read(path.parent, split, annotations=path.name)
