@@ -5,7 +5,7 @@ from pathlib import Path
 
 FLOORS = {
     "6 ": "cli",
-    "5b": "demo named",
+    "5b": "demo named study",
     "5a": "train export gallery page",
     "4b": "predict",
     "4a": "recipes evaluate",
