@@ -1,7 +1,8 @@
-"""Pages: sections of text, tables and pictures as one HTML file that needs nothing from elsewhere."""
+"""Pages: sections of text, tables, figures and pictures as one HTML file that needs nothing from elsewhere."""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -12,9 +13,11 @@ from posewright.files import write_whole
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2129; --soft: #5c6470; --line: #e3e6ea; --card: #fff; --ground: #f6f7f9;
-        --accent: #0072b2; }
+        --accent: #0072b2; --warn: #9a5b00; --blue: #0072b2; --sky: #56b4e9; --green: #009e73; --orange: #e69f00;
+        --red: #d55e00; --pink: #cc79a7; --grey: #c9ced6; }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e8eaed; --soft: #a0a7b1; --line: #333941; --card: #1e2228; --ground: #15181c; --accent: #56b4e9; } }
+  :root { --ink: #e8eaed; --soft: #a0a7b1; --line: #333941; --card: #1e2228; --ground: #15181c; --accent: #56b4e9;
+          --warn: #f0b94d; --blue: #3d9ad6; --grey: #4a525d; } }
 * { box-sizing: border-box; }
 body { font: 16px/1.55 system-ui, sans-serif; color: var(--ink); background: var(--ground); margin: 0; }
 main { max-width: 70rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
@@ -24,6 +27,11 @@ p { max-width: 52rem; margin: 0 0 1rem; color: var(--soft); }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1.3rem 1.4rem;
           margin: 1.25rem 0; }
 img { display: block; max-width: 100%; height: auto; border-radius: 6px; background: #fff; margin-top: .5rem; }
+svg { display: block; max-width: 100%; height: auto; margin-top: .5rem; }
+.note { border-left: 3px solid var(--warn); padding: .1rem 0 .1rem .8rem; margin: 0 0 .8rem; color: var(--ink); }
+.wide { overflow-x: auto; } .wide table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.wide th { text-align: left; font-weight: 600; color: var(--soft); font-size: .85rem; padding: .2rem 1.5rem .2rem 0; }
+.wide tr { border-bottom: 1px solid var(--line); } .wide td { overflow-wrap: normal; }
 .tiles { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.25rem 0; padding: 0; list-style: none; }
 .tiles li { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: .7rem 1.1rem;
             min-width: 7rem; }
@@ -44,14 +52,19 @@ pre { margin: 0; padding: .8rem 1rem; background: var(--ground); border-radius: 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and a sentence or two; pictures that lie beside the page; names with numbers; commands to copy.
+    """A heading and a sentence or two; pictures, figures; names with numbers; commands to copy.
 
-    details: what only some readers want to see, such as a protocol, in rows that unfold.
+    notes: what to be warned of. pictures: names of files that lie beside the page, or the bytes of PNGs and
+    JPEGs, which it then holds itself. figures: SVG, which may use the page's colours. grid: rows of cells, the
+    first of headings; beside figures they unfold. details: what only some readers want to see, such as a protocol, in rows that unfold.
     """
 
     title: str
     text: str = ""
-    pictures: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    pictures: Sequence[str | bytes] = ()
+    figures: Sequence[str] = ()
+    grid: Sequence[Sequence[str]] = ()
     table: Sequence[tuple[str, str]] = ()
     details: Sequence[tuple[str, str]] = ()
     commands: Sequence[str] = ()
@@ -77,13 +90,33 @@ def _section(section: Section) -> str:
     parts = [f"<h2>{escape(section.title)}</h2>"]
     if section.text:
         parts.append(f"<p>{escape(section.text)}</p>")
+    parts += [f'<p class="note">{escape(note)}</p>' for note in section.notes]
     if section.table:
         rows = "".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd></div>" for a, b in section.table)
         parts.append(f'<dl class="columns">{rows}</dl>')
-    parts += [f'<img src="{quote(name)}" alt="{escape(section.title)}">' for name in section.pictures]
+    parts += section.figures
+    if section.grid:
+        rows = _grid(section.grid)
+        parts.append(f"<details><summary>Numbers</summary>{rows}</details>" if section.figures else rows)
+    parts += [f'<img src="{_source(picture)}" alt="{escape(section.title)}">' for picture in section.pictures]
     if section.commands:
         parts.append(f"<pre>{escape(chr(10).join(section.commands))}</pre>")
     if section.details:
         rows = "".join(f"<tr><td>{escape(a)}</td><td>{escape(b)}</td></tr>" for a, b in section.details)
         parts.append(f"<details><summary>Protocol</summary><table>{rows}</table></details>")
     return "<section>\n" + "\n".join(parts) + "\n</section>"
+
+
+def _grid(rows: Sequence[Sequence[str]]) -> str:
+    cells = [
+        "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row)
+        for tag, row in zip(["th", *["td"] * (len(rows) - 1)], rows, strict=True)
+    ]
+    return '<div class="wide"><table>' + "".join(f"<tr>{row}</tr>" for row in cells) + "</table></div>"
+
+
+def _source(picture: str | bytes) -> str:
+    if isinstance(picture, str):
+        return quote(picture)
+    kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
+    return f"data:image/{kind};base64,{b64encode(picture).decode()}"
