@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from posewright.estimate import overlap
 from posewright.files import write_whole
 from posewright.picture import Pixels
-from posewright.scene import Crop, Floats, Person, box_around
+from posewright.scene import SEEN, Crop, Floats, Person, box_around
 from posewright.study.attacks import Attack
 from posewright.study.subjects import Subject
 
@@ -102,9 +102,11 @@ def answers(estimator: Estimator, people: Sequence[Subject], crops: Sequence[Cro
 
 def _covered(people: Sequence[Subject], crops: Sequence[Crop]) -> NDArray[np.bool_]:
     """(N, K) which keypoints of the person an attack has put something in front of."""
-    return np.array(
-        [after.people[0].visible < one.crop.people[0].visible for after, one in zip(crops, people, strict=True)]
-    )
+    return np.array([_seen(one.crop) & ~_seen(after) for one, after in zip(people, crops, strict=True)])
+
+
+def _seen(crop: Crop) -> NDArray[np.bool_]:
+    return np.asarray(crop.people[0].visible) == SEEN
 
 
 def run(
