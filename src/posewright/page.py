@@ -56,18 +56,19 @@ class Section:
 
     notes: what to be warned of. pictures: names of files that lie beside the page, or the bytes of PNGs and
     JPEGs, which it then holds itself. figures: SVG, which may use the page's colours. grid: rows of cells, the
-    first of headings; beside figures they unfold. details: what only some readers want to see, such as a protocol, in rows that unfold.
+    first of headings; beside figures they unfold. details: what only some readers want to see, such as a
+    protocol, in rows that unfold.
     """
 
     title: str
     text: str = ""
-    notes: Sequence[str] = ()
     pictures: Sequence[str | bytes] = ()
-    figures: Sequence[str] = ()
-    grid: Sequence[Sequence[str]] = ()
     table: Sequence[tuple[str, str]] = ()
     details: Sequence[tuple[str, str]] = ()
     commands: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    figures: Sequence[str] = ()
+    grid: Sequence[Sequence[str]] = ()
 
 
 def write_page(
