@@ -1,11 +1,44 @@
 """Metrics: functions `(predicted, truth) -> Score`, a dict of numbers that carries its protocol."""
 
 from posewright.metrics.aic_map import aic_map
+from posewright.metrics.by_state import (
+    ap_by_cause,
+    ap_by_hidden,
+    ap_by_keypoint,
+    ap_by_size,
+    ap_by_truncation,
+    ap_by_visibility,
+)
+from posewright.metrics.crowding import ap_by_crowding, crowd_index, crowdpose_ap
 from posewright.metrics.mpii_map import mpii_map
 from posewright.metrics.oks import oks_ap
 from posewright.metrics.oks_nms import oks_nms, rescored, soft_oks_nms
+from posewright.metrics.pairing import by_person, shared_keypoints, singles
 from posewright.metrics.pck import pck, pckh
 from posewright.metrics.pose_nms import pose_nms
 from posewright.metrics.score import Score
+from posewright.metrics.validity import sigma_band, warnings
 
-__all__ = ["Score", "aic_map", "mpii_map", "oks_ap", "oks_nms", "pck", "pckh", "pose_nms", "rescored", "soft_oks_nms"]
+__all__ = [
+    "Score",
+    "aic_map",
+    "ap_by_cause",
+    "ap_by_crowding",
+    "ap_by_hidden",
+    "ap_by_keypoint",
+    "ap_by_size",
+    "ap_by_truncation",
+    "ap_by_visibility",
+    "crowd_index",
+    "crowdpose_ap",
+    "mpii_map",
+    "oks_ap",
+    "oks_nms",
+    "pck",
+    "pckh",
+    "pose_nms",
+    "rescored",
+    "sigma_band",
+    "soft_oks_nms",
+    "warnings",
+]
