@@ -13,7 +13,8 @@ FLOORS = {
     "3b": "loader runtimes",
     "3a": "recipe weights inputs",
     "2 ": "datasets codecs models occlusion metrics losses augment draw",
-    "1 ": "scene",
+    "1b": "columns",
+    "1a": "scene",
     "0b": "picture",
     "0a": "skeleton geometry warp fields files",
 }

@@ -10,9 +10,21 @@ from typing import Any
 import numpy as np
 
 from posewright import picture
+from posewright.columns import pictures_of, with_people
 from posewright.datasets import masks as segmentation
+from posewright.datasets import quick
 from posewright.datasets.annotations import HOUSE, Dialect, read_annotations
-from posewright.datasets.records import DataError, Record, find_file, find_folder, read_json, records_in, write_json
+from posewright.datasets.records import (
+    DataError,
+    Record,
+    find_file,
+    find_folder,
+    parsed,
+    read_bytes,
+    records_in,
+    shown,
+    write_json,
+)
 from posewright.scene import SEEN, Floats, Person, Scene
 from posewright.skeleton import COCO, Skeleton
 
@@ -201,26 +213,42 @@ def write_results(scenes: Sequence[Scene], path: Path) -> None:
     write_json(Path(path), entries)
 
 
-def read_results(path: Path, scenes: Sequence[Scene]) -> list[Scene]:
+def read_results(path: Path, scenes: Sequence[Scene]) -> Sequence[Scene]:
     """Return the scenes with the people that a COCO results file says are in them, in the file's order.
 
     scores are the keypoints' third numbers, kept as they are: they must not be negative, but files of other
     programs go beyond 1. A keypoint 0, 0, 0 is absent. visible is None: results do not tell. As in pycocotools
     id is the entry's place from 1, and area that of `bbox`, or where there is none of the box around all
-    keypoints as they stand, zeros included. Raises DataError.
+    keypoints as they stand, zeros included. All results must be of one category. Raises DataError.
+
+    The people are kept in columns: a scene is made anew each time that it is asked for.
     """
-    content = read_json(Path(path))
+    path, places = Path(path), {identity: place for place, identity in enumerate(_identities(scenes))}
+    pictures = [with_people(scene) for scene in pictures_of(scenes)]
+    data = read_bytes(path)
+    try:
+        return quick.read_results(data, pictures, places)
+    except quick.UNUSUAL as error:
+        quick.refuse_huge(path, data, error)
+    content = parsed(path, data)
     if not isinstance(content, list):
         raise DataError(f"{path}: must be a list of results, not an object; that is what a file of annotations is")
-    places = {identity: place for place, identity in enumerate(_identities(scenes))}
     people: list[list[Person]] = [[] for _ in scenes]
     for number, record in enumerate(records_in(content, str(path), "result"), 1):
         image = record.identity("image_id")
         if image not in places:
             raise record.wrong("image_id", f"{image!r} is the id of no picture that was given")
+        _check_category(record, content[0])
         place = places[image]
         people[place].append(replace(_predicted(record, len(scenes[place].skeleton)), id=number))
-    return [replace(scene, people=tuple(found)) for scene, found in zip(scenes, people, strict=True)]
+    return [with_people(picture, tuple(found)) for picture, found in zip(pictures, people, strict=True)]
+
+
+def _check_category(record: Record, first: dict[str, Any]) -> None:
+    """Refuse results of several categories: keypoints of a hand and of a body cannot be scored together."""
+    one, other = first.get("category_id"), record.fields.get("category_id")
+    if one != other and isinstance(one, int | str) and isinstance(other, int | str):
+        raise record.wrong("category_id", f"{shown(other)}, but the first result's is {shown(one)}; give one category")
 
 
 def _predicted(record: Record, count: int) -> Person:
@@ -242,7 +270,7 @@ def _predicted(record: Record, count: int) -> Person:
 
 def _identities(scenes: Sequence[Scene]) -> list[int | str]:
     """Return the scenes' ids; raises ValueError unless each has its own."""
-    found = [scene.id for scene in scenes if scene.id is not None]
+    found = [scene.id for scene in pictures_of(scenes) if scene.id is not None]
     if len(set(found)) != len(scenes):
         raise ValueError("results name pictures by id, so every scene must have one of its own")
     return found

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import mmap
+import os
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +24,11 @@ Flags = NDArray[np.uint8]
 
 LARGEST = 1e9
 """No pixel, area or identity of a picture is larger; a number beyond it is damage."""
+
+HUGE = 1 << 29
+"""Files of more bytes than this are decoded from where they lie, so that a huge one of nonsense ends at once."""
+
+GZIP = b"\x1f\x8b"
 
 COCO_VISIBLE: Mapping[int, int] = {0: ABSENT, 1: HIDDEN, 2: SEEN}
 """What COCO's v means: 0 not labelled, 1 labelled but hidden, 2 labelled and seen."""
@@ -196,17 +204,36 @@ def find_folder(root: Path, names: Sequence[str]) -> Path:
 
 def read_json(path: Path) -> Any:
     """Return what a JSON file holds, also a gzipped one (.json.gz); raises DataError for anything else."""
+    return parsed(path, read_bytes(path))
+
+
+def read_bytes(path: Path) -> bytes | mmap.mmap:
+    """Return the bytes of a file, unpacked where it is gzipped; one above HUGE is mapped, not read.
+
+    Raises DataError.
+    """
     try:
-        data = path.read_bytes()
-        return json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > HUGE and file.peek(2)[:2] != GZIP:
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            data = file.read()
+        return gzip.decompress(data) if data[:2] == GZIP else data
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}: not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
     except (EOFError, zlib.error) as error:
         raise DataError(f"{path}: the gzip file is cut off or damaged: {error}") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def parsed(path: Path, data: bytes | mmap.mmap) -> Any:
+    """Return what the bytes of a JSON file say; raises DataError that names the file where they are not JSON."""
+    try:
+        return json.loads(data) if isinstance(data, bytes) else msgspec.json.decode(data)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}: not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
+    except msgspec.DecodeError as error:
+        raise DataError(f"{path}: not JSON: {error}") from None
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON: {type(error).__name__}") from None
 

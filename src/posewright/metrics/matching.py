@@ -113,23 +113,24 @@ def precision_recall(matches: Matches) -> tuple[Floats, Floats]:
     """Return precision (T, R, A) at the points RECALLS and the final recall (T, A); -1 where nobody is counted.
 
     tp and fp run over predictions by score; precision = tp / (tp + fp), raised to the best at any higher
-    recall; recall = tp / people.
+    recall; recall = tp / people. Both are worked out where tp rises, which is where the best lie.
     """
     order = np.argsort(-matches.score, kind="stable")
-    found, scored = matches.person[..., order] >= 0, ~matches.ignored[..., order]
-    true = np.cumsum(found & scored, axis=-1).astype(np.float64)
-    false = np.cumsum(~found & scored, axis=-1).astype(np.float64)
-    precise = true / (false + true + np.spacing(1))
-    precise = np.maximum.accumulate(precise[..., ::-1], axis=-1)[..., ::-1]
-    ranges, thresholds, count = true.shape
+    scored = ~matches.ignored[..., order]
+    found = (matches.person >= 0)[..., order] & scored
+    ranges, thresholds = scored.shape[:2]
     precision = np.full((thresholds, len(RECALLS), ranges), -1.0)
     recall = np.full((thresholds, ranges), -1.0)
     for a, people in enumerate(matches.counted.sum(0)):
         for t in range(thresholds if people else 0):
-            reached = true[a, t] / people
-            place = np.searchsorted(reached, RECALLS)
-            precision[t, :, a] = np.append(precise[a, t], 0.0)[place]
-            recall[t, a] = reached[-1] if count else 0.0
+            places = np.flatnonzero(found[a, t])
+            true = np.arange(1.0, len(places) + 1)
+            false = np.cumsum(scored[a, t])[places] - true
+            precise = true / (false + true + np.spacing(1))
+            precise = np.append(np.maximum.accumulate(precise[::-1])[::-1], 0.0)
+            reached = true / people
+            precision[t, :, a] = precise[np.searchsorted(reached, RECALLS)]
+            recall[t, a] = reached[-1] if len(places) else 0.0
     return precision, recall
 
 

@@ -7,19 +7,27 @@ bit by bit; what that computes differs from its description in places, and the d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from posewright.columns import extent, people_of, pictures_of
 from posewright.metrics.matching import KEPT, Flags, Matches, Places, match, out_of_range, pairs, ranked, summary
+from posewright.metrics.resampling import again_of
 from posewright.metrics.score import Protocol, Score, named, paired
-from posewright.scene import Floats, Person, Scene
+from posewright.scene import Floats, Scene
 from posewright.skeleton import COCO, CROWDPOSE, Skeleton
 
-PredictedArea = Literal["keypoints", "box"]
-PAIRS_AT_ONCE = 1 << 16
-"""How many pairs are compared in one step; bounds the memory."""
+PredictedArea = Literal["own", "keypoints", "box"]
+PREDICTED_AREAS = {
+    "own": "the prediction's own, else the extent of its keypoints",
+    "keypoints": "extent of the keypoints",
+    "box": "box",
+}
+"""What a protocol says of the areas that predictions are given."""
+PAIRS_AT_ONCE = 1 << 11
+"""How many pairs are compared in one step: few enough for the processor's cache."""
 
 _KIN = {"head": "head_top", "head_bottom": "neck", "upper_neck": "neck", "thorax": "neck",
         "pelvis": "left_hip", "spine": "left_hip", "belly": "left_hip"}  # fmt: skip
@@ -50,6 +58,9 @@ class Predictions(NamedTuple):
     area: Floats
 
 
+Gathered = TypeVar("Gathered", Truths, Predictions)
+
+
 def oks(
     truth: Floats, labelled: Flags, area: Floats, box: Floats, predicted: Floats, sigmas: Floats
 ) -> Floats:  # fmt: skip
@@ -74,28 +85,33 @@ def _similarity(truths: Truths, predicted: Floats, sigmas: Floats, guess: Places
     """
     found = np.zeros(len(guess))
     count = truths.labelled.sum(1)[person]
+    scale = -((sigmas * 2) ** 2)
     for n in np.unique(count):
         rows = np.flatnonzero(count == n)
         for some in np.array_split(rows, len(rows) // PAIRS_AT_ONCE + 1):
-            found[some] = _similarity_of(truths, predicted, sigmas, guess[some], person[some], int(n))
+            found[some] = _similarity_of(truths, predicted[guess[some]], scale, person[some], int(n))
     return found
 
 
-def _similarity_of(
-    truths: Truths, predicted: Floats, sigmas: Floats, guess: Places, person: Places, count: int
-) -> Floats:  # fmt: skip
+def _similarity_of(truths: Truths, predicted: Floats, scale: Floats, person: Places, count: int) -> Floats:
     if count:
-        which = np.nonzero(truths.labelled[person])[1].reshape(-1, count)
-        away = predicted[guess[:, None], which] - truths.keypoints[person[:, None], which]
+        away = np.subtract(predicted, truths.keypoints[person], out=predicted)
     else:
-        which = np.arange(len(sigmas))[None]
         low, high = truths.box[person, None, :2], truths.box[person, None, 2:]
         low, high = low - (high - low), low + 2 * (high - low)
-        away = np.maximum(0, low - predicted[guess]) + np.maximum(0, predicted[guess] - high)
-    area = truths.area[person, None] + np.spacing(1)
-    error = (away[..., 0] ** 2 + away[..., 1] ** 2) / (sigmas[which] * 2) ** 2 / area / 2
-    close = np.exp(-error)
-    return np.asarray(np.where(np.isnan(close), 0.0, close).sum(-1) / close.shape[1])
+        away = np.maximum(0, low - predicted) + np.maximum(0, predicted - high)
+    np.square(away, out=away)
+    close = away[..., 0] + away[..., 1]
+    close /= scale
+    close /= truths.area[person, None] + np.spacing(1)
+    close /= 2
+    np.exp(close, out=close)
+    if 0 < count < len(scale):
+        close = close[truths.labelled[person]].reshape(-1, count)
+    missed = np.isnan(close)
+    if missed.any():
+        close[missed] = 0.0
+    return np.asarray(close.sum(-1) / close.shape[1])
 
 
 def matches(truths: Truths, predictions: Predictions, sigmas: Floats, images: int) -> Matches:
@@ -120,7 +136,7 @@ def oks_ap(
     *,
     box_area: float = 1.0,
     counted_by: Sequence[str] | None = None,
-    predicted_area: PredictedArea = "keypoints",
+    predicted_area: PredictedArea = "own",
 ) -> Score:
     """Score people by COCO's average precision and recall: AP, AP50, AP75, APM, APL and AR alike.
 
@@ -133,25 +149,30 @@ def oks_ap(
     the protocol calls that a choice. box_area: the share of the box's area that stands in for a person
     without area (CrowdPose's evaluator: 0.53). counted_by: names of the keypoints of which a person must have
     one in order to count, None for all; COCO's `num_keypoints` counts all, CrowdPose's none of the head and
-    neck. predicted_area decides which unmatched predictions count in APM and APL: "keypoints" takes their
-    extent; "box" is what pycocotools does if the first result of a file has a `bbox`.
+    neck. predicted_area decides which unmatched predictions count in APM and APL: "own" takes a prediction's
+    area where it has one, which in a file of results is as pycocotools has it, and else the extent of its
+    keypoints; "keypoints" and "box" take the extent of either.
+
+    Departure: a keypoint of a file that is 0, 0, 0 is absent and as far away as can be; pycocotools takes it to
+    lie in the picture's corner.
 
     Raises ValueError where scenes do not pair, a prediction has no score, or a true person neither area nor
     box.
     """
     skeleton = paired(predicted, truth)
     scales, source = oks_sigmas(skeleton, sigmas)
-    order = _order(truth)
-    truths = gather_truths([truth[i] for i in order], skeleton, box_area, counted_by)
-    predictions = gather_predictions([predicted[i] for i in order], len(skeleton), predicted_area)
+    order = np.array(_order(truth))
+    truths = _taken(order, gather_truths(truth, skeleton, box_area, counted_by))
+    predictions = _taken(order, gather_predictions(predicted, len(skeleton), predicted_area))
     result = matches(truths, predictions, scales, len(truth))
-    without = sum(person.area is None for scene in truth for person in scene.people)
+    again = again_of(result)
+    without = int(np.isnan(people_of(truth, len(skeleton)).area).sum())
     protocol: Protocol = {
         "metric": "COCO keypoint average precision and recall",
         "sigmas": source,
         "thresholds": "0.50:0.05:0.95",
         "area": "annotated" if not without else f"{box_area:g} of the box's for {without} of {len(truths.area)} people",
-        "predicted_area": "extent of the keypoints" if predicted_area == "keypoints" else "box",
+        "predicted_area": PREDICTED_AREAS[predicted_area],
         "people_counted_by": "any keypoint" if counted_by is None else ", ".join(counted_by),
         "scenes": len(truth),
         "people": int(result.counted[:, 0].sum()),
@@ -159,7 +180,7 @@ def oks_ap(
         "predictions": len(result.score),
         f"predictions_beyond_{KEPT}_a_scene": len(predictions.score) - len(result.score),
     }
-    return Score(summary(result), protocol)
+    return Score(summary(result), protocol, lambda weights: again(weights[:, order]))
 
 
 def oks_sigmas(skeleton: Skeleton, given: ArrayLike | None = None) -> tuple[Floats, str]:
@@ -196,56 +217,57 @@ def gather_truths(
     scenes: Sequence[Scene], skeleton: Skeleton, box_area: float = 1.0, counted_by: Sequence[str] | None = None
 ) -> Truths:
     """Collect the true people of scenes into arrays; see `oks_ap` for what is asked of them."""
-    people = [person for scene in scenes for person in scene.people]
-    xy = np.array([person.keypoints for person in people], np.float64).reshape(-1, len(skeleton), 2)
-    labelled = np.asarray(np.isfinite(xy).all(-1))
+    people = people_of(scenes, len(skeleton))
+    labelled = np.isfinite(people.keypoints[..., 0]) & np.isfinite(people.keypoints[..., 1])
     counting = [skeleton.index(name) for name in (skeleton.keypoints if counted_by is None else counted_by)]
-    crowd = np.array([person.crowd for person in people], bool)
-    area = [_area(person, box_area, p, scene) for p, scene in enumerate(scenes) for person in scene.people]
-    box = np.array([np.full(4, np.nan) if person.box is None else person.box for person in people]).reshape(-1, 4)
-    return Truths(
-        _places(scenes), xy, labelled, np.array(area, np.float64), box, crowd, crowd | ~labelled[:, counting].any(1)
-    )
+    width, height = (people.box[:, 2:] - people.box[:, :2]).T
+    area = np.where(np.isnan(people.area), width * height * box_area, people.area)
+    if np.isnan(area).any():
+        place = int(people.scene[np.isnan(area)][0])
+        raise ValueError(
+            f"truth, {named(place, scenes[place])}: a person has neither area nor box; OKS needs one of them"
+        )
+    ignored = people.crowd | ~labelled[:, counting].any(1)
+    return Truths(people.scene, people.keypoints, labelled, area, people.box, people.crowd, ignored)
 
 
-def gather_predictions(scenes: Sequence[Scene], keypoints: int, area: PredictedArea = "keypoints") -> Predictions:
+def gather_predictions(scenes: Sequence[Scene], keypoints: int, area: PredictedArea = "own") -> Predictions:
     """Collect the predicted people of scenes into arrays; see `oks_ap` for what is asked of them."""
-    for place, scene in enumerate(scenes):
-        for i, person in enumerate(scene.people):
-            if person.score is None or not np.isfinite(person.score):
-                raise ValueError(
-                    f"prediction, {named(place, scene)}, person {i}: score is {person.score}; AP ranks by it"
-                )
-            if area == "box" and person.box is None:
-                raise ValueError(f"prediction, {named(place, scene)}, person {i}: has no box, whose area was asked for")
-    people = [person for scene in scenes for person in scene.people]
-    xy = np.array([person.keypoints for person in people], np.float64).reshape(-1, keypoints, 2)
-    score = np.array([person.score for person in people], np.float64)
+    people = people_of(scenes, keypoints)
+    _refuse(scenes, people.scene, ~np.isfinite(people.score), "score is {0.score}; AP ranks by it")
     if area == "box":
-        corners = np.array([person.box for person in people], np.float64).reshape(-1, 2, 2)
-    else:
-        absent = np.isnan(xy).any(-1, keepdims=True)
-        corners = np.stack([np.where(absent, np.inf, xy).min(1), np.where(absent, -np.inf, xy).max(1)], 1)
-    extent = np.maximum(corners[:, 1] - corners[:, 0], 0.0)
-    return Predictions(_places(scenes), xy, score, extent[:, 0] * extent[:, 1])
+        _refuse(scenes, people.scene, np.isnan(people.box[:, 0]), "has no box, whose area was asked for")
+        width, height = np.maximum(people.box[:, 2:] - people.box[:, :2], 0.0).T
+        return Predictions(people.scene, people.keypoints, people.score, width * height)
+    unknown = np.isnan(people.area) if area == "own" else np.ones(len(people.area), bool)
+    areas = people.area.copy()
+    xy = people.keypoints[unknown]
+    width, height = extent(np.where(np.isnan(xy).any(-1, keepdims=True), np.nan, xy))
+    areas[unknown] = width * height
+    return Predictions(people.scene, people.keypoints, people.score, areas)
 
 
-def _area(person: Person, box_area: float, place: int, scene: Scene) -> float:
-    if person.area is not None:
-        return person.area
-    if person.box is None:
-        raise ValueError(f"truth, {named(place, scene)}: a person has neither area nor box; OKS needs one of them")
-    x0, y0, x1, y1 = person.box.tolist()
-    return (x1 - x0) * (y1 - y0) * box_area
+def _refuse(scenes: Sequence[Scene], places: Places, wrong: Flags, reason: str) -> None:
+    """Raise ValueError for the first prediction that is wrong, if any."""
+    if wrong.any():
+        first = int(wrong.argmax())
+        place = int(places[first])
+        scene, i = scenes[place], first - int(np.searchsorted(places, place))
+        raise ValueError(f"prediction, {named(place, scene)}, person {i}: {reason.format(scene.people[i])}")
 
 
-def _places(scenes: Sequence[Scene]) -> Places:
-    return np.repeat(np.arange(len(scenes)), [len(scene.people) for scene in scenes])
+def _taken(order: Places, people: Gathered) -> Gathered:
+    """Return people with their scenes taken in another order."""
+    image = np.argsort(order)[people.image]
+    if (image[1:] >= image[:-1]).all():
+        return people._replace(image=image)
+    rows = np.argsort(image, kind="stable")
+    return people._replace(**{name: column[rows] for name, column in people._replace(image=image)._asdict().items()})
 
 
 def _order(scenes: Sequence[Scene]) -> list[int]:
     """Return scenes in ascending order of their ids, where all are numbers or all are texts."""
-    ids = [scene.id for scene in scenes]
+    ids = [scene.id for scene in pictures_of(scenes)]
     if all(isinstance(i, int) for i in ids) or all(isinstance(i, str) for i in ids):
         return [place for _, place in sorted(zip(ids, range(len(ids)), strict=True))]
     return list(range(len(scenes)))

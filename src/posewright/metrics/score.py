@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posewright.columns import pictures_of
 from posewright.scene import Floats, Scene
 from posewright.skeleton import Skeleton
 
@@ -67,6 +68,7 @@ def paired(predicted: Sequence[Scene], truth: Sequence[Scene]) -> Skeleton:
         raise ValueError(f"{len(predicted)} predicted scenes and {len(truth)} true ones; they are paired by position")
     if not truth:
         raise ValueError("there is no scene to score")
+    predicted, truth = pictures_of(predicted), pictures_of(truth)
     skeleton = truth[0].skeleton
     for place, (guess, true) in enumerate(zip(predicted, truth, strict=True)):
         if guess.id is not None and true.id is not None and guess.id != true.id:
