@@ -23,8 +23,7 @@ from dataclasses import replace
 from posewright.augment import Jitter
 from posewright.codecs.distribution import Distribution
 from posewright.datasets import coco
-from posewright.evaluate import by_person
-from posewright.metrics import pck
+from posewright.metrics import by_person, pck
 from posewright.recipe import Phase
 from posewright.recipes import default
 from posewright.skeleton import LSP

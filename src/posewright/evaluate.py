@@ -17,7 +17,7 @@ from typing import Any
 from posewright.datasets import coco
 from posewright.estimate import TopDown
 from posewright.files import write_whole
-from posewright.metrics import oks_ap, pck, pckh
+from posewright.metrics import Score, by_person, oks_ap, pck, pckh
 from posewright.scene import Floats, Scene, each_person
 from posewright.skeleton import Skeleton
 
@@ -27,11 +27,12 @@ Metric = Callable[[Sequence[Scene], Sequence[Scene]], dict[str, float]]
 def predict(estimator: TopDown, scenes: Sequence[Scene]) -> Iterator[Scene]:
     """Estimate people at the boxes annotated for them, in their order; crowds and the unlabelled are left out.
 
+    Each answer keeps the box that it was asked for, by which it is scored against the right person.
     Raises ValueError for a person without a box.
     """
     boxes = [[_box(single) for single in each_person([scene])] for scene in scenes]
-    for scene, people in zip(scenes, estimator.many(scenes, boxes), strict=True):
-        yield replace(scene, people=tuple(people))
+    for scene, asked, people in zip(scenes, boxes, estimator.many(scenes, boxes), strict=True):
+        yield replace(scene, people=tuple(replace(p, box=box) for p, box in zip(people, asked, strict=True)))
 
 
 def evaluate(
@@ -66,31 +67,9 @@ def score(
 
 def metric_for(truth: Sequence[Scene]) -> Metric:
     """Choose what is customary for a skeleton: PCK for LSP and FLIC, PCKh for MPII, OKS AP elsewhere."""
-    customary = {"lsp": pck, "flic": pck, "mpii": pckh}
+    customary: dict[str, Callable[..., Score]] = {"lsp": pck, "flic": pck, "mpii": pckh}
     name = truth[0].skeleton.name if truth else ""
     return by_person(customary[name]) if name in customary else oks_ap
-
-
-def by_person(metric: Metric) -> Metric:
-    """Let a metric of one person a scene score scenes of several, each person against the answer at their box.
-
-    Answers are paired with people by their order, which is that of `predict`. Raises ValueError where a scene
-    has not one answer a person.
-    """
-
-    def score(predicted: Sequence[Scene], truth: Sequence[Scene]) -> dict[str, float]:
-        singles, answers = each_person(truth), []
-        for guess, true in zip(predicted, truth, strict=True):
-            people = each_person([true])
-            if len(guess.people) != len(people):
-                raise ValueError(
-                    f"scene {true.id}: {len(guess.people)} predictions for {len(people)} people; "
-                    f"{metric.__name__} needs one for each, in their order"
-                )
-            answers += [replace(single, people=(person,)) for single, person in zip(people, guess.people, strict=True)]
-        return metric(answers, singles)
-
-    return score
 
 
 def translated(scenes: Sequence[Scene], skeleton: Skeleton) -> list[Scene]:

@@ -7,7 +7,8 @@ Everything is named; an index appears nowhere. The mirror order follows from the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -90,6 +91,18 @@ class Skeleton:
         return np.array(
             [self.keypoints.index(n) if n in self.keypoints else -1 for n in other.keypoints], dtype=np.intp
         )
+
+    def only(self, keypoints: Iterable[str]) -> Skeleton:
+        """Return the skeleton with some of its keypoints alone, in its own order, the limbs between them and sigmas.
+
+        >>> COCO.only(["left_hip", "nose", "left_knee"]).limbs
+        (('left_hip', 'left_knee'),)
+        """
+        names = set(keypoints)
+        kept = tuple(name for name in self.keypoints if name in names)
+        sigmas = None if self.sigmas is None else tuple(self.sigmas[self.index(name)] for name in kept)
+        limbs = tuple(limb for limb in self.limbs if set(limb) <= names)
+        return self if kept == self.keypoints else replace(self, keypoints=kept, limbs=limbs, sigmas=sigmas)
 
     @cached_property
     def parts(self) -> dict[str, tuple[str, ...]]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -36,20 +35,8 @@ def read_table(path: Path, truth: Sequence[Scene], skeleton: Skeleton) -> list[S
     with opened(path) as file:
         rows = csv.reader(_lines(file, path), strict=True)
         columns = _columns(next(rows, []), path, skeleton)
-        has = tuple(k for k in skeleton.keypoints if f"{k}_x" in columns)
-        own = skeleton if has == skeleton.keypoints else subset(skeleton, has)
+        own = skeleton.only(k for k in skeleton.keypoints if f"{k}_x" in columns)
         return placed(_found(rows, columns, path, own), truth, own)
-
-
-def subset(skeleton: Skeleton, keypoints: Sequence[str]) -> Skeleton:
-    """Return a skeleton with some of the keypoints alone, the limbs between them and their sigmas."""
-    chosen = [skeleton.index(name) for name in keypoints]
-    return replace(
-        skeleton,
-        keypoints=tuple(keypoints),
-        limbs=tuple(limb for limb in skeleton.limbs if set(limb) <= set(keypoints)),
-        sigmas=None if skeleton.sigmas is None else tuple(skeleton.sigmas[i] for i in chosen),
-    )
 
 
 def _lines(file: IO[bytes], path: Path) -> Iterator[str]:

@@ -53,11 +53,10 @@ def conventions(truth: Sequence[Scene]) -> Conventions:
     CrowdPose's, known by its keypoints and by having no areas: a person's area is 0.53 of the box's, and people
     who have no keypoint but head top and neck are not counted. Others do not depart.
     """
-    if not truth or truth[0].skeleton is not CROWDPOSE:
+    keypoints = truth[0].skeleton.keypoints if truth and truth[0].skeleton.name == CROWDPOSE.name else ()
+    if not keypoints or any(person.area is not None for scene in truth for person in scene.people):
         return {}
-    if any(person.area is not None for scene in truth for person in scene.people):
-        return {}
-    return {"box_area": 0.53, "counted_by": CROWDPOSE.keypoints[:12]}
+    return {"box_area": 0.53, "counted_by": tuple(name for name in keypoints if name not in ("head_top", "neck"))}
 
 
 def crowd_index(spec: Path | str, split: str = "val") -> dict[int | str, float]:

@@ -20,8 +20,8 @@ from posewright.demo.figure import curves, losses, plot
 from posewright.demo.sweep import DRAWS, RADII, SMALLEST, Sweep, answers, crops_of, disc, sweep
 from posewright.draw import draw, sheet
 from posewright.estimate import TopDown
-from posewright.evaluate import by_person, evaluate, score
-from posewright.metrics import oks_ap, pck
+from posewright.evaluate import evaluate, score
+from posewright.metrics import by_person, oks_ap, pck
 from posewright.page import Section, write_page
 from posewright.picture import Pixels
 from posewright.scene import Crop, Person, Scene, each_person

@@ -29,6 +29,7 @@ __all__ = [
     "ap_by_size",
     "ap_by_truncation",
     "ap_by_visibility",
+    "by_person",
     "crowd_index",
     "crowdpose_ap",
     "mpii_map",
@@ -38,7 +39,9 @@ __all__ = [
     "pckh",
     "pose_nms",
     "rescored",
+    "shared_keypoints",
     "sigma_band",
+    "singles",
     "soft_oks_nms",
     "warnings",
 ]
