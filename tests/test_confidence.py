@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
+from posewright.metrics.confidence import compare, draw, intervals
 from posewright.metrics.matching import Matches, summary
 from posewright.metrics.resampling import again_of, resampled
+from posewright.metrics.score import Score, score_of, share
 
 
 @st.composite
@@ -60,3 +63,130 @@ def test_only_the_proportions_of_weights_matter_and_chunks_leave_no_trace(found)
     for name, values in whole.items():
         np.testing.assert_allclose(scaled[name], values, rtol=0, atol=1e-12)
         np.testing.assert_allclose(again(weights[41:42])[name], values[41:42], rtol=0, atol=1e-15)
+
+
+def shares(hits: np.ndarray, metric: str = "share") -> Score:
+    """Score scenes of (S, N) hits by the share of all hits."""
+    whole = np.full(len(hits), hits.shape[1])
+    part = hits.sum(1)
+    return score_of(lambda w: {metric: share(w, part, whole)}, len(hits), {"metric": metric, "scenes": len(hits)})
+
+
+def test_a_share_of_independent_hits_has_the_binomial_interval():
+    hits = np.arange(400)[:, None] < 280
+    low, high = intervals(shares(hits), draws=40_000)["share"]
+    expected = binom(400, 0.7).ppf([0.025, 0.975]) / 400
+    np.testing.assert_allclose([low, high], expected, atol=1 / 400)
+    wide = intervals(shares(hits), draws=40_000, level=0.99)["share"]
+    np.testing.assert_allclose(wide, binom(400, 0.7).ppf([0.005, 0.995]) / 400, atol=1 / 400)
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says_only_if_people_stay_in_their_scenes(rng):
+    """Scenes are easy or hard for all of their 10 people alike, so that drawing people would be far too sure."""
+    inside = {"scenes": 0, "people": 0}
+    for trial in range(300):
+        ease = rng.beta(2, 2, 60)[:, None]
+        hits = rng.random((60, 10)) < ease
+        for unit, table in (("scenes", hits), ("people", hits.reshape(-1, 1))):
+            low, high = intervals(shares(table), draws=400, level=0.9, seed=trial)["share"]
+            inside[unit] += low <= 0.5 <= high
+    assert abs(inside["scenes"] / 300 - 0.9) < 3.5 * np.sqrt(0.9 * 0.1 / 300) + 1 / 60
+    assert inside["people"] / 300 < 0.75
+
+
+def test_draws_are_those_of_the_seed_alone(monkeypatch):
+    weights = np.concatenate(list(draw(37, 600, seed=3)))
+    assert weights.shape == (600, 37)
+    assert (weights.sum(1) == 37).all()
+    monkeypatch.setattr("posewright.metrics.confidence.WEIGHTS_AT_ONCE", 37 * 7)
+    np.testing.assert_array_equal(np.concatenate(list(draw(37, 600, seed=3))), weights)
+    assert (np.concatenate(list(draw(37, 600, seed=4))) != weights).any()
+    np.testing.assert_allclose(weights.var(0).mean(), 1 - 1 / 37, rtol=0.05)
+
+
+def test_numbers_without_data_have_no_interval_and_draws_without_data_do_not_count():
+    def again(weights):
+        first = weights[:, 0]
+        return {
+            "AP": np.where(first > 0, 0.25, -1.0),
+            "PCK": np.where(first > 0, 0.5, np.nan),
+            "APL": np.full(len(weights), -1.0),
+            "none": np.full(len(weights), np.nan),
+        }
+
+    found = intervals(score_of(again, 3, {"scenes": 3}), draws=500)
+    assert found["AP"] == (0.25, 0.25)
+    assert found["PCK"] == (0.5, 0.5)
+    assert np.isnan([*found["APL"], *found["none"]]).all()
+    same = compare(*[score_of(again, 3, {"scenes": 3})] * 2, draws=500)
+    assert same["AP"] == (0.0, 0.0, 0.0, 1.0)
+    assert np.isnan(same["APL"]).all()
+
+
+def test_a_pair_is_told_apart_by_what_its_scenes_have_in_common(rng):
+    hard = rng.random((300, 1)) < 0.5
+    a = hard | (rng.random((300, 1)) < 0.2)
+    apart = compare(shares(a), shares(hard), draws=5000)["share"]
+    assert apart.value == pytest.approx(a.mean() - hard.mean(), abs=1e-15)
+    assert 0 < apart.low < apart.value < apart.high
+    assert apart.p == 2 / 5001
+    back = compare(shares(hard), shares(a), draws=5000)["share"]
+    np.testing.assert_allclose(back, (-apart.value, -apart.high, -apart.low, apart.p), atol=1e-15)
+    shuffled = compare(shares(rng.permutation(a)), shares(hard), draws=5000)["share"]
+    assert shuffled.high - shuffled.low > 2 * (apart.high - apart.low)
+
+
+def test_chance_is_found_as_often_as_p_says_where_nothing_is_different(rng):
+    p = [
+        compare(shares(rng.random((80, 1)) < 0.6), shares(rng.random((80, 1)) < 0.6), draws=400, seed=trial)["share"].p
+        for trial in range(400)
+    ]
+    for level in (0.05, 0.2, 0.5):
+        found = np.mean(np.array(p) <= level)
+        assert abs(found - level) < 3.5 * np.sqrt(level * (1 - level) / 400) + 0.01
+
+
+def test_intervals_of_average_precision_are_those_of_repeating_and_scoring_anew(rng):
+    image = np.repeat(np.arange(20), 4)
+    person = np.where(rng.random((3, 10, 80)) < 0.6, 0, -1)
+    found = Matches(image, rng.random(80), person, rng.random((3, 10, 80)) < 0.1, np.full((20, 3), 4))
+    score = Score(summary(found), {"scenes": 20}, again_of(found))
+    ends = intervals(score, draws=60, seed=5)
+    plain = [summary(repeated(found, weights.astype(int))) for chunk in draw(20, 60, 5) for weights in chunk]
+    for name, interval in ends.items():
+        expected = np.quantile([numbers[name] for numbers in plain], [0.025, 0.975])
+        np.testing.assert_allclose(interval, expected, rtol=0, atol=1e-12)
+
+
+def test_progress_is_shown_in_chunks():
+    seen = []
+    intervals(shares(np.ones((5, 1), bool)), draws=700, track=lambda chunks: (seen.append(len(c)) or c for c in chunks))
+    assert sum(seen) == 700
+    assert len(seen) > 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: Score(s, s.protocol), "cannot be had again"),
+        (lambda s: Score(s, {"metric": "share"}, s.again), "protocol's scenes"),
+    ],
+)
+def test_scores_that_cannot_be_had_again_are_refused(change, message):
+    score = shares(np.ones((4, 1), bool))
+    with pytest.raises(ValueError, match=message):
+        intervals(change(score))
+    with pytest.raises(ValueError, match=message):
+        compare(score, change(score))
+
+
+def test_scores_that_do_not_belong_together_are_refused():
+    score = shares(np.ones((4, 1), bool))
+    with pytest.raises(ValueError, match="of 4 scenes, the other of 5"):
+        compare(score, shares(np.ones((5, 1), bool)))
+    with pytest.raises(ValueError, match="of share, the other of rate"):
+        compare(score, shares(np.ones((4, 1), bool), "rate"))
+    with pytest.raises(ValueError, match="draws must be"):
+        intervals(score, draws=0)
+    with pytest.raises(ValueError, match="level must be"):
+        intervals(score, level=95)
