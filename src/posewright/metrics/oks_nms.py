@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from posewright.metrics.matching import Flags, Places
+from posewright.metrics.matching import Flags
 from posewright.metrics.oks import oks
 from posewright.scene import Floats, Person
 
@@ -60,11 +60,11 @@ def oks_nms(
     Raises ValueError where a person has no score, neither area nor box, or not K keypoints, and where the threshold
     is not in (0, 1].
     """
-    scales, score, area = _sigmas(people, sigmas, threshold), _checked(people), _areas(people)
+    scales, score = _sigmas(people, sigmas, threshold), _checked(people)
     left, kept = np.argsort(-score, kind="stable"), []
     while len(left):
         kept.append(left[0])
-        alike = _similarity(people, area, scales, left[0], left[1:], counted_above)
+        alike = similarity_to(people[left[0]], [people[i] for i in left[1:]], scales, counted_above)
         left = left[1:][alike <= threshold]
     return [people[i] for i in kept]
 
@@ -82,39 +82,43 @@ def soft_oks_nms(
     then (of equal ones that which stood higher before) is next. As in HRNet, the sunken scores decide who is taken
     and in which order and are then forgotten: people keep the score that they came with. Otherwise as `oks_nms`.
     """
-    scales, score, area = _sigmas(people, sigmas, threshold), _checked(people), _areas(people)
+    scales, score = _sigmas(people, sigmas, threshold), _checked(people)
     left = np.argsort(-score, kind="stable")
     taken: list[Person] = []
     while len(left) and len(taken) < kept:
         best, left = left[0], left[1:]
         taken.append(people[best])
-        score[left] *= np.exp(-(_similarity(people, area, scales, best, left, counted_above) ** 2) / threshold)
+        alike = similarity_to(people[best], [people[i] for i in left], scales, counted_above)
+        score[left] *= np.exp(-(alike**2) / threshold)
         left = left[np.argsort(-score[left], kind="stable")]
     return taken
 
 
-def _similarity(
-    people: Sequence[Person], area: Floats, sigmas: Floats, one: int, others: Places, counted_above: float | None
-) -> Floats:
-    """Return the OKS (N,) of one person with others."""
-    if not len(others):
+def similarity_to(
+    one: Person, others: Sequence[Person], sigmas: Floats, counted_above: float | None = None
+) -> Floats:  # fmt: skip
+    """Return the similarity (N,) of one person with others, 0 where no keypoint counts; see `oks_nms`."""
+    if not others:
         return np.zeros(0)
-    theirs = np.stack([people[i].keypoints for i in others])
-    counted = np.stack([_counted(people[i], counted_above) for i in others]) & (
-        people[one].labelled | np.isfinite(theirs).all(-1)
-    )
-    between = (area[one] + area[others]) / 2
-    no_box = np.zeros((len(others), 4))
-    alike = oks(theirs, counted, between, no_box, people[one].keypoints[None], sigmas)[0]
+    theirs = np.array([person.keypoints for person in others], np.float64)
+    counted = np.stack([one.labelled | person.labelled for person in others])
+    if counted_above is not None:
+        counted &= np.stack([_sure(person, counted_above) for person in others])
+    area = (_area(one) + np.array([_area(person) for person in others])) / 2
+    alike = oks(theirs, counted, area, np.zeros((len(others), 4)), one.keypoints[None], sigmas)[0]
     return np.where(counted.any(1), alike, 0.0)
 
 
-def _counted(person: Person, above: float | None) -> Flags:
-    if above is None:
-        return np.ones(len(person), bool)
+def _sure(person: Person, above: float) -> Flags:
     if person.scores is None:
         raise ValueError("a person has no scores of keypoints, by which counted_above chooses")
     return np.asarray(person.scores > above)
+
+
+def _area(person: Person) -> float:
+    if person.area is not None:
+        return person.area
+    return float(np.prod(person.box[2:] - person.box[:2])) if person.box is not None else float("nan")
 
 
 def _checked(people: Sequence[Person]) -> Floats:
@@ -125,16 +129,6 @@ def _checked(people: Sequence[Person]) -> Floats:
     return np.array([person.score for person in people], np.float64)
 
 
-def _areas(people: Sequence[Person]) -> Floats:
-    areas = []
-    for place, person in enumerate(people):
-        if person.area is None and person.box is None:
-            raise ValueError(f"person {place}: has neither area nor box; OKS needs one of them")
-        areas.append(person.area if person.box is None or person.area is not None
-                     else float(np.prod(person.box[2:] - person.box[:2])))  # fmt: skip
-    return np.array(areas, np.float64)
-
-
 def _sigmas(people: Sequence[Person], sigmas: ArrayLike, threshold: float) -> Floats:
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold must be an OKS, above 0 and at most 1, not {threshold}")
@@ -142,4 +136,6 @@ def _sigmas(people: Sequence[Person], sigmas: ArrayLike, threshold: float) -> Fl
     for place, person in enumerate(people):
         if scales.shape != (len(person),):
             raise ValueError(f"person {place}: has {len(person)} keypoints, sigmas are of shape {scales.shape}")
+        if not _area(person) >= 0:
+            raise ValueError(f"person {place}: has no area, nor a box with one; OKS needs it")
     return scales
