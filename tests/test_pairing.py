@@ -36,7 +36,7 @@ def test_one_person_a_picture_is_paired_directly_however_far():
     assert [len(s.people) for s in found.predicted] == [1, 0]
     assert found.picture.tolist() == [0, 1]
     assert found.protocol == {
-        "pairing": "directly, one person a picture", "pictures": 2, "people_not_predicted": 1,
+        "pairing": "directly, one person a picture", "scenes": 2, "people_not_predicted": 1,
         "predictions_left_over": 0,
     }  # fmt: skip
 

@@ -59,17 +59,6 @@ def conventions(truth: Sequence[Scene]) -> Conventions:
     return {"box_area": 0.53, "counted_by": tuple(name for name in keypoints if name not in ("head_top", "neck"))}
 
 
-def crowd_index(spec: Path | str, split: str = "val") -> dict[int | str, float]:
-    """Return how crowded CrowdPose says that each picture is, by the scene's id; spec as for `read_truth`.
-
-    Raises DataError, also for a data set that says nothing about it.
-    """
-    path = Path(spec)
-    if not path.exists():
-        path = Path(str(spec).partition(":")[2])
-    return crowdpose.crowd_index(path if path.is_file() else crowdpose.annotation_file(path, split))
-
-
 def _folder(name: str, root: Path, split: str, skeleton: Skeleton | None) -> Sequence[Scene]:
     if not root.is_dir():
         raise DataError(f"{root}: no such folder")
