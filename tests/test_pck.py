@@ -96,5 +96,5 @@ def test_what_cannot_be_scored_is_said_in_one_line():
     faces = Skeleton("faces", COCO.keypoints[:5], ())
     with pytest.raises(ValueError, match="faces has no left_shoulder and no right_hip"):
         pck([scene(skeleton=faces)], [scene(skeleton=faces)])
-    with pytest.raises(ValueError, match="'torso' or 'box'"):
-        pck([scene(true)], [scene(true)], normalise="head")
+    with pytest.raises(ValueError, match="'torso', 'box', 'head', 'image'"):
+        pck([scene(true)], [scene(true)], normalise="hand")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewright.estimate import TopDown
-from posewright.metrics.pck import TORSO, distances
+from posewright.metrics.distance import TORSO, distances
 from posewright.occlusion import Occluder
 from posewright.occlusion.fills import black
 from posewright.occlusion.regions import KeypointDisc

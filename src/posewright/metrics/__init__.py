@@ -10,16 +10,21 @@ from posewright.metrics.by_state import (
     ap_by_visibility,
 )
 from posewright.metrics.crowding import ap_by_crowding, crowd_index, crowdpose_ap
+from posewright.metrics.heatmaps import HeatmapAccuracy, heatmap_accuracy
 from posewright.metrics.mpii_map import mpii_map
+from posewright.metrics.nme import auc, epe, nme
 from posewright.metrics.oks import oks_ap
 from posewright.metrics.oks_nms import oks_nms, rescored, soft_oks_nms
 from posewright.metrics.pairing import by_person, shared_keypoints, singles
 from posewright.metrics.pck import pck, pckh
+from posewright.metrics.pcp import pcp
+from posewright.metrics.pdj import pdj
 from posewright.metrics.pose_nms import pose_nms
 from posewright.metrics.score import Score
 from posewright.metrics.validity import sigma_band, warnings
 
 __all__ = [
+    "HeatmapAccuracy",
     "Score",
     "aic_map",
     "ap_by_cause",
@@ -29,14 +34,20 @@ __all__ = [
     "ap_by_size",
     "ap_by_truncation",
     "ap_by_visibility",
+    "auc",
     "by_person",
     "crowd_index",
     "crowdpose_ap",
+    "epe",
+    "heatmap_accuracy",
     "mpii_map",
+    "nme",
     "oks_ap",
     "oks_nms",
     "pck",
     "pckh",
+    "pcp",
+    "pdj",
     "pose_nms",
     "rescored",
     "shared_keypoints",

@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
+from posewright.metrics.distance import HEAD_SHARE
 from posewright.metrics.matching import Flags, Places
-from posewright.metrics.pck import HEAD_SHARE
 from posewright.metrics.score import Protocol, Score, named, paired, score_of
 from posewright.scene import Floats, Person, Scene
 from posewright.skeleton import Skeleton

@@ -7,154 +7,157 @@ Every labelled keypoint counts, hidden ones too; a keypoint that is not predicte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from posewright.metrics.distance import Measured, Normaliser, both_sides, mean_of_known, measured
 from posewright.metrics.matching import Flags
-from posewright.metrics.score import Protocol, Score, named, paired
-from posewright.scene import Floats, Person, Scene
+from posewright.metrics.score import Protocol, Score, score_of, share
+from posewright.scene import Floats, Scene
 from posewright.skeleton import Skeleton
 
-TORSO = ("left_shoulder", "right_hip")
-HEAD_SHARE = 0.6
-"""Of the head box's diagonal, what MPII calls the head's size (SC_BIAS in its tool kit)."""
 NOT_OF_PCKH = frozenset({"pelvis", "thorax"})
 """Keypoints that MPII's evaluation leaves out of every mean."""
+UPPER_BODY = tuple(f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist") for side in ("left", "right"))
+"""What MPII's tool kit pools as the upper body."""
 
-Normaliser = Literal["torso", "box"]
-
-
-def distances(predicted: Floats, truth: Floats, length: Floats) -> Floats:
-    """Return how far predicted keypoints (N, K, 2) are from the true ones, in units of each person's length (N,).
-
-    (N, K); NaN where a keypoint is absent on either side or the length is NaN or 0.
-
-    >>> distances(np.array([[[3.0, 4.0]]]), np.zeros((1, 1, 2)), np.array([10.0]))
-    array([[0.5]])
-    """
-    away = predicted - truth
-    usable = np.where(length > 0, length, np.nan)
-    return np.asarray(np.sqrt(away[..., 0] ** 2 + away[..., 1] ** 2) / usable[:, None])
+Rule = Literal["<=", "<"]
+"""Whether a keypoint on the threshold itself is near."""
+Thresholds = float | Sequence[float]
+Groups = Mapping[str, Sequence[str]]
+"""Names of keypoints, by what their number is called."""
 
 
 def pck(
-    predicted: Sequence[Scene], truth: Sequence[Scene], threshold: float = 0.2, normalise: Normaliser = "torso"
-) -> Score:
-    """Score single people by the share of labelled keypoints within `threshold` (<=) of their size.
-
-    Every true scene holds one person; of several predicted ones that with the best score counts, and of none
-    all keypoints are misses. "PCK@0.2" pools all keypoints of all people and is the number that papers
-    report; "PCK@0.2/mean_of_keypoints" is the plain mean of the values that "PCK@0.2/left_knee" and the like
-    give. In [0, 1]; NaN where no keypoint is left to score, and a keypoint that is labelled nowhere has no
-    value.
-
-    normalise: "torso" is the distance of the true left shoulder and right hip (LSP, FLIC); "box" the longer
-    side of the true box. People without it are left out, and the protocol counts them.
-    Raises ValueError where scenes do not pair, a true scene does not hold one person, or there is no torso.
-    """
-    skeleton = paired(predicted, truth)
-    if normalise == "box":
-        return _score("PCK", predicted, truth, threshold, lambda p: _longer_side(p.box), "longer side of the box")
-    if normalise != "torso":
-        raise ValueError(f"normalise must be 'torso' or 'box', not {normalise!r}")
-    missing = [name for name in TORSO if name not in skeleton.keypoints]
-    if missing:
-        raise ValueError(f"{skeleton.name} has no {' and no '.join(missing)}, so no torso; normalise by the box")
-    ends = [skeleton.index(name) for name in TORSO]
-    return _score(
-        "PCK", predicted, truth, threshold, lambda p: _between(*p.keypoints[ends]), "torso: " + " to ".join(TORSO)
-    )
-
-
-def pckh(predicted: Sequence[Scene], truth: Sequence[Scene], threshold: float = 0.5) -> Score:
-    """Score single people by the share of labelled keypoints within `threshold` (<=) of their head's size.
-
-    The head's size is 0.6 of the diagonal of the true head box; people without one are left out, and the
-    protocol counts them. "PCKh@0.5" pools all keypoints but pelvis and thorax, as MPII's tool kit and HRNet's
-    do; "PCKh@0.5/mean_of_keypoints" is the plain mean over the same keypoints. bearpaw/pytorch-pose prints
-    the latter with < for <=. HRNet's "Mean@0.1" is threshold 0.11. Otherwise as `pck`.
-    """
-    paired(predicted, truth)
-    return _score(
-        "PCKh", predicted, truth, threshold, lambda p: _head_size(p.head), "0.6 of the head box's diagonal", NOT_OF_PCKH
-    )
-
-
-def _score(
-    name: str,
     predicted: Sequence[Scene],
     truth: Sequence[Scene],
-    threshold: float,
-    size: Callable[[Person], float],
-    unit: str,
-    left_out: frozenset[str] = frozenset(),
+    threshold: Thresholds = 0.2,
+    normalise: Normaliser | ArrayLike = "torso",
+    rule: Rule = "<=",
 ) -> Score:
-    skeleton = truth[0].skeleton
-    people = [_only(place, scene) for place, scene in enumerate(truth)]
-    found = np.stack([_best(scene) for scene in predicted])
-    true = np.stack([person.keypoints for person in people])
-    length = np.array([size(person) for person in people], np.float64)
-    usable = length > 0
-    near = distances(found, true, length) <= threshold
-    asked = np.isfinite(true).all(-1) & usable[:, None]
-    values = _shares(f"{name}@{threshold:g}", near, asked, skeleton, left_out)
+    """Score single people by the share of labelled keypoints within `threshold` of their size.
+
+    Every true scene holds one person; of several predicted ones that with the best score counts, and of none
+    all keypoints are misses. "PCK@0.2" pools all keypoints of all people and is the number that papers report
+    for LSP and FLIC; "PCK@0.2/mean_of_keypoints", MMPose's with the rule "<", is the plain mean of the values
+    that "PCK@0.2/left_knee" and the like give; "PCK@0.2/knee" is the mean of left and right, as tables print.
+    In [0, 1]; NaN where no keypoint is left to score, and a keypoint that is labelled nowhere has no value.
+
+    threshold: of several, ascending, every number is given at each, and "PCK_AUC" alike: the area under the
+    curve by the trapezoid rule, thresholds rescaled to 0..1. normalise: "torso" is the distance of the true
+    left shoulder and right hip (LSP, FLIC); "box" the longer side of the true box; "head" as in PCKh; "image"
+    the longer side of the picture, a choice, for others take its diagonal; or px, a number or one a scene.
+    People without that length are left out, and the protocol counts them.
+    Raises ValueError where scenes do not pair, a true scene does not hold one person, there is no torso, or
+    thresholds do not ascend.
+    """
+    found = measured(predicted, truth, normalise)
+    return near_score("PCK", found, threshold, rule, {"": found.skeleton.keypoints}, means_of(found.skeleton))
+
+
+def pckh(
+    predicted: Sequence[Scene], truth: Sequence[Scene], threshold: Thresholds = 0.5, rule: Rule = "<="
+) -> Score:  # fmt: skip
+    """Score single people by the share of labelled keypoints within `threshold` of their head's size.
+
+    The head's size is 0.6 of the diagonal of the true head box; people without one are left out, and the
+    protocol counts them. The published evaluators measure alike and count differently:
+
+    - MPII's tool kit and HRNet: "PCKh@0.5", which pools all keypoints but pelvis and thorax; the former's upper
+      body is "PCKh@0.5/upper_body", shoulders, elbows and wrists pooled (`Skeleton.parts` has another).
+    - bearpaw/pytorch-pose: "PCKh@0.5/mean_of_keypoints", the plain mean over the same keypoints, with the rule "<".
+    - Tables of all three: "PCKh@0.5/shoulder" and so on are means of left and right; their head is "head_top".
+
+    HRNet's "Mean@0.1" is a slip: row 11 of thresholds that begin at 0 in steps of 0.01, so `threshold=0.11`.
+    Otherwise as `pck`.
+    """
+    found = measured(predicted, truth, "head")
+    inside = [name for name in found.skeleton.keypoints if name not in NOT_OF_PCKH]
+    upper = [name for name in UPPER_BODY if name in inside]
+    pooled = {"": inside, "/upper_body": upper}
+    return near_score("PCKh", found, threshold, rule, pooled, means_of(found.skeleton, inside))
+
+
+def means_of(skeleton: Skeleton, inside: Sequence[str] | None = None) -> dict[str, Sequence[str]]:
+    """Name the means that PCK gives: over all keypoints (or those `inside`), of each alone, of left and right."""
+    return {
+        "/mean_of_keypoints": skeleton.keypoints if inside is None else inside,
+        **{f"/{name}": (name,) for name in skeleton.keypoints},
+        **{f"/{name}": pair for name, pair in both_sides(skeleton.keypoints).items()},
+    }
+
+
+def near_score(
+    name: str, found: Measured, threshold: Thresholds, rule: Rule, pooled: Groups, means: Groups
+) -> Score:  # fmt: skip
+    """Score by the share of keypoints that are near, at one threshold or along a curve of them.
+
+    pooled: groups whose keypoints are counted together, "" first, which is the headline; means: groups whose
+    keypoints' shares are averaged. Both by what follows "PCK@0.2" in the number's name; where nothing of a group
+    is labelled, only the headline and the mean of all are given.
+    """
+    thresholds = _thresholds(threshold)
+    if rule not in get_args(Rule):
+        raise ValueError(f"rule must be '<=' or '<', not {rule!r}")
+    near = [found.away <= t if rule == "<=" else found.away < t for t in thresholds]
+    together, averaged = (_places(groups, found) for groups in (pooled, means))
+    area = _trapezoid(thresholds) if len(thresholds) > 1 else None
+
+    def again(weights: Floats) -> dict[str, Floats]:
+        rows = [_shares(weights, hits & found.asked, found.asked, together, averaged) for hits in near]
+        pairs = zip(thresholds, rows, strict=True)
+        numbers = {f"{name}@{t:g}{group}": value for t, row in pairs for group, value in row.items()}
+        if area is not None:
+            numbers |= {f"{name}_AUC{group}": area @ np.stack([row[group] for row in rows]) for group in rows[0]}
+        return numbers
+
+    left_out = sorted(set(found.skeleton.keypoints) - set(pooled[""]))
     protocol: Protocol = {
         "metric": name,
-        "threshold": threshold,
-        "rule": "distance <= threshold",
-        "normalised_by": unit,
-        "headline": "pooled over keypoints" + (f", without {', '.join(sorted(left_out))}" if left_out else ""),
-        "scenes": len(truth),
-        "people": int(usable.sum()),
-        "people_without_size": int((~usable).sum()),
-        "people_not_predicted": sum(not scene.people for scene in predicted),
-        "keypoints": int(asked[:, _chosen(skeleton, left_out)].sum()),
+        "threshold": thresholds[0],
+        "rule": f"distance {rule} threshold",
+        "headline": "pooled over keypoints" + (f", without {', '.join(left_out)}" if left_out else ""),
+        **found.protocol,
+        "keypoints": int(found.asked[:, together[""]].sum()),
     }
-    return Score(values, protocol)
+    if area is not None:
+        protocol["threshold"] = f"{len(thresholds)} from {thresholds[0]:g} to {thresholds[-1]:g}"
+        protocol["area_under_curve"] = "trapezoid rule, thresholds rescaled to 0..1"
+    return score_of(again, len(found.asked), protocol)
 
 
-def _shares(name: str, near: Flags, asked: Flags, skeleton: Skeleton, left_out: frozenset[str]) -> dict[str, float]:
-    """Return the pooled share, the mean of the keypoints' shares, and the share of each keypoint."""
-    hits, counts = (near & asked).sum(0), asked.sum(0)
-    each = {k: int(hits[i]) / int(counts[i]) for i, k in enumerate(skeleton.keypoints) if counts[i]}
-    chosen = _chosen(skeleton, left_out)
-    inside = [value for k, value in each.items() if k not in left_out]
+def _shares(
+    weights: Floats, near: Flags, asked: Flags, pooled: Mapping[str, list[int]], means: Mapping[str, list[int]]
+) -> dict[str, Floats]:
+    """Return (B,) numbers at one threshold; near, asked (S, K)."""
+    each = share(weights, near, asked)
     return {
-        name: int(hits[chosen].sum()) / int(counts[chosen].sum()) if inside else float("nan"),
-        f"{name}/mean_of_keypoints": float(np.mean(inside)) if inside else float("nan"),
-        **{f"{name}/{k}": value for k, value in each.items()},
+        **{group: share(weights, near[:, k].sum(1), asked[:, k].sum(1)) for group, k in pooled.items()},
+        **{group: mean_of_known(each[:, k]) for group, k in means.items()},
     }
 
 
-def _chosen(skeleton: Skeleton, left_out: frozenset[str]) -> list[int]:
-    return [i for i, name in enumerate(skeleton.keypoints) if name not in left_out]
+def _places(groups: Groups, found: Measured) -> dict[str, list[int]]:
+    """Return the places of each group's keypoints, without groups of which nothing is labelled."""
+    places = {group: [found.skeleton.index(name) for name in names] for group, names in groups.items()}
+    return {
+        group: k for group, k in places.items() if group in ("", "/mean_of_keypoints") or found.asked[:, k].any()
+    }  # fmt: skip
 
 
-def _only(place: int, scene: Scene) -> Person:
-    if len(scene.people) != 1:
-        raise ValueError(
-            f"truth, {named(place, scene)}: holds {len(scene.people)} people; PCK is of one person a scene "
-            "(scene.each_person splits scenes)"
-        )
-    return scene.people[0]
+def _thresholds(threshold: Thresholds) -> list[float]:
+    given = np.atleast_1d(np.asarray(threshold, np.float64))
+    if given.ndim != 1 or not given.size or not np.isfinite(given).all() or (given < 0).any():
+        raise ValueError(f"threshold must be a number from 0, or several, not {threshold!r}")
+    if (np.diff(given) <= 0).any():
+        raise ValueError("several thresholds must ascend")
+    return given.tolist()
 
 
-def _best(scene: Scene) -> Floats:
-    """Return the keypoints (K, 2) of the person with the best score; all NaN where nobody was found."""
-    if not scene.people:
-        return np.full((len(scene.skeleton), 2), np.nan)
-    return max(scene.people, key=lambda person: -np.inf if person.score is None else person.score).keypoints
-
-
-def _between(a: Floats, b: Floats) -> float:
-    return float(np.hypot(*(a - b)))
-
-
-def _longer_side(box: Floats | None) -> float:
-    return float("nan") if box is None else float(max(box[2] - box[0], box[3] - box[1]))
-
-
-def _head_size(head: Floats | None) -> float:
-    return float("nan") if head is None else HEAD_SHARE * float(np.hypot(head[2] - head[0], head[3] - head[1]))
+def _trapezoid(thresholds: Sequence[float]) -> Floats:
+    """Return what every value of a curve weighs in the area under it, with the thresholds rescaled to 0..1."""
+    steps = np.diff(thresholds)
+    return np.asarray((np.append(steps, 0) + np.append(0, steps)) / 2 / steps.sum())
