@@ -24,8 +24,8 @@ THRESHOLD = 0.5
 """Of the head's size: how near a keypoint must be."""
 NEVER_COUNTED = frozenset({"pelvis", "thorax", "left_ear", "right_ear"})
 """Keypoints of MPII and PoseTrack that neither program counts; 14 of MPII's and 15 of PoseTrack's are left."""
-WEIGHTS_AT_ONCE = 1 << 22
-"""How many weights of detections are laid out in one step; bounds the memory."""
+WEIGHTS_AT_ONCE = 1 << 17
+"""How many weights of detections are laid out in one step: few enough for the processor's cache."""
 
 
 class Detections(NamedTuple):
