@@ -10,7 +10,9 @@ from posewright.metrics.by_state import (
     ap_by_visibility,
 )
 from posewright.metrics.crowding import ap_by_crowding, crowd_index, crowdpose_ap
+from posewright.metrics.diagnosis import Diagnosis, Kind, diagnose, kinds
 from posewright.metrics.heatmaps import HeatmapAccuracy, heatmap_accuracy
+from posewright.metrics.mistakes import mistakes
 from posewright.metrics.mpii_map import mpii_map
 from posewright.metrics.nme import auc, epe, nme
 from posewright.metrics.oks import oks_ap
@@ -20,11 +22,15 @@ from posewright.metrics.pck import pck, pckh
 from posewright.metrics.pcp import pcp
 from posewright.metrics.pdj import pdj
 from posewright.metrics.pose_nms import pose_nms
+from posewright.metrics.repair import repairs
 from posewright.metrics.score import Score
+from posewright.metrics.sensitivity import sensitivity
 from posewright.metrics.validity import sigma_band, warnings
 
 __all__ = [
+    "Diagnosis",
     "HeatmapAccuracy",
+    "Kind",
     "Score",
     "aic_map",
     "ap_by_cause",
@@ -38,8 +44,11 @@ __all__ = [
     "by_person",
     "crowd_index",
     "crowdpose_ap",
+    "diagnose",
     "epe",
     "heatmap_accuracy",
+    "kinds",
+    "mistakes",
     "mpii_map",
     "nme",
     "oks_ap",
@@ -49,7 +58,9 @@ __all__ = [
     "pcp",
     "pdj",
     "pose_nms",
+    "repairs",
     "rescored",
+    "sensitivity",
     "shared_keypoints",
     "sigma_band",
     "singles",
