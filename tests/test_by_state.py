@@ -169,7 +169,7 @@ def test_a_near_miss_counts_against_its_own_group_alone():
     assert score["AP/hidden_none"] == pytest.approx(1)
     assert score["AP/hidden_most"] < 0.5
     assert nearest(gather(predicted, truth)).tolist() == [0, 1]
-    invented = Person(rng.uniform(-1e6, -5e5, (17, 2)), score=1.0)
+    invented = Person(xy - 1e6, score=1.0)
     predicted = [replace(predicted[0], people=(*predicted[0].people, invented))]
     assert nearest(gather(predicted, truth)).tolist() == [0, 1, -1]
     assert ap_by_hidden(predicted, truth)["AP/hidden_none"] == pytest.approx(0.5)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from posewright.columns import pictures_of
 from posewright.metrics.groups import Problem, between, divided, gather, score_groups, with_keypoints, with_people
 from posewright.metrics.matching import RANGES
 from posewright.metrics.oks import PredictedArea
@@ -161,8 +162,7 @@ def ap_by_truncation(
     problem = gather(
         predicted, truth, sigmas, box_area=box_area, counted_by=counted_by, predicted_area=predicted_area
     )  # fmt: skip
-    size = np.concatenate([np.empty((0, 2)), *(_sizes(place, scene) for place, scene in enumerate(problem.scenes))])
-    truths = problem.truths
+    truths, size = problem.truths, _sizes(problem)
     beyond = (truths.keypoints < -0.5) | (truths.keypoints > size[:, None] - 0.5)
     outside = np.asarray((beyond.any(2) & truths.labelled).any(1))
     touching = np.asarray(((truths.box[:, :2] <= margin) | (truths.box[:, 2:] >= size - margin)).any(1))
@@ -176,11 +176,18 @@ def ap_by_truncation(
     return score_groups("COCO keypoint average precision by truncation", groups, told)
 
 
-def _sizes(place: int, scene: Scene) -> Floats:
-    """Return the picture's size once for each of its people: (P, 2)."""
-    if scene.size is None and scene.people:
+def _sizes(problem: Problem) -> Floats:
+    """Return for each person the size (P, 2) of the picture."""
+    sizes = np.full((len(problem.order), 2), np.nan)
+    for place, scene in enumerate(pictures_of(problem.scenes)):
+        if scene.size is not None:
+            sizes[place] = scene.size
+    found = sizes[problem.order[problem.truths.image]]
+    if np.isnan(found).any():
+        place = int(problem.order[problem.truths.image[np.isnan(found[:, 0])][0]])
+        scene = problem.scenes[place]
         raise ValueError(f"truth, {named(place, scene)}: has no size, so nobody can tell whom the picture's edge cuts")
-    return np.array([scene.size] * len(scene.people), np.float64).reshape(-1, 2)
+    return found
 
 
 def _told(problem: Problem, field: str) -> NDArray[np.uint8]:

@@ -7,17 +7,16 @@ arXiv:1812.00324, section 4, and its evaluator (Jeff-sjtu/CrowdPose, `crowdposet
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from posewright.metrics.groups import between, divided, gather, score_groups, spans, with_scenes
+from posewright.metrics.groups import Problem, between, divided, gather, score_groups, spans, with_scenes
 from posewright.metrics.matching import Flags, Matches, pairs, summary
 from posewright.metrics.oks import PredictedArea, Truths
 from posewright.metrics.resampling import again_of
-from posewright.metrics.score import Protocol, Score
+from posewright.metrics.score import Protocol, Score, named
 from posewright.scene import Floats, Scene, box_around
 from posewright.skeleton import Skeleton, mirrored_name
 
@@ -103,13 +102,12 @@ def crowdpose_ap(
     """
     if levels not in LEVELS:
         raise ValueError(f"levels must be 'code' or 'paper', not {levels!r}")
-    boxed = [replace(scene, people=tuple(replace(p, area=None) for p in scene.people)) for scene in truth]
     names = [truth[0].skeleton.keypoints[i] for i in _limbs(truth[0].skeleton)] if truth else []
-    problem = gather(predicted, boxed, box_area=BOX_AREA, counted_by=names)
+    problem = _by_box(gather(predicted, truth, box_area=BOX_AREA, counted_by=names))
     index, source = _indices(truth, crowd_index)
     parts = dict(zip(("easy", "medium", "hard"), between(index, LEVELS[levels]), strict=True))
     found = problem.matches()
-    numbers_of = again_of(found)
+    numbers_of = again_of(found, ranges=1)
 
     def again(weights: Floats) -> dict[str, Floats]:
         whole = numbers_of(weights)
@@ -126,6 +124,18 @@ def crowdpose_ap(
         **{f"scenes/{name}": int(part.sum()) for name, part in parts.items()},
     }
     return Score({name: values[name] for name in NUMBERS} | inside, problem.protocol | told, again)
+
+
+def _by_box(problem: Problem) -> Problem:
+    """Take 0.53 of the box's area for everybody."""
+    width, height = (problem.truths.box[:, 2:] - problem.truths.box[:, :2]).T
+    if np.isnan(width).any():
+        place = int(problem.order[problem.truths.image[np.isnan(width)][0]])
+        raise ValueError(f"truth, {named(place, problem.scenes[place])}: a person has no box; CrowdPose scores by it")
+    return problem._replace(
+        truths=problem.truths._replace(area=width * height * BOX_AREA),
+        protocol=problem.protocol | {"area": f"{BOX_AREA} of the box's"},
+    )
 
 
 def _of_scenes(matches: Matches, kept: Flags) -> Matches:
@@ -173,8 +183,8 @@ def ap_by_crowding(
         groups = {name: with_scenes(problem, part) for name, part in parts.items()}
     else:
         raise ValueError(f"measure must be 'overlap' or 'index', not {measure!r}")
-    named = {f"{measure}_{name}": group for name, group in groups.items()}
-    return score_groups("COCO keypoint average precision by crowding", named, {"crowding": said})
+    parted = {f"{measure}_{name}": group for name, group in groups.items()}
+    return score_groups("COCO keypoint average precision by crowding", parted, {"crowding": said})
 
 
 def _indices(truth: Sequence[Scene], given: Sequence[float] | None) -> tuple[Floats, str]:

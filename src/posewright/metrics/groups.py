@@ -15,11 +15,15 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from posewright.columns import people_of
 from posewright.metrics.matching import Flags, Matches, Places, summary
 from posewright.metrics.oks import (
+    PREDICTED_AREAS,
     PredictedArea,
     Predictions,
     Truths,
+    _order,
+    _taken,
     gather_predictions,
     gather_truths,
     matches,
@@ -34,24 +38,18 @@ from posewright.skeleton import Skeleton
 T = TypeVar("T")
 NUMBERS = ("AP", "AP50", "AP75", "AR")
 """What is told of every group, of COCO's ten numbers."""
-PREDICTED = {
-    "own": "the prediction's own, or the extent of its keypoints",
-    "keypoints": "extent of the keypoints",
-    "box": "box",
-}
-"""How a protocol says what decides which unmatched predictions count among medium and large people."""
 
 
 class Problem(NamedTuple):
-    """Hold what COCO's average precision is made from: images in the order of their ids, people as in `truths`.
+    """Hold what COCO's average precision is made from: images in the order of their ids.
 
-    scenes: the true ones, order (S,) the place of each in the caller's list; protocol: what holds for every
-    group.
+    scenes: the true ones as they were given, order (S,) which of them stands where; protocol: what holds for
+    every group.
     """
 
     skeleton: Skeleton
-    scenes: list[Scene]
-    order: list[int]
+    scenes: Sequence[Scene]
+    order: Places
     truths: Truths
     predictions: Predictions
     sigmas: Floats
@@ -60,13 +58,12 @@ class Problem(NamedTuple):
     @property
     def people(self) -> list[Person]:
         """The true people, place by place as in `truths`."""
-        return [person for scene in self.scenes for person in scene.people]
+        return [person for place in self.order for person in self.scenes[place].people]
 
     def matches(self) -> Matches:
-        """Match the predictions to the people who count; images are the scenes' places in the caller's list."""
-        found = matches(self.truths, self.predictions, self.sigmas, len(self.scenes))
-        places = np.array(self.order)
-        return found._replace(image=places[found.image], counted=found.counted[np.argsort(places)])
+        """Match the predictions to the people who count; images are the scenes' places as they were given."""
+        found = matches(self.truths, self.predictions, self.sigmas, len(self.order))
+        return found._replace(image=self.order[found.image], counted=found.counted[np.argsort(self.order)])
 
 
 def gather(
@@ -81,29 +78,20 @@ def gather(
     """Collect scenes into one problem to divide; arguments and errors as of `oks_ap`."""
     skeleton = paired(predicted, truth)
     scales, source = oks_sigmas(skeleton, sigmas)
-    order = in_order(truth)
-    scenes = [truth[i] for i in order]
-    truths = gather_truths(scenes, skeleton, box_area, counted_by)
-    predictions = gather_predictions([predicted[i] for i in order], len(skeleton), predicted_area)
-    without = sum(person.area is None for scene in truth for person in scene.people)
+    order = np.array(_order(truth))
+    truths = _taken(order, gather_truths(truth, skeleton, box_area, counted_by))
+    predictions = _taken(order, gather_predictions(predicted, len(skeleton), predicted_area))
+    without = int(np.isnan(people_of(truth, len(skeleton)).area).sum())
     protocol: Protocol = {
         "sigmas": source,
         "thresholds": "0.50:0.05:0.95",
         "area": "annotated" if not without else f"{box_area:g} of the box's for {without} of {len(truths.area)} people",
-        "predicted_area": PREDICTED[predicted_area],
+        "predicted_area": PREDICTED_AREAS[predicted_area],
         "people_counted_by": "any keypoint" if counted_by is None else ", ".join(counted_by),
         "scenes": len(truth),
         "predictions": len(predictions.score),
     }
-    return Problem(skeleton, scenes, order, truths, predictions, scales, protocol)
-
-
-def in_order(scenes: Sequence[Scene]) -> list[int]:
-    """Return the places of scenes by ascending id, where all are numbers or all are texts; else as they stand."""
-    ids = [scene.id for scene in scenes]
-    if all(isinstance(i, int) for i in ids) or all(isinstance(i, str) for i in ids):
-        return [place for _, place in sorted(zip(ids, range(len(ids)), strict=True))]
-    return list(range(len(scenes)))
+    return Problem(skeleton, truth, order, truths, predictions, scales, protocol)
 
 
 def with_keypoints(problem: Problem, kept: Flags) -> Problem:
@@ -191,7 +179,7 @@ def score_groups(
     """
     first = next(iter(groups.values()))
     found = {name: group.matches() for name, group in groups.items()}
-    each = {name: again_of(matched) for name, matched in found.items()}
+    each = {name: again_of(matched, ranges=1) for name, matched in found.items()}
 
     def named(numbers: Mapping[str, Mapping[str, T]]) -> dict[str, T]:
         return {f"{number}{joint}{name}": numbers[name][number] for number in NUMBERS for name in numbers}
