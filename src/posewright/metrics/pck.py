@@ -27,6 +27,7 @@ UPPER_BODY = tuple(f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist")
 Rule = Literal["<=", "<"]
 """Whether a keypoint on the threshold itself is near."""
 Thresholds = float | Sequence[float]
+MEAN = "/mean_of_keypoints"
 Groups = Mapping[str, Sequence[str]]
 """Names of keypoints, by what their number is called."""
 
@@ -84,7 +85,7 @@ def pckh(
 def means_of(skeleton: Skeleton, inside: Sequence[str] | None = None) -> dict[str, Sequence[str]]:
     """Name the means that PCK gives: over all keypoints (or those `inside`), of each alone, of left and right."""
     return {
-        "/mean_of_keypoints": skeleton.keypoints if inside is None else inside,
+        MEAN: skeleton.keypoints if inside is None else inside,
         **{f"/{name}": (name,) for name in skeleton.keypoints},
         **{f"/{name}": pair for name, pair in both_sides(skeleton.keypoints).items()},
     }
@@ -102,12 +103,12 @@ def near_score(
     thresholds = _thresholds(threshold)
     if rule not in get_args(Rule):
         raise ValueError(f"rule must be '<=' or '<', not {rule!r}")
-    near = [found.away <= t if rule == "<=" else found.away < t for t in thresholds]
-    together, averaged = (_places(groups, found) for groups in (pooled, means))
+    near = [(found.away <= t if rule == "<=" else found.away < t) & found.asked for t in thresholds]
+    together, averaged = (places(groups, found.skeleton.keypoints, found.asked) for groups in (pooled, means))
     area = _trapezoid(thresholds) if len(thresholds) > 1 else None
 
     def again(weights: Floats) -> dict[str, Floats]:
-        rows = [_shares(weights, hits & found.asked, found.asked, together, averaged) for hits in near]
+        rows = [shares(weights, hits, found.asked, together, averaged) for hits in near]
         pairs = zip(thresholds, rows, strict=True)
         numbers = {f"{name}@{t:g}{group}": value for t, row in pairs for group, value in row.items()}
         if area is not None:
@@ -129,10 +130,13 @@ def near_score(
     return score_of(again, len(found.asked), protocol)
 
 
-def _shares(
+def shares(
     weights: Floats, near: Flags, asked: Flags, pooled: Mapping[str, list[int]], means: Mapping[str, list[int]]
 ) -> dict[str, Floats]:
-    """Return (B,) numbers at one threshold; near, asked (S, K)."""
+    """Return (B,) numbers by group under weights (B, S); near, asked (S, K), near only where asked.
+
+    pooled, means: the places (of K) of groups that are counted together, and of groups whose shares are averaged.
+    """
     each = share(weights, near, asked)
     return {
         **{group: share(weights, near[:, k].sum(1), asked[:, k].sum(1)) for group, k in pooled.items()},
@@ -140,12 +144,10 @@ def _shares(
     }
 
 
-def _places(groups: Groups, found: Measured) -> dict[str, list[int]]:
-    """Return the places of each group's keypoints, without groups of which nothing is labelled."""
-    places = {group: [found.skeleton.index(name) for name in names] for group, names in groups.items()}
-    return {
-        group: k for group, k in places.items() if group in ("", "/mean_of_keypoints") or found.asked[:, k].any()
-    }  # fmt: skip
+def places(groups: Groups, names: Sequence[str], asked: Flags) -> dict[str, list[int]]:
+    """Return the places of each group's members among `names`, without groups of which nothing is asked (S, K)."""
+    found = {group: [names.index(name) for name in members] for group, members in groups.items()}
+    return {group: k for group, k in found.items() if group in ("", MEAN) or asked[:, k].any()}
 
 
 def _thresholds(threshold: Thresholds) -> list[float]:

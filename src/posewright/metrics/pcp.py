@@ -12,9 +12,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from posewright.metrics.distance import both_sides, found_and_true, mean_of_known
+from posewright.metrics.distance import both_sides, found_and_true
 from posewright.metrics.matching import Flags
-from posewright.metrics.score import Protocol, Score, paired, score_of, share
+from posewright.metrics.pck import Groups, places, shares
+from posewright.metrics.score import Protocol, Score, paired, score_of
 from posewright.scene import Floats, Scene
 from posewright.skeleton import Skeleton
 
@@ -68,15 +69,16 @@ def pcp(
     found, true = (_ends(keypoints, chosen, skeleton) for keypoints in found_and_true(predicted, truth))
     asked = np.asarray(np.isfinite(true).all((-1, -2)))
     right = correct(found, true, rule, threshold) & asked
-    some = np.flatnonzero(asked.any(0))
-    names = [[*chosen][i] for i in some]
-    name = f"PCP_{rule}@{threshold:g}"
+    names, name = [*chosen], f"PCP_{rule}@{threshold:g}"
+    groups: Groups = {
+        **{f"/{stick}": (stick,) for stick in names},
+        **{f"/{both}": pair for both, pair in both_sides(names).items()},
+    }
+    pooled, means = places({"": names}, names, asked), places(groups, names, asked)
 
     def again(weights: Floats) -> dict[str, Floats]:
-        each = dict(zip(names, share(weights, right[:, some], asked[:, some]).T, strict=True))
-        pairs = {both: mean_of_known(np.stack([each[k] for k in pair], -1)) for both, pair in both_sides(names).items()}
-        pooled = share(weights, right.sum(1), asked.sum(1))
-        return {name: pooled, **{f"{name}/{stick}": value for stick, value in (each | pairs).items()}}
+        numbers = shares(weights, right, asked, pooled, means)
+        return {f"{name}{group}": value for group, value in numbers.items()}
 
     protocol: Protocol = {
         "metric": "PCP",
