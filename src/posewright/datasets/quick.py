@@ -36,30 +36,31 @@ UNUSUAL = (UnusualError, msgspec.DecodeError, struct.error, RecursionError)
 class Result(msgspec.Struct, gc=False):
     """One predicted person."""
 
-    image_id: Any
+    image_id: Identity
     keypoints: msgspec.Raw
     score: float
     bbox: Box | None = None
-    category_id: Any = None
+    category_id: Identity | None = None
 
 
 class Annotation(msgspec.Struct, gc=False):
     """One true person; `posewright` is there to be noticed, not to be read."""
 
-    image_id: Any
-    category_id: Any
+    image_id: Identity
+    category_id: Identity
     keypoints: msgspec.Raw = msgspec.Raw()
     bbox: Box | None = None
     area: float | None = None
+    score: float | None = None
     iscrowd: int = 0
-    id: Any = None
+    id: Identity | None = None
     posewright: Any = None
 
 
 class Image(msgspec.Struct):
     """One picture."""
 
-    id: Any
+    id: Identity
     file_name: str
     width: int | None = None
     height: int | None = None
@@ -91,19 +92,29 @@ def read_results(data: Bytes, pictures: Sequence[Scene], places: Mapping[Identit
     """Return the results of a file as the people of pictures, whose places are given by id."""
     records, numbers, scene = by_scene(msgspec.json.decode(data, type=list[Result]), places)
     keypoints = {len(picture.skeleton) for picture in pictures}
-    check(len(keypoints) == 1 and len({r.category_id for r in records if type(r.category_id) in (int, str)}) < 2)
+    check(len(keypoints) == 1 and 0 not in keypoints and len({record.category_id for record in records} - {None}) < 2)
     triples = triples_of(records, keypoints.pop())
-    score = np.array([r.score for r in records], np.float64)
-    check(within(triples) and within(triples[..., 2], 0) and within(score, 0))
-    box = boxes([r.bbox for r in records])
-    width, height = np.where(np.isnan(box[:, 0]), extent(triples[..., :2]), box[:, 2:].T - box[:, :2].T)
-    xy = np.ascontiguousarray(triples[..., :2])
-    xy[(triples[..., 0] == 0) & (triples[..., 1] == 0) & (triples[..., 2] == 0)] = np.nan
-    crowd, scores = np.zeros(len(records), bool), np.ascontiguousarray(triples[..., 2])
+    xy, scores = triples[..., :2], triples[..., 2]
+    score = np.array([record.score for record in records], np.float64)
+    check(within(triples) and within(scores, 0) and within(score, 0))
+    box = boxes([record.bbox for record in records])
+    width, height = np.where(np.isnan(box[:, 0]), extent(xy), box[:, 2:].T - box[:, :2].T)
+    xy[(xy[..., 0] == 0) & (xy[..., 1] == 0) & (scores == 0)] = np.nan
+    crowd = np.zeros(len(records), bool)
     return Columns(pictures, People(scene, xy, box, width * height, score, crowd, None, scores, numbers))
 
 
-def read_people(
+def read_annotations(data: Bytes) -> File:
+    """Return what a file of annotations says, its images in order and all of them labelled."""
+    file = msgspec.json.decode(data, type=File)
+    images = file.images
+    check(len({image.id for image in images}) == len(images))
+    check(all(image.posewright is None and image.is_labeled is not False and image.id != "" for image in images))
+    check(all(image.file_name and "\0" not in image.file_name for image in images))
+    return file
+
+
+def people_of(
     annotations: Sequence[Annotation],
     places: Mapping[Identity, int],
     keypoints: int,
@@ -112,22 +123,17 @@ def read_people(
 ) -> People:
     """Return annotated people, whose scenes' places are given by the image's id, as `Record` reads them."""
     records, _, scene = by_scene(annotations, places)
-    check(
-        all(
-            r.posewright is None and (r.id is None or type(r.id) in (int, str)) and r.id != "" and r.iscrowd in (0, 1)
-            for r in records
-        )
-    )
+    check(all(r.posewright is None and r.iscrowd in (0, 1) and r.id != "" for r in records))
     triples = triples_of(records, keypoints)
-    area = np.array([np.nan if r.area is None else r.area for r in records], np.float64)
-    check(within(triples) and within(area[~np.isnan(area)], 0))
+    area, score = optional([r.area for r in records]), optional([r.score for r in records])
+    check(within(triples))
     visible = np.full(triples.shape[:2], 255, np.uint8)
     for said, meant in meaning.items():
         visible[triples[..., 2] == said] = meant
     check(visible.max(initial=0) < 255)
     xy = triples[..., :2] + shift
     xy[visible == ABSENT] = np.nan
-    crowd, score = np.array([r.iscrowd == 1 for r in records], bool), np.full(len(records), np.nan)
+    crowd = np.array([r.iscrowd == 1 for r in records], bool)
     box = boxes([r.bbox for r in records]) + shift
     return People(scene, xy, box, area, score, crowd, visible, None, [r.id for r in records])
 
@@ -136,9 +142,7 @@ def by_scene(
     records: Sequence[Listed], places: Mapping[Identity, int]
 ) -> tuple[Sequence[Listed], Sequence[int], NDArray[np.intp]]:
     """Return records scene by scene, the number of each in the file from 1, and its scene's place."""
-    check(all(type(r.image_id) in (int, str) for r in records))
-    found = [places.get(r.image_id, -1) for r in records]
-    scene = np.array(found, np.intp)
+    scene = np.array([places.get(record.image_id, -1) for record in records], np.intp)
     check(scene.min(initial=0) >= 0)
     order = np.argsort(scene, kind="stable")
     return [records[i] for i in order.tolist()], (order + 1).tolist(), scene[order]
@@ -155,13 +159,22 @@ def filled(rows: Iterable[Sequence[float]], count: int, width: int) -> Floats:
     """Return (count, width) numbers from rows; `struct` writes them several times as fast as numpy reads lists."""
     room = np.empty(8 * count * width, np.uint8)
     pack, inside = struct.Struct(f"{width}d").pack_into, room.data
-    for place, row in enumerate(rows):
-        pack(inside, 8 * width * place, *row)
+    for start, row in zip(range(0, len(room), 8 * width), rows, strict=True):
+        pack(inside, start, *row)
     return room.view(np.float64).reshape(count, width)
+
+
+def optional(given: Sequence[float | None]) -> Floats:
+    """Return numbers (N,) that must not be negative, NaN where there is none."""
+    values = np.array([np.nan if value is None else value for value in given], np.float64)
+    check(within(values[~np.isnan(values)], 0))
+    return values
 
 
 def boxes(given: Sequence[Box | None]) -> Floats:
     """Return boxes (N, 4) xyxy from x, y, width, height, NaN where there is none."""
+    if not any(given):
+        return np.full((len(given), 4), np.nan)
     corners = filled((_NOWHERE if box is None else box for box in given), len(given), 4)
     known = corners[~np.isnan(corners[:, 0])]
     check(within(known) and within(known[:, 2:], 0))
