@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posewright.metrics import Score, aic_map, mpii_map, oks_ap, pck, pckh
+from posewright.metrics import Score, aic_map, mpii_map, oks_ap, pck, pckh, pcp, pdj
 from posewright.scene import Person, Scene
-from posewright.skeleton import AIC, COCO, CROWDPOSE, LSP, MPII, POSETRACK
+from posewright.skeleton import AIC, COCO, CROWDPOSE, LSP, MPII, POSETRACK, mirrored_name
 from posewright.warp import Warp, flipped
 
 SIZE = (640, 480)
@@ -17,7 +17,12 @@ METRICS = {
     "oks_ap_without_published_sigmas": (oks_ap, LSP, 3),
     "pck": (pck, LSP, 1),
     "pck_by_the_box": (lambda predicted, truth: pck(predicted, truth, normalise="box"), COCO, 1),
+    "pck_along_a_curve": (lambda predicted, truth: pck(predicted, truth, [0.01, 0.03, 0.1], "box"), AIC, 1),
     "pckh": (pckh, MPII, 1),
+    "pdj": (pdj, LSP, 1),
+    "pcp": (pcp, LSP, 1),
+    "pcp_loose": (lambda predicted, truth: pcp(predicted, truth, "loose"), MPII, 1),
+    "pcp_average": (lambda predicted, truth: pcp(predicted, truth, "average"), COCO, 1),
     "mpii_map": (lambda predicted, truth: mpii_map(predicted, truth, "counted"), MPII, 2),
     "mpii_map_of_posetrack": (lambda predicted, truth: mpii_map(predicted, truth, "counted"), POSETRACK, 2),
     # AI Challenger's own sigmas differ between left and right, so that a mirror changes its numbers
@@ -78,10 +83,9 @@ def _assert_same(metric, predicted, truth, expected, except_for=()):
         assert found[name] == pytest.approx(expected[name], abs=1e-12), name
 
 
-def _renamed(score, skeleton):
+def _renamed(score):
     """Exchange left and right in the names of numbers."""
-    mirrored = dict(zip(skeleton.keypoints, np.array(skeleton.keypoints)[skeleton.mirror].tolist(), strict=True))
-    return {"/".join(mirrored.get(part, part) for part in name.split("/")): value for name, value in score.items()}
+    return {"/".join(mirrored_name(part) for part in name.split("/")): value for name, value in score.items()}
 
 
 def test_predictions_of_this_test_are_neither_perfect_nor_useless(case):
@@ -125,7 +129,7 @@ def test_moving_both_changes_nothing(case):
 
 def test_mirroring_both_exchanges_left_and_right_and_nothing_else(case):
     metric, predicted, truth = case
-    expected = _renamed(metric(predicted, truth), truth[0].skeleton)
+    expected = _renamed(metric(predicted, truth))
     _assert_same(metric, _moved(predicted, flipped(SIZE)), _moved(truth, flipped(SIZE)), expected)
 
 
