@@ -148,7 +148,7 @@ def closeness(people: Everybody, xy: Floats, guess: Places, person: Places, exch
 
 
 def similarity(people: Everybody, keypoints: Floats) -> Floats:
-    """Return the OKS (N,) of every pair of one scene, for predicted keypoints (D, K, 2) px."""
+    """Return the OKS (N,) of every pair of one scene, for predicted keypoints (D, K, 2) px; `oks` to within 1e-15."""
     truths, guess, person = people.truths, people.guess, people.person
     close = closeness(people, keypoints, guess, person)
     count = truths.labelled[person].sum(1)

@@ -103,14 +103,14 @@ def visible_keypoints(people: Iterable[Person]) -> Places:
 
 
 def by_visible(seen: Places, keypoints: int) -> dict[str, Flags]:
-    """Divide people by how many keypoints are seen (P,), in quarters of all; who shows none is in no part.
+    """Divide people by how many keypoints are seen (P,): none, which the paper leaves out, and quarters of all.
 
     >>> list(by_visible(np.array([3]), 17))
-    ['visible_1_to_5', 'visible_6_to_10', 'visible_11_to_15', 'visible_16_to_17']
+    ['visible_0', 'visible_1_to_5', 'visible_6_to_10', 'visible_11_to_15', 'visible_16_to_17']
     """
     quarter = -(-keypoints // 4)
     ends = [(low + 1, min(low + quarter, keypoints)) for low in range(0, keypoints, quarter)]
-    return {f"visible_{low}_to_{high}": (seen >= low) & (seen <= high) for low, high in ends}
+    return {"visible_0": seen == 0} | {f"visible_{low}_to_{high}": (seen >= low) & (seen <= high) for low, high in ends}
 
 
 def overlaps(truths: Truths) -> tuple[Places, Floats]:
