@@ -26,6 +26,7 @@ def finder(scenes: Sequence[Scene], strangers: bool = False) -> Finder:
     frame is `walk.mp4#12` or `walk_000000000012`. What is returned raises DataError for a name of no scene (with
     strangers it returns -1) or of several, and where two names mean the same scene.
 
+    >>> from posewright.skeleton import COCO
     >>> find = finder([Scene("val/000000000139.jpg", COCO, id=139), Scene("val/000000000285.jpg", COCO, id=285)])
     >>> find([285], "boxes.json"), find(["pictures/000000000139.png"], "boxes.json")
     (1, 0)

@@ -23,8 +23,8 @@ from posewright.skeleton import COCO, MPII, SKELETONS, Skeleton
 
 BY_COUNT = (COCO, MPII, openpose.BODY_25, openpose.COCO_18)
 """Skeletons that the count of numbers alone may mean; other counts have too many owners."""
-CATEGORY = 1
-"""The category that a result's `category_id` must name: person, in every data set of people."""
+PERSON = (1, 0)
+"""What `category_id` says of a person: 1 in every published data set, 0 where somebody counts from there."""
 
 _IMAGE = re.compile(rb'"image_id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)')
 
@@ -76,19 +76,26 @@ def _named_results(path: Path, scenes: Sequence[Scene]) -> Sequence[Scene]:
     find = finder(scenes)
     with opened(path) as file:
         tokens = dict.fromkeys(_IMAGE.findall(file.read()))
-    names: dict[int, Name] = {}
-    for token in tokens:
-        name: Name = json.loads(token)
-        names[find([name], f"{path}: image_id")] = name
+    known = (name for token in tokens if (name := _name(token)) is not None)
+    names = {find([name], f"{path}: image_id"): name for name in known}
     called = [replace(scene, id=names.get(place, f"\0{place}"), people=()) for place, scene in enumerate(scenes)]
     found = coco.read_results(path, called)
     return [replace(scene, people=guess.people) for scene, guess in zip(scenes, found, strict=True)]
 
 
+def _name(token: bytes) -> Name | None:
+    """Return the name that a piece of JSON is; None where it is damaged, which the reader says better."""
+    try:
+        name: Name = json.loads(token.decode())
+    except ValueError:
+        return None
+    return name
+
+
 def _check_category(first: Record) -> None:
-    category = first.fields.get("category_id", CATEGORY)
-    if category != CATEGORY:
-        raise first.wrong("category_id", f"must be {CATEGORY}, a person, not {shown(category)}")
+    category = first.fields.get("category_id", PERSON[0])
+    if category not in PERSON:
+        raise first.wrong("category_id", f"must be {PERSON[0]}, a person, not {shown(category)}")
 
 
 def _skeleton_beside(path: Path, first: Record) -> Skeleton | None:

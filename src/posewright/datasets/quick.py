@@ -29,7 +29,7 @@ class UnusualError(ValueError):
     """What the file holds may be in order, but not for the fast way."""
 
 
-UNUSUAL = (UnusualError, msgspec.DecodeError, struct.error, RecursionError)
+UNUSUAL = (UnusualError, msgspec.DecodeError, UnicodeDecodeError, struct.error, RecursionError)
 """What ends the fast way."""
 
 

@@ -33,10 +33,20 @@ def read_table(path: Path, truth: Sequence[Scene], skeleton: Skeleton) -> list[S
     A person without a score gets the mean of the keypoints', or 1. Raises DataError.
     """
     with opened(path) as file:
-        rows = csv.reader(_lines(file, path), strict=True)
-        columns = _columns(next(rows, []), path, skeleton)
+        rows = _rows(file, path)
+        columns = _columns(next(rows)[1], path, skeleton)
         own = skeleton.only(k for k in skeleton.keypoints if f"{k}_x" in columns)
-        return placed(_found(rows, columns, path, own), truth, own)
+        return placed(_found(rows, columns, own), truth, own)
+
+
+def _rows(file: IO[bytes], path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield the rows of a file with where each one ends."""
+    reader = csv.reader(_lines(file, path), strict=True)
+    try:
+        for cells in reader:
+            yield f"{path}: line {reader.line_num}", cells
+    except csv.Error as error:
+        raise DataError(f"{path}: line {reader.line_num}: not comma-separated: {error}") from None
 
 
 def _lines(file: IO[bytes], path: Path) -> Iterator[str]:
@@ -76,19 +86,14 @@ def _columns(header: list[str], path: Path, skeleton: Skeleton) -> list[str]:
     return columns
 
 
-def _found(rows: Iterator[list[str]], columns: list[str], path: Path, skeleton: Skeleton) -> Found:
-    number = 1
-    try:
-        for number, cells in enumerate(rows, 2):
-            if not any(cell.strip() for cell in cells):
-                continue
-            where = f"{path}: line {number}"
-            if len(cells) != len(columns):
-                raise DataError(f"{where}: {len(cells)} cells for {len(columns)} columns")
-            row = dict(zip(columns, (cell.strip() for cell in cells), strict=True))
-            yield f"{where}: image", _names(row, where), _person(row, where, skeleton)
-    except csv.Error as error:
-        raise DataError(f"{path}: line {number + 1}: {error}") from None
+def _found(rows: Iterator[tuple[str, list[str]]], columns: list[str], skeleton: Skeleton) -> Found:
+    for where, cells in rows:
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(columns):
+            raise DataError(f"{where}: {len(cells)} cells for {len(columns)} columns")
+        row = dict(zip(columns, (cell.strip() for cell in cells), strict=True))
+        yield f"{where}: image", _names(row, where), _person(row, where, skeleton)
 
 
 def _names(row: Row, where: str) -> Sequence[Name]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from posewright.columns import Columns
 from posewright.metrics.oks import oks, oks_sigmas
 from posewright.metrics.score import Protocol, Score, paired
 from posewright.scene import Floats, Person, Scene, box_around
@@ -170,7 +171,7 @@ def shared_keypoints(
     shared = [name for name in ours.keypoints if name in theirs.keypoints and name in wanted]
     if not shared:
         raise ValueError(f"predictions of {theirs.name} and truth of {ours.name} share no keypoint by name")
-    protocol: Protocol = {"pictures_without_prediction": sum(not scene.people for scene in predicted)}
+    protocol: Protocol = {"pictures_without_prediction": _without_people(predicted)}
     if theirs.keypoints != ours.keypoints or len(shared) < len(ours):
         left_out = [name for name in ours.keypoints if name not in shared]
         protocol["predicted_keypoints"] = theirs.name
@@ -178,6 +179,12 @@ def shared_keypoints(
         protocol["keypoints_left_out"] = ", ".join(left_out) or "none"
     own = ours.only(shared)
     return _in(predicted, own), _in(truth, own), protocol
+
+
+def _without_people(scenes: Sequence[Scene]) -> int:
+    if isinstance(scenes, Columns):
+        return len(scenes) - len(np.unique(scenes.people.scene))
+    return sum(not scene.people for scene in scenes)
 
 
 def _in(scenes: Sequence[Scene], skeleton: Skeleton) -> Sequence[Scene]:
