@@ -144,7 +144,7 @@ def closeness(people: Everybody, xy: Floats, guess: Places, person: Places, exch
     away = xy[guess] - truths.keypoints[:, order][person]
     error = (away[..., 0] ** 2 + away[..., 1] ** 2) / (people.sigmas * 2) ** 2
     close = np.exp(-error / (truths.area[person, None] + np.spacing(1)) / 2)
-    return np.where(truths.labelled[:, order][person], np.nan_to_num(close), -1.0)
+    return np.where(truths.labelled[:, order][person], np.fmax(close, 0.0), -1.0)
 
 
 def similarity(people: Everybody, keypoints: Floats) -> Floats:
@@ -160,7 +160,7 @@ def similarity(people: Everybody, keypoints: Floats) -> Floats:
         away = np.maximum(0, low - (high - low) - xy) + np.maximum(0, xy - high - (high - low))
         area = truths.area[person[bare], None] + np.spacing(1)
         error = (away**2).sum(-1) / (people.sigmas * 2) ** 2 / area / 2
-        found[bare] = np.nan_to_num(np.exp(-error)).mean(1)
+        found[bare] = np.fmax(np.exp(-error), 0.0).mean(1)
     return np.asarray(found)
 
 

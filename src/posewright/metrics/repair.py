@@ -72,7 +72,7 @@ def best_scores(people: Everybody, best: Sequence[Floats], keypoints: Floats) ->
     areas = extent(keypoints).prod(0)
     area = (areas[one] + areas[other])[:, None] / 2 + np.spacing(1)
     away = ((keypoints[one] - keypoints[other]) ** 2).sum(-1) / (people.sigmas * 2) ** 2
-    alike = np.nan_to_num(np.exp(-away / area / 2)).mean(-1)
+    alike = np.fmax(np.exp(-away / area / 2), 0.0).mean(-1)
     size = int(rank.max(initial=-1)) + 1
     fading = np.ones((len(people.scene), size, size))
     fading[scene[one], rank[one], rank[other]] = np.exp(-(alike**2) / 0.5)
