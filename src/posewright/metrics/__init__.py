@@ -9,6 +9,8 @@ from posewright.metrics.by_state import (
     ap_by_truncation,
     ap_by_visibility,
 )
+from posewright.metrics.calibration import keypoint_calibration, person_calibration, visibility_auc
+from posewright.metrics.confidence import compare, intervals
 from posewright.metrics.crowding import ap_by_crowding, crowd_index, crowdpose_ap
 from posewright.metrics.diagnosis import Diagnosis, Kind, diagnose, kinds
 from posewright.metrics.heatmaps import HeatmapAccuracy, heatmap_accuracy
@@ -42,11 +44,14 @@ __all__ = [
     "ap_by_visibility",
     "auc",
     "by_person",
+    "compare",
     "crowd_index",
     "crowdpose_ap",
     "diagnose",
     "epe",
     "heatmap_accuracy",
+    "intervals",
+    "keypoint_calibration",
     "kinds",
     "mistakes",
     "mpii_map",
@@ -57,6 +62,7 @@ __all__ = [
     "pckh",
     "pcp",
     "pdj",
+    "person_calibration",
     "pose_nms",
     "repairs",
     "rescored",
@@ -65,5 +71,6 @@ __all__ = [
     "sigma_band",
     "singles",
     "soft_oks_nms",
+    "visibility_auc",
     "warnings",
 ]
