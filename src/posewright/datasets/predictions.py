@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from posewright.columns import Columns, with_people
 from posewright.datasets import aic, coco, openpose, table
 from posewright.datasets.content import content_of, opened
 from posewright.datasets.names import Name, finder, placed
@@ -80,6 +81,8 @@ def _named_results(path: Path, scenes: Sequence[Scene]) -> Sequence[Scene]:
     names = {find([name], f"{path}: image_id"): name for name in known}
     called = [replace(scene, id=names.get(place, f"\0{place}"), people=()) for place, scene in enumerate(scenes)]
     found = coco.read_results(path, called)
+    if isinstance(found, Columns):
+        return Columns([with_people(scene) for scene in scenes], found.people)
     return [replace(scene, people=guess.people) for scene, guess in zip(scenes, found, strict=True)]
 
 
