@@ -1,112 +1,13 @@
-"""OKS average precision against pycocotools itself, on problems that hypothesis makes up."""
-
-import contextlib
-import io
+"""OKS average precision: its similarity, its protocol, and what it refuses; another file sets it beside pycocotools."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pycocotools.coco import COCO as CocoFile
-from pycocotools.cocoeval import COCOeval
 
+from posewright.columns import Columns, people_of
 from posewright.metrics import oks_ap
-from posewright.metrics.matching import precision_recall
-from posewright.metrics.oks import gather_predictions, gather_truths, matches, oks, oks_sigmas
+from posewright.metrics.oks import gather_truths, oks, oks_sigmas
 from posewright.scene import Person, Scene
 from posewright.skeleton import COCO, FLIC, H36M, LSP, SKELETONS, Skeleton
-
-WIDTH = 128
-"""Coordinates are whole px below this, so that distances, areas and scores are often exactly equal."""
-
-
-@st.composite
-def problems(draw):
-    """Draw a skeleton, annotations and results in COCO's form, with ties, crowds and areas on the borders."""
-    count = draw(st.sampled_from([1, 2, 7, 8, 9, 17, 133]))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    images = draw(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 24)), min_size=1, max_size=4))
-    crowds = draw(st.sampled_from([0.0, 0.2, 1.0]))
-    labels = draw(st.sampled_from([0.0, 0.1, 0.7, 1.0]))
-    people, results = [], []
-    for image, (true, found) in enumerate(images):
-        xy = rng.integers(0, WIDTH, (true, count, 2))
-        for one in xy:
-            visible = np.where(rng.random(count) < labels, rng.integers(1, 3, count), 0)
-            people.append(_annotation(rng, image, one, visible, crowds, len(people) + 1))
-        for _ in range(found):
-            near = xy[rng.integers(true)] if true and rng.random() < 0.8 else rng.integers(0, WIDTH, (count, 2))
-            moved = near + rng.integers(-3, 4, (count, 2)) * rng.integers(0, 3)
-            score = rng.integers(0, 5) / 4 if rng.random() < 0.5 else rng.random()
-            results.append({"image_id": image, "category_id": 1, "score": float(score),
-                            "keypoints": _triples(moved, np.ones(count, int))})  # fmt: skip
-    sigmas = rng.choice([0.025, 0.05, 0.107], count)
-    return count, len(images), people, results, sigmas
-
-
-def _triples(xy, visible):
-    return np.concatenate([xy, visible[:, None]], axis=1).ravel().tolist()
-
-
-def _annotation(rng, image, xy, visible, crowds, identity):
-    low, size = rng.integers(0, WIDTH, 2), rng.integers(1, WIDTH, 2)
-    area = rng.choice([0.0, 1023.0, 1024.0, 9216.0, 9217.0, 500.5, 4000.25, 12000.75])
-    return {
-        "id": identity, "image_id": image, "category_id": 1, "iscrowd": int(rng.random() < crowds),
-        "area": float(area), "bbox": [*low.tolist(), *size.tolist()], "num_keypoints": int((visible > 0).sum()),
-        "keypoints": _triples(xy * (visible[:, None] > 0), visible),
-    }  # fmt: skip
-
-
-def evaluated(images, people, results, sigmas):
-    """Run pycocotools and return its precision (T, R, A), recall (T, A) and ten numbers."""
-    file = {"images": [{"id": i} for i in range(images)], "categories": [{"id": 1}], "annotations": people}
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth, predicted = CocoFile(), CocoFile()
-        truth.dataset = file
-        truth.createIndex()
-        if results:
-            predicted = truth.loadRes([dict(result) for result in results])
-        else:
-            predicted.dataset = {**file, "annotations": []}
-            predicted.createIndex()
-        run = COCOeval(truth, predicted, "keypoints")
-        run.params.kpt_oks_sigmas = sigmas
-        run.evaluate()
-        run.accumulate()
-        run.summarize()
-    return run.eval["precision"][:, :, 0, :, 0], run.eval["recall"][:, 0, :, 0], run.stats
-
-
-def as_scenes(skeleton, images, people, results):
-    truth, predicted = [[] for _ in range(images)], [[] for _ in range(images)]
-    for a in people:
-        xyv = np.array(a["keypoints"], np.float64).reshape(-1, 3)
-        x, y, w, h = a["bbox"]
-        keypoints, visible = np.where(xyv[:, 2:] > 0, xyv[:, :2], np.nan), xyv[:, 2].astype(np.uint8)
-        box = np.array([x, y, x + w, y + h], np.float64)
-        person = Person(keypoints, visible, box=box, area=a["area"], crowd=bool(a["iscrowd"]))
-        truth[a["image_id"]].append(person)
-    for r in results:
-        xy = np.array(r["keypoints"], np.float64).reshape(-1, 3)[:, :2]
-        predicted[r["image_id"]].append(Person(xy, score=r["score"]))
-    return tuple(
-        [Scene("", skeleton, tuple(found), id=i) for i, found in enumerate(scenes)] for scenes in (predicted, truth)
-    )
-
-
-@settings(max_examples=150, deadline=None)
-@given(problems())
-def test_any_problem_is_scored_as_pycocotools_scores_it(problem):
-    count, images, people, results, sigmas = problem
-    skeleton = Skeleton("made_up", tuple(f"keypoint_{k}" for k in range(count)), ())
-    predicted, truth = as_scenes(skeleton, images, people, results)
-    expected_precision, expected_recall, expected = evaluated(images, people, results, sigmas)
-    found = matches(gather_truths(truth, skeleton), gather_predictions(predicted, count), sigmas, images)
-    precision, recall = precision_recall(found)
-    np.testing.assert_array_equal(precision, expected_precision)
-    np.testing.assert_array_equal(recall, expected_recall)
-    np.testing.assert_array_equal(list(oks_ap(predicted, truth, sigmas).values()), expected)
 
 
 def person_of(xy=None, area=4000.0, score=None, box=(0.0, 0.0, 80.0, 80.0), count=17):
@@ -168,6 +69,24 @@ def test_scenes_are_taken_in_the_order_of_their_ids():
     predicted = [scene_of(person_of(score=0.5), id=1), scene_of(person_of(np.zeros((17, 2)), score=0.5), id=2)]
     assert oks_ap(predicted, truth) == oks_ap(predicted[::-1], truth[::-1])
     assert oks_ap(predicted, truth)["AP"] > 0.5 > oks_ap(predicted[::-1], _renamed(truth))["AP"] > 0
+
+
+def test_scenes_in_columns_are_scored_alike():
+    truth = [scene_of(person_of(), person_of(area=None)), scene_of(), scene_of(person_of())]
+    predicted = [scene_of(person_of(score=0.5, area=None)), scene_of(person_of(score=0.7)), scene_of()]
+    columns = [Columns([scene_of()] * 3, people_of(scenes, 17)) for scenes in (predicted, truth)]
+    assert oks_ap(*columns) == oks_ap(predicted, truth)
+    assert oks_ap(*columns).protocol == oks_ap(predicted, truth).protocol
+
+
+def test_weights_are_those_of_the_scenes_as_they_were_given():
+    truth = [scene_of(person_of(), id=i) for i in (3, 1, 2)]
+    found = (np.arange(34.0).reshape(17, 2), np.full((17, 2), 900.0), np.arange(34.0).reshape(17, 2) + 2)
+    predicted = [scene_of(person_of(xy, score=0.5), id=i) for i, xy in zip((3, 1, 2), found, strict=True)]
+    again = oks_ap(predicted, truth).again(np.eye(3))
+    for i in range(3):
+        alone = oks_ap(predicted[i : i + 1], truth[i : i + 1])
+        assert {name: values[i] for name, values in again.items()} == pytest.approx(alone)
 
 
 def _renamed(scenes):

@@ -77,11 +77,11 @@ def _quickly(path: Path, data: quick.Bytes, images: Path, dialect: Dialect) -> C
     file = quick.read_annotations(data)
     skeletons = _skeletons(Record(str(path), {"categories": file.categories}), dialect.skeleton)
     skeleton = next(s for s in skeletons.values() if s is not None)
-    quick.check(all(annotation.category_id in skeletons for annotation in file.annotations))
+    places = {image.id: i for i, image in enumerate(file.images)}
+    quick.check(all(one.category_id in skeletons and one.image_id in places for one in file.annotations))
     bodies = [annotation for annotation in file.annotations if skeletons[annotation.category_id] is not None]
     place = _finder(images, file.images[0].file_name if file.images else "")
     pictures = [Scene(place(image.file_name), skeleton, (), image.size, None, image.id) for image in file.images]
-    places = {image.id: i for i, image in enumerate(file.images)}
     people = quick.people_of(bodies, places, len(skeleton), dialect.visible or COCO_VISIBLE, dialect.shift)
     return Columns(pictures, people)
 

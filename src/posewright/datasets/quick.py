@@ -54,7 +54,7 @@ class Annotation(msgspec.Struct, gc=False):
     score: float | None = None
     iscrowd: int = 0
     id: Identity | None = None
-    posewright: Any = None
+    posewright: Any = msgspec.UNSET
 
 
 class Image(msgspec.Struct):
@@ -65,7 +65,7 @@ class Image(msgspec.Struct):
     width: int | None = None
     height: int | None = None
     is_labeled: Any = None
-    posewright: Any = None
+    posewright: Any = msgspec.UNSET
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -109,8 +109,8 @@ def read_annotations(data: Bytes) -> File:
     file = msgspec.json.decode(data, type=File)
     images = file.images
     check(len({image.id for image in images}) == len(images))
-    check(all(image.posewright is None and image.is_labeled is not False and image.id != "" for image in images))
-    check(all(image.file_name and "\0" not in image.file_name for image in images))
+    check(all(image.posewright is msgspec.UNSET and image.is_labeled is not False for image in images))
+    check(all(image.id != "" and image.file_name and "\0" not in image.file_name for image in images))
     return file
 
 
@@ -123,7 +123,7 @@ def people_of(
 ) -> People:
     """Return annotated people, whose scenes' places are given by the image's id, as `Record` reads them."""
     records, _, scene = by_scene(annotations, places)
-    check(all(r.posewright is None and r.iscrowd in (0, 1) and r.id != "" for r in records))
+    check(all(r.posewright is msgspec.UNSET and r.iscrowd in (0, 1) and r.id != "" for r in records))
     triples = triples_of(records, keypoints)
     area, score = optional([r.area for r in records]), optional([r.score for r in records])
     check(within(triples))

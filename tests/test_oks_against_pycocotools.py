@@ -1,0 +1,141 @@
+"""OKS average precision from files to numbers, beside pycocotools, on problems that hypothesis makes up."""
+
+import contextlib
+import io
+import json
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pycocotools.coco import COCO as CocoFile
+from pycocotools.cocoeval import COCOeval
+
+from posewright.columns import Columns
+from posewright.datasets import coco
+from posewright.metrics import oks_ap
+from posewright.metrics.matching import precision_recall
+from posewright.metrics.oks import gather_predictions, gather_truths, matches
+
+WIDTH = 128
+"""Coordinates are whole px below this, so that distances, areas and scores are often exactly equal."""
+AREAS = (0.0, 1023.0, 1024.0, 1024.5, 9215.75, 9216.0, 9217.0, 12000.75)
+"""Areas of people: on both sides of the ranges' borders and on them."""
+
+
+@st.composite
+def problems(draw, count=None, crowds=None, labels=None, people=5, results=24):
+    """Draw a file of annotations and a list of results, with ties, crowds and areas on the borders."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    count = count or draw(st.sampled_from([1, 2, 7, 8, 9, 17, 133]))
+    crowds = draw(st.sampled_from([0.0, 0.2, 1.0])) if crowds is None else crowds
+    labels = draw(st.sampled_from([0.0, 0.1, 0.7, 1.0])) if labels is None else labels
+    sizes = draw(st.lists(st.tuples(st.integers(0, people), st.integers(0, results)), min_size=1, max_size=4))
+    counted = rng.random(count) < draw(st.sampled_from([0.3, 1.0]))
+    boxed = draw(st.booleans())
+    annotations, found = [], []
+    images = rng.permutation(50)[: len(sizes)].tolist()
+    for image, (many, guesses) in zip(images, sizes, strict=True):
+        xy = rng.integers(1, WIDTH, (many, count, 2))
+        annotations += [_annotation(rng, image, one, labels, crowds, counted) for one in xy]
+        found += [_result(rng, image, xy, boxed) for _ in range(guesses)]
+    rng.shuffle(annotations)
+    rng.shuffle(found)
+    for number, annotation in enumerate(annotations, 1):
+        annotation["id"] = number
+    names = [f"keypoint_{k}" for k in range(count)]
+    file = {
+        "images": [{"id": image, "file_name": f"{image}.jpg", "width": WIDTH, "height": WIDTH} for image in images],
+        "categories": [{"id": 1, "name": "person", "keypoints": names, "skeleton": []}],
+        "annotations": annotations,
+    }
+    counted_by = [name for name, counts in zip(names, counted, strict=True) if counts]
+    return file, found, rng.choice([0.025, 0.05, 0.107], count), counted_by
+
+
+def _annotation(rng, image, xy, labels, crowds, counted):
+    visible = np.where(rng.random(len(xy)) < labels, rng.integers(1, 3, len(xy)), 0)
+    return {
+        "image_id": image, "category_id": 1, "iscrowd": int(rng.random() < crowds), "area": float(rng.choice(AREAS)),
+        "bbox": [*rng.integers(0, WIDTH, 2).tolist(), *rng.integers(1, WIDTH, 2).tolist()],
+        "num_keypoints": int(((visible > 0) & counted).sum()),
+        "keypoints": np.concatenate([xy * (visible[:, None] > 0), visible[:, None]], axis=1).ravel().tolist(),
+    }  # fmt: skip
+
+
+def _result(rng, image, people, boxed):
+    count = people.shape[1]
+    near = people[rng.integers(len(people))] if len(people) and rng.random() < 0.8 else None
+    xy = rng.integers(0, WIDTH, (count, 2)) if near is None else near
+    xy = xy + rng.integers(-3, 4, (count, 2)) * rng.integers(0, 3)
+    score = rng.integers(0, 5) / 4 if rng.random() < 0.5 else rng.random()
+    keypoints = np.concatenate([xy, rng.integers(1, 9, (count, 1)) / 4], axis=1).ravel().tolist()
+    result = {"image_id": image, "category_id": 1, "keypoints": keypoints, "score": float(score)}
+    return result | ({"bbox": [1, 2, int(rng.integers(1, WIDTH)), 64]} if boxed else {})
+
+
+def evaluated(file, results, sigmas):
+    """Run pycocotools and return its precision (T, R, A), recall (T, A) and ten numbers."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth, predicted = CocoFile(), CocoFile()
+        truth.dataset = file
+        truth.createIndex()
+        if results:
+            predicted = truth.loadRes([dict(result) for result in results])
+        else:
+            predicted.dataset = {**file, "annotations": []}
+            predicted.createIndex()
+        run = COCOeval(truth, predicted, "keypoints")
+        run.params.kpt_oks_sigmas = sigmas
+        run.evaluate()
+        run.accumulate()
+        run.summarize()
+    return run.eval["precision"][:, :, 0, :, 0], run.eval["recall"][:, 0, :, 0], run.stats
+
+
+def assert_equal(folder, problem):
+    """Write the problem's files, read and score them with both, and compare every number."""
+    file, results, sigmas, counted_by = problem
+    (folder / "annotations.json").write_text(json.dumps(file))
+    (folder / "results.json").write_text(json.dumps(results))
+    truth = coco.read(folder, "")
+    predicted = coco.read_results(folder / "results.json", truth)
+    assert isinstance(predicted, Columns)
+    precision, recall, numbers = evaluated(file, results, sigmas)
+    found = oks_ap(predicted, truth, sigmas, counted_by=counted_by)
+    np.testing.assert_array_equal(list(found.values()), numbers)
+
+    order = np.argsort([scene.id for scene in truth])
+    truths = gather_truths([truth[i] for i in order], truth[0].skeleton, counted_by=counted_by)
+    predictions = gather_predictions([predicted[i] for i in order], len(sigmas))
+    found = precision_recall(matches(truths, predictions, sigmas, len(truth)))
+    np.testing.assert_array_equal(found[0], precision)
+    np.testing.assert_array_equal(found[1], recall)
+
+
+def examples(count):
+    return settings(max_examples=count, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@examples(200)
+@given(problem=problems())
+def test_any_problem(tmp_path, problem):
+    assert_equal(tmp_path, problem)
+
+
+EXTREMES = {
+    "no results": {"results": 0},
+    "nobody there": {"people": 0},
+    "nothing at all": {"people": 0, "results": 0},
+    "all crowds": {"crowds": 1.0, "labels": 0.7},
+    "nobody labelled": {"labels": 0.0},
+    "one keypoint": {"count": 1, "labels": 0.7},
+    "133 keypoints": {"count": 133, "labels": 0.7},
+}
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+@examples(15)
+@given(data=st.data())
+def test_extreme_problems(tmp_path, name, data):
+    assert_equal(tmp_path, data.draw(problems(**EXTREMES[name])))
