@@ -5,9 +5,9 @@ from pathlib import Path
 
 FLOORS = {
     "6 ": "cli",
-    "5b": "demo named study",
+    "5b": "demo named study report",
     "5a": "train export gallery page",
-    "4b": "predict",
+    "4b": "predict scoring",
     "4a": "recipes evaluate",
     "3c": "estimate",
     "3b": "loader runtimes",

@@ -41,7 +41,7 @@ svg { display: block; max-width: 100%; height: auto; margin-top: .5rem; }
 .columns div { display: flex; justify-content: space-between; border-bottom: 1px solid var(--line); padding: .2rem 0;
                break-inside: avoid; }
 .columns dd, .columns dt { margin: 0; font-variant-numeric: tabular-nums; }
-details { margin-top: 1rem; font-size: .9rem; color: var(--soft); } summary { cursor: pointer; color: var(--accent); }
+details { margin-top: .6rem; font-size: .9rem; color: var(--soft); } summary { cursor: pointer; color: var(--accent); }
 details table { border-collapse: collapse; margin-top: .5rem; }
 td { padding: .15rem 1.5rem .15rem 0; vertical-align: top; overflow-wrap: anywhere; }
 td:first-child { white-space: nowrap; }

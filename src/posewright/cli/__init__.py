@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal
 import tyro
 from tyro.conf import Positional, arg
 
+from posewright.cli.score import diagnose, score
+
 QUIET: Any = {"help_behavior_hint": ""}
 """Leaves out of the help that a default is nothing."""
 Backend = Literal["auto", "onnxruntime", "openvino", "torch"]
@@ -201,6 +203,8 @@ VERBS: dict[str, Callable[..., int]] = {
     "predict": predict,
     "train": train,
     "evaluate": evaluate,
+    "score": score,
+    "diagnose": diagnose,
     "export": export,
     "list": list_recipes,
     "show": show,

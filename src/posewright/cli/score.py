@@ -1,0 +1,162 @@
+"""The verbs `score` and `diagnose`: anybody's predictions against anybody's truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import Positional, arg
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from posewright.metrics.confidence import Difference
+    from posewright.scoring import Result, Show
+
+QUIET: Any = {"help_behavior_hint": ""}
+Truth = Annotated[
+    str,
+    arg(metavar="DATA", help="a file or folder of any data set that a reader reads, as crowdpose:DIR where unclear"),
+]
+SkeletonName = Annotated[
+    str | None, arg(metavar="NAME", help="what the truth's keypoints are, where its file does not say", **QUIET)
+]
+Split = Annotated[str, arg(metavar="NAME", help="the part of the data, where the truth is a folder")]
+Draws = Annotated[int, arg(metavar="N", help="how often the pictures are drawn anew for the intervals; 0 for none")]
+Seed = Annotated[int, arg(metavar="N", help="of these draws")]
+WIDTH = 120
+"""Columns of a table that goes into a file or another program."""
+
+
+def score(
+    predictions: Positional[
+        Annotated[
+            tuple[Path, ...],
+            arg(metavar="FILE [FILE]", help="predictions to score; two are compared, picture by picture", **QUIET),
+        ]
+    ],
+    truth: Truth,
+    skeleton: SkeletonName = None,
+    metric: Annotated[
+        str | None,
+        arg(metavar="NAME,...", help="such as oks_ap,pck; without it, what the data set is scored by", **QUIET),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        arg(metavar="DIR", help="write scores.json and report.html into it; without it scores.json here", **QUIET),
+    ] = None,
+    split: Split = "val",
+    draws: Draws = 2_000,
+    seed: Seed = 0,
+) -> int:
+    """Score anybody's predictions, with intervals, protocol and warnings; two files are compared as well."""
+    from posewright import scoring
+
+    if not 1 <= len(predictions) <= 2:
+        raise ValueError(f"name one file of predictions, or two to compare, not {len(predictions)}")
+    _check(draws)
+    with _shown() as show:
+        show("reading the truth")
+        scenes = scoring.truth_of(truth, split, skeleton)
+        names = scoring.chosen(metric, scenes)
+        results = [scoring.score_file(path, scenes, names, draws, seed, show) for path in predictions]
+        both = len(results) == 2 and draws
+        compared = scoring.compare_files(results[0], results[1], draws, seed, show) if both else {}
+    folder = Path() if out is None else out
+    folder.mkdir(parents=True, exist_ok=True)
+    scoring.write_scores(folder / "scores.json", truth, results, compared, draws, seed)
+    if out is not None:
+        from posewright.report.scores import write_scores_page
+
+        write_scores_page(folder / "report.html", truth, results, compared)
+    _print(results, compared)
+    print(f"with their whole protocol in {folder / 'scores.json'}" + (f"; open {out / 'report.html'}" if out else ""))
+    return 0
+
+
+def diagnose(
+    predictions: Positional[Annotated[Path, arg(metavar="FILE", help="predictions to diagnose", **QUIET)]],
+    truth: Truth,
+    out: Annotated[Path, arg(metavar="DIR", help="the folder to write report.html and diagnosis.json into")],
+    skeleton: SkeletonName = None,
+    split: Split = "val",
+    draws: Draws = 1_000,
+    seed: Seed = 0,
+) -> int:
+    """Say why predictions fail, as a page: kinds of error, what each repair would give, the worst cases drawn."""
+    from posewright import scoring
+    from posewright.report.diagnosis import write_diagnosis
+
+    _check(draws)
+    with _shown() as show:
+        show("reading")
+        guesses, scenes, _ = scoring.predictions_of(predictions, scoring.truth_of(truth, split, skeleton))
+        page = write_diagnosis(out, predictions, truth, guesses, scenes, draws, seed, show)
+    print(f"open {page}")
+    return 0
+
+
+def _check(draws: int) -> None:
+    if draws < 0:
+        raise ValueError(f"--draws must be 0 or more, not {draws}")
+
+
+@contextmanager
+def _shown() -> Iterator[Show]:
+    """Show on standard error what is being done, and how far it is, where somebody looks."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=None)
+
+        def count(items: Iterable[Any]) -> Iterator[Any]:
+            for item in items:
+                yield item
+                progress.advance(task, len(item))
+
+        def show(what: str, total: int = 0, items: Iterable[Any] = ()) -> Iterable[Any]:
+            progress.reset(task, description=what, total=total or None)
+            return count(items)
+
+        yield show
+
+
+def _print(results: list[Result], compared: Mapping[str, Mapping[str, Difference]]) -> None:
+    from rich.console import Console
+
+    from posewright.report.tables import differences_of, protocol_of, table_of
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
+    said: dict[str, str] = {}
+    for name, score in results[0].scores.items():
+        if name in compared:
+            rows = differences_of([result.scores[name] for result in results], compared[name])
+            console.print(_table(name, rows))
+        else:
+            for result in results:
+                console.print(_table(name, table_of(result.scores[name], result.intervals[name])))
+        told = "; ".join(f"{key}: {value}" for key, value in protocol_of(score) if said.get(key) != value)
+        said |= dict(protocol_of(score))
+        console.print(told + "\n", style="dim", highlight=False, markup=False)
+    for result in results:
+        for warning in result.warnings:
+            where = f"{result.path.name}: " if len(results) > 1 else ""
+            console.print(f"warning: {where}{warning}", style="yellow", highlight=False, markup=False)
+
+
+def _table(title: str, rows: list[list[str]]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    for place, name in enumerate(rows[0]):
+        table.add_column(name, justify="right" if place else "left", no_wrap=True)
+    for row in rows[1:]:
+        table.add_row(*row)
+    return table

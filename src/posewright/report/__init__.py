@@ -1,0 +1,1 @@
+"""Reports: pages with the figures of scores and of diagnoses."""

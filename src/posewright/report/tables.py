@@ -1,0 +1,140 @@
+"""Tables: scores as rows of text, headings first, for the terminal and for pages alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from posewright.metrics import Score
+from posewright.metrics.confidence import Difference, Interval
+from posewright.scoring import LEVEL, Result
+
+Rows = list[list[str]]
+ENDS = f"{LEVEL:.0%} interval"
+
+
+def table_of(score: Score, intervals: Mapping[str, Interval]) -> Rows:
+    """Return a row a number, or where several numbers are told of several groups, a row a group.
+
+    The interval of a group is that of its first number.
+    """
+    grid = grouped(score)
+    if len(grid) < 2 or min(len(names) for names in grid.values()) < 2:
+        rows = [
+            [name, spoken(value), ends(intervals.get(name)), count_of(score, name)] for name, value in score.items()
+        ]
+        return _filled([["number", "value", ENDS, "of"], *rows])
+    kinds = list(dict.fromkeys(kind for names in grid.values() for kind in names))
+    rows = [
+        [group, spoken(score.get(names.get(kinds[0], ""), math.nan)), ends(intervals.get(names.get(kinds[0], ""))),
+         *(spoken(score.get(names.get(kind, ""), math.nan)) for kind in kinds[1:]),
+         count_of(score, next(iter(names.values())))]
+        for group, names in grid.items()
+    ]  # fmt: skip
+    return _filled([["", kinds[0], ENDS, *kinds[1:], "of"], *rows])
+
+
+def differences_of(scores: Sequence[Score], found: Mapping[str, Difference]) -> Rows:
+    """Return a row a number: in the first file, in the second, their difference, and how likely that is by chance.
+
+    Of groups only their first number.
+    """
+    head = ["number", "first", "second", "second - first", ENDS, "p"]
+    rows = [
+        [name, *(spoken(score[name]) for score in scores),
+         "-" if math.isnan(of.value) else f"{of.value:+.4f}", ends(of), "-" if math.isnan(of.p) else f"{of.p:.4f}"]
+        for name, of in ((name, found[name]) for name in firsts(scores[0]) if name in found)
+    ]  # fmt: skip
+    return [head, *rows]
+
+
+def grouped(score: Score) -> dict[str, dict[str, str]]:
+    """Return by group, and in it by kind of number, the names of a score that are of groups.
+
+    >>> grouped(Score({"AP/nose": 0.5, "AR/nose": 0.6}, {}))
+    {'nose': {'AP': 'AP/nose', 'AR': 'AR/nose'}}
+    """
+    found: dict[str, dict[str, str]] = {}
+    for name in score:
+        kind, group = split(score, name)
+        if group:
+            found.setdefault(group, {})[kind] = name
+    return found
+
+
+def firsts(score: Score) -> list[str]:
+    """Name the first number of every group, that of all before them; all numbers where there are not two groups."""
+    groups = grouped(score)
+    if len(groups) < 2:
+        return list(score)
+    kind = next(iter(next(iter(groups.values()))))
+    return [name for name in score if split(score, name)[0] == kind]
+
+
+def split(score: Score, name: str) -> tuple[str, str]:
+    """Split a number's name into the number and the group it is of, "" for all; "AP_vis" is of a group, too."""
+    kind, _, group = name.partition("/")
+    if not group and f"people/{name.partition('_')[2]}" in score.protocol:
+        kind, _, group = name.partition("_")
+    return kind, group
+
+
+def count_of(score: Score, name: str) -> str:
+    """Say how many people, keypoints or pictures a number rests on, as far as the protocol tells.
+
+    >>> count_of(Score({}, {"people": 12, "people/nose": 9}), "AP/nose")
+    '9 people'
+    """
+    group = split(score, name)[1]
+    for what in ("people", "keypoints", "scenes"):
+        count = score.protocol.get(f"{what}/{group}" if group else what)
+        if count is not None:
+            return f"{count:,} {what.replace('scenes', 'pictures')}"
+    return ""
+
+
+def protocol_of(score: Score) -> list[tuple[str, str]]:
+    """Return what the protocol says, without the counts of groups, which stand in the table."""
+    return [(key.replace("_", " "), _said(value)) for key, value in score.protocol.items() if "/" not in key]
+
+
+def empty(value: float) -> bool:
+    """Tell whether a number has no data: NaN, or COCO's -1."""
+    return math.isnan(value) or value == -1
+
+
+def spoken(value: float) -> str:
+    """Write a number with four decimals, and a dash where it has no data."""
+    return "-" if empty(value) else f"{value:.4f}"
+
+
+def ends(interval: Interval | Difference | None, digits: int = 4) -> str:
+    """Write an interval; nothing where there is none."""
+    if interval is None or math.isnan(interval.low):
+        return ""
+    return f"{interval.low:.{digits}f} to {interval.high:.{digits}f}"
+
+
+def headline(result: Result) -> list[tuple[str, str]]:
+    """Return the first numbers of a file, each with its interval, to be seen at once: name and value."""
+    numbers = [
+        (metric, name)
+        for metric, score in result.scores.items()
+        for name in firsts(score)[:3]
+        if not empty(score[name]) and "/" not in name
+    ]
+    return [
+        (f"{name} ({low_high})" if (low_high := ends(result.intervals[metric].get(name), 3)) else name,
+         f"{result.scores[metric][name]:.3f}")
+        for metric, name in numbers[:4]
+    ]  # fmt: skip
+
+
+def _said(value: str | float) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _filled(rows: Rows) -> Rows:
+    """Leave out columns, but the first two, in which nothing stands."""
+    kept = [i for i in range(len(rows[0])) if i < 2 or any(row[i] for row in rows[1:])]
+    return [[row[i] for i in kept] for row in rows]

@@ -1,0 +1,219 @@
+"""Scoring files: the metrics that the command line knows by name, asked of anybody's predictions."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from hashlib import sha256
+from inspect import signature
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from posewright.datasets.predictions import read_predictions
+from posewright.datasets.truth import conventions, read_truth
+from posewright.evaluate import versions
+from posewright.files import write_whole
+from posewright.metrics import (
+    Score,
+    aic_map,
+    ap_by_cause,
+    ap_by_crowding,
+    ap_by_hidden,
+    ap_by_keypoint,
+    ap_by_size,
+    ap_by_truncation,
+    ap_by_visibility,
+    auc,
+    by_person,
+    crowdpose_ap,
+    epe,
+    kinds,
+    mistakes,
+    mpii_map,
+    nme,
+    oks_ap,
+    pck,
+    pckh,
+    pcp,
+    pdj,
+    repairs,
+    sensitivity,
+    shared_keypoints,
+    sigma_band,
+    warnings,
+)
+from posewright.metrics.confidence import Difference, Interval, compare, intervals
+from posewright.metrics.score import Protocol
+from posewright.scene import HIDDEN, Scene
+from posewright.skeleton import SKELETONS, Skeleton
+
+Metric = Callable[..., Score]
+Show = Callable[..., Iterable[Any]]
+"""Says what is being done, and counts the rows of items that come by: show(what, total, items)."""
+
+METRICS: tuple[Metric, ...] = (
+    oks_ap,
+    crowdpose_ap,
+    ap_by_visibility,
+    ap_by_keypoint,
+    ap_by_hidden,
+    ap_by_size,
+    ap_by_truncation,
+    ap_by_crowding,
+    ap_by_cause,
+    sigma_band,
+    kinds,
+    repairs,
+    mistakes,
+    sensitivity,
+    aic_map,
+    mpii_map,
+    *(by_person(metric) for metric in (pck, pckh, pdj, pcp, nme, epe, auc)),
+)
+"""The metrics that there are, by the names of their functions."""
+CUSTOMARY = {"lsp": "pck", "flic": "pck", "mpii": "pckh", "crowdpose": "crowdpose_ap", "aic": "aic_map"}
+"""What the data set of a skeleton is scored by; all others by oks_ap."""
+OF_DISTANCE = ("mpii_map", "pck", "pckh", "pdj", "pcp", "nme", "epe", "auc")
+"""Metrics that know no OKS, so that what makes OKS doubtful is none of theirs."""
+LEVEL = 0.95
+"""In how many of all data sets an interval holds what endless data would give."""
+NAMES = [metric.__name__ for metric in METRICS]
+
+
+class Result(NamedTuple):
+    """Hold what metrics say of one file: by the metric's name a score, and by number its interval."""
+
+    path: Path
+    scores: dict[str, Score]
+    intervals: dict[str, dict[str, Interval]]
+    warnings: list[str]
+
+
+def silent(what: str, total: int = 0, items: Iterable[Any] = ()) -> Iterable[Any]:  # noqa: ARG001
+    """Show nothing."""
+    return items
+
+
+def chosen(names: str | None, truth: Sequence[Scene]) -> list[str]:
+    """Return the metrics that are named, with commas between; None is what the truth's data set is scored by.
+
+    That is the customary one, and with an AP also AP by visibility, where the truth tells it, and by keypoint.
+    Raises ValueError for a name of no metric.
+    """
+    if names is not None:
+        given = [name.strip() for name in names.split(",") if name.strip()]
+        strange = [name for name in given if name not in NAMES]
+        if strange or not given:
+            raise ValueError(f"no metric {', '.join(strange) or repr(names)}; there are {', '.join(NAMES)}")
+        return list(dict.fromkeys(given))
+    customary = CUSTOMARY.get(truth[0].skeleton.name, "oks_ap")
+    if not customary.endswith("_ap"):
+        return [customary]
+    hidden = any((p.visible == HIDDEN).any() for scene in truth for p in scene.people if p.visible is not None)
+    return [customary, *(["ap_by_visibility"] if hidden else []), "ap_by_keypoint"]
+
+
+def truth_of(spec: str, split: str = "val", skeleton: str | None = None) -> Sequence[Scene]:
+    """Read truth to score by; raises ValueError where nobody is labelled, or for a name of no skeleton."""
+    truth = read_truth(spec, split, None if skeleton is None else skeleton_by(skeleton))
+    if not any(person.labelled.any() for scene in truth for person in scene.people):
+        raise ValueError(f"{spec}: nobody is labelled, so there is nothing to score")
+    return truth
+
+
+def skeleton_by(name: str) -> Skeleton:
+    """Return a skeleton by its name; raises ValueError that lists the names there are."""
+    found = next((skeleton for skeleton in SKELETONS if skeleton.name == name), None)
+    if found is None:
+        raise ValueError(f"no skeleton {name!r}; there are {', '.join(skeleton.name for skeleton in SKELETONS)}")
+    return found
+
+
+def predictions_of(path: Path, truth: Sequence[Scene]) -> tuple[Sequence[Scene], Sequence[Scene], Protocol]:
+    """Read predictions, and return them and the truth in the keypoints that both have, with what is said of that."""
+    return shared_keypoints(read_predictions(path, truth), truth)
+
+
+def score_file(
+    path: Path, truth: Sequence[Scene], names: Sequence[str], draws: int = 10_000, seed: int = 0, show: Show = silent
+) -> Result:
+    """Score a file by metrics of these names, with intervals from `draws` resamples of the pictures."""
+    show(f"reading {path.name}")
+    predicted, truth, shared = predictions_of(path, truth)
+    result = Result(path, {}, {}, [])
+    for name in names:
+        show(f"{name} of {path.name}")
+        score = ask(name, predicted, truth)
+        score.protocol |= shared
+        result.scores[name] = score
+        track = partial(show, f"{name} of {path.name}, drawn {draws:,} times", draws)
+        again = draws and score.again is not None
+        result.intervals[name] = intervals(score, draws, LEVEL, seed, track) if again else {}
+    if any(name not in OF_DISTANCE for name in names):
+        result.warnings.extend(warnings(truth, predicted, **conventions(truth)))
+    return result
+
+
+def ask(name: str, predicted: Sequence[Scene], truth: Sequence[Scene]) -> Score:
+    """Score by the metric of this name, with what the truth's data set does otherwise."""
+    metric = METRICS[NAMES.index(name)]
+    known = signature(metric).parameters
+    return metric(predicted, truth, **{key: value for key, value in conventions(truth).items() if key in known})
+
+
+def compare_files(
+    first: Result, second: Result, draws: int = 10_000, seed: int = 0, show: Show = silent
+) -> dict[str, dict[str, Difference]]:
+    """Say by metric and number how much better the second file is than the first, on the same draws of pictures."""
+    return {
+        name: compare(
+            second.scores[name], first.scores[name], draws, LEVEL, seed, partial(show, f"comparing by {name}", draws)
+        )
+        for name in first.scores
+        if first.scores[name].again is not None
+    }
+
+
+def write_scores(
+    path: Path,
+    truth: str,
+    results: Sequence[Result],
+    compared: dict[str, dict[str, Difference]],
+    draws: int = 10_000,
+    seed: int = 0,
+) -> None:
+    """Write numbers with their intervals, protocols, warnings and versions as JSON; what has no data is null."""
+    about = {
+        "truth": truth,
+        "intervals": {"level": LEVEL, "draws": draws, "seed": seed, "drawn": "pictures, with replacement"},
+        "files": [_file(result) for result in results],
+        "versions": versions(),
+    }
+    if compared:
+        about["second_minus_first"] = {
+            name: {number: _plain(found._asdict()) for number, found in numbers.items()}
+            for name, numbers in compared.items()
+        }
+    write_whole(path, json.dumps(about, indent=2).encode())
+
+
+def _file(result: Result) -> dict[str, Any]:
+    metrics = {
+        name: {
+            "scores": {number: _one(value, result.intervals[name].get(number)) for number, value in score.items()},
+            "protocol": score.protocol,
+        }
+        for name, score in result.scores.items()
+    }
+    about = {"path": str(result.path), "metrics": metrics, "warnings": result.warnings}
+    return about | ({"sha256": sha256(result.path.read_bytes()).hexdigest()} if result.path.is_file() else {})
+
+
+def _one(value: float, interval: Interval | None) -> dict[str, float | None]:
+    return _plain({"value": math.nan if value == -1 else value} | ({} if interval is None else interval._asdict()))
+
+
+def _plain(numbers: dict[str, float]) -> dict[str, float | None]:
+    return {name: None if math.isnan(value) else float(value) for name, value in numbers.items()}
