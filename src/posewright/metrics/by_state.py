@@ -194,9 +194,10 @@ def _told(problem: Problem, field: str) -> NDArray[np.uint8]:
     """Return the people's `visible` or `cause` (P, K), UNKNOWN where a person has none."""
     untold = np.full(len(problem.skeleton), UNKNOWN, np.uint8)
     values = [getattr(person, field) for person in problem.people]
-    if not any(value is not None for value in values):
+    if values and all(value is None for value in values):
         raise ValueError(f"truth: no person has `{field}`, so there is nothing to divide the keypoints by")
-    return np.array([untold if value is None else value for value in values], np.uint8)
+    told = [untold if value is None else value for value in values]
+    return np.array(told, np.uint8).reshape(-1, len(untold))
 
 
 def _untold(values: NDArray[np.uint8]) -> dict[str, int]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from posewright.metrics.groups import Problem, between, divided, gather, score_groups, spans, with_scenes
-from posewright.metrics.matching import Flags, Matches, pairs, summary
+from posewright.metrics.matching import Flags, Matches, Places, pairs, summary
 from posewright.metrics.oks import PredictedArea, Truths
 from posewright.metrics.resampling import again_of
 from posewright.metrics.score import Protocol, Score, named
@@ -66,21 +66,29 @@ def _limbs(skeleton: Skeleton) -> list[int]:
     ]
 
 
-def largest_overlap(truths: Truths) -> Floats:
-    """Return for every true person the largest IoU (P,) of the box with that of another who is no crowd; 0 if none.
+def overlaps(truths: Truths) -> tuple[Places, Floats]:
+    """Return people (N,) and the IoU of their boxes with that of each other person of the scene who is no crowd.
 
-    NaN for a person without a box.
+    A person without a box has the tight one around the labelled keypoints; one without either overlaps nobody.
     """
+    placed = np.where(truths.labelled[..., None], truths.keypoints, np.nan)
+    tight = np.concatenate([np.fmin.reduce(placed, axis=1), np.fmax.reduce(placed, axis=1)], axis=1)
+    box = np.where(np.isnan(truths.box), tight, truths.box)
+    low, high = box[:, :2], box[:, 2:]
     one, other = pairs(truths.image, truths.image)
     apart = (one != other) & ~truths.crowd[other]
     one, other = one[apart], other[apart]
-    low, high = truths.box[:, :2], truths.box[:, 2:]
     common = np.maximum(0, np.minimum(high[one], high[other]) - np.maximum(low[one], low[other])).prod(1)
     area = (high - low).prod(1)
     union = area[one] + area[other] - common
-    ratio = np.divide(common, union, out=np.zeros(len(one)), where=union > 0)
-    largest = np.where(np.isnan(area), np.nan, 0.0)
-    np.maximum.at(largest, one, np.nan_to_num(ratio))
+    return one, np.divide(common, union, out=np.zeros(len(one)), where=union > 0)
+
+
+def largest_overlap(truths: Truths) -> Floats:
+    """Return for every true person the largest of `overlaps` (P,), 0 without others; NaN for one who is nowhere."""
+    one, ratio = overlaps(truths)
+    largest = np.where(np.isnan(truths.box).any(1) & ~truths.labelled.any(1), np.nan, 0.0)
+    np.maximum.at(largest, one, ratio)
     return largest
 
 

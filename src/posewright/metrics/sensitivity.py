@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from posewright.metrics.crowding import largest_overlap, overlaps
 from posewright.metrics.diagnosis import AREAS, KINDS, PROTOCOL, Kind, diagnose
 from posewright.metrics.groups import Problem, between, divided, gather, score_groups, spans, with_people
-from posewright.metrics.matching import Flags, Places, pairs
-from posewright.metrics.oks import Truths
+from posewright.metrics.matching import Flags, Places
 from posewright.metrics.score import Score, score_of, share
 from posewright.scene import SEEN, Floats, Person, Scene
 
@@ -84,8 +84,7 @@ def groups_of(problem: Problem) -> dict[str, Flags]:
     seen = visible_keypoints(problem.people)
     one, overlap = overlaps(problem.truths)
     neighbours = np.bincount(one[overlap >= OVERLAPPING], minlength=len(seen))
-    largest = np.zeros(len(seen))
-    np.maximum.at(largest, one, overlap)
+    largest = largest_overlap(problem.truths)
     parts = {
         f"{visible}/{crowd}": part & (neighbours >= low) & (neighbours <= high)
         for visible, part in by_visible(seen, len(problem.skeleton)).items()
@@ -111,21 +110,3 @@ def by_visible(seen: Places, keypoints: int) -> dict[str, Flags]:
     quarter = -(-keypoints // 4)
     ends = [(low + 1, min(low + quarter, keypoints)) for low in range(0, keypoints, quarter)]
     return {"visible_0": seen == 0} | {f"visible_{low}_to_{high}": (seen >= low) & (seen <= high) for low, high in ends}
-
-
-def overlaps(truths: Truths) -> tuple[Places, Floats]:
-    """Return people (N,) and the IoU of their boxes with that of each other person of the scene who is no crowd.
-
-    A person without a box has the tight one around the labelled keypoints; one without either overlaps nobody.
-    """
-    placed = np.where(truths.labelled[..., None], truths.keypoints, np.nan)
-    tight = np.concatenate([np.fmin.reduce(placed, axis=1), np.fmax.reduce(placed, axis=1)], axis=1)
-    box = np.where(np.isnan(truths.box), tight, truths.box)
-    low, high = box[:, :2], box[:, 2:]
-    one, other = pairs(truths.image, truths.image)
-    apart = (one != other) & ~truths.crowd[other]
-    one, other = one[apart], other[apart]
-    common = np.maximum(0, np.minimum(high[one], high[other]) - np.maximum(low[one], low[other])).prod(1)
-    area = (high - low).prod(1)
-    union = area[one] + area[other] - common
-    return one, np.divide(common, union, out=np.zeros(len(one)), where=union > 0)
