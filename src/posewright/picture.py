@@ -51,10 +51,18 @@ def read(source: str | Path | Pixels) -> Pixels:
 
 def write(path: Path, pixels: Pixels) -> None:
     """Write a picture by its suffix, under another name first, so that no half picture is ever seen."""
-    ok, data = cv2.imencode(path.suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    try:
+        write_whole(path, encoded(pixels, path.suffix))
+    except PictureError:
+        raise PictureError(f"{path}: cannot be encoded as {path.suffix}") from None
+
+
+def encoded(pixels: Pixels, suffix: str) -> bytes:
+    """Return a picture as the bytes of a file, by its suffix; raises PictureError where that cannot be."""
+    ok, data = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     if not ok:
-        raise PictureError(f"{path}: cannot be encoded as {path.suffix}")
-    write_whole(path, data.tobytes())
+        raise PictureError(f"cannot be encoded as {suffix}")
+    return data.tobytes()
 
 
 def _checked(pixels: NDArray[np.generic]) -> Pixels:

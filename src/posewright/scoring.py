@@ -139,15 +139,29 @@ def predictions_of(path: Path, truth: Sequence[Scene]) -> tuple[Sequence[Scene],
 def score_file(
     path: Path, truth: Sequence[Scene], names: Sequence[str], draws: int = 10_000, seed: int = 0, show: Show = silent
 ) -> Result:
-    """Score a file by metrics of these names, with intervals from `draws` resamples of the pictures."""
+    """Read a file and score it by metrics of these names, with intervals from `draws` resamples of the pictures."""
     show(f"reading {path.name}")
     predicted, truth, shared = predictions_of(path, truth)
+    result = measure(path, predicted, truth, names, draws, seed, show)
+    for score in result.scores.values():
+        score.protocol |= shared
+    return result
+
+
+def measure(
+    path: Path,
+    predicted: Sequence[Scene],
+    truth: Sequence[Scene],
+    names: Sequence[str],
+    draws: int = 10_000,
+    seed: int = 0,
+    show: Show = silent,
+) -> Result:
+    """Score predictions that are read already; path is what they are called."""
     result = Result(path, {}, {}, [])
     for name in names:
         show(f"{name} of {path.name}")
-        score = ask(name, predicted, truth)
-        score.protocol |= shared
-        result.scores[name] = score
+        result.scores[name] = score = ask(name, predicted, truth)
         track = partial(show, f"{name} of {path.name}, drawn {draws:,} times", draws)
         again = draws and score.again is not None
         result.intervals[name] = intervals(score, draws, LEVEL, seed, track) if again else {}

@@ -6,7 +6,7 @@ The colours are Okabe and Ito's ("Color universal design", 2002), which people w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from typing import Any
@@ -113,16 +113,39 @@ def steps(title: str, start: tuple[str, float], gains: Sequence[tuple[str, float
     return drawn[0]
 
 
-def bars(title: str, rows: Sequence[Row], counts: Sequence[int], labels: tuple[str, str]) -> str:
-    """Draw values as columns with whiskers, and under each name how many it rests on; labels: of x and of y."""
-    with plot(title, 3.4, WIDE * min(1.0, 0.25 + 0.11 * len(rows))) as (axes, drawn):
-        place = np.arange(len(rows))
-        values, low, high = np.array([row[1:] for row in rows], np.float64).reshape(-1, 3).T
-        axes.bar(place, values, 0.66, color=BLUE)
-        axes.vlines(place, low, high, color=INK, linewidth=1.2)
-        axes.set_xticks(place, [f"{name}\nn = {n:,}" for (name, *_), n in zip(rows, counts, strict=True)])
-        axes.set(xlabel=labels[0], ylabel=labels[1])
-        axes.grid(axis="y", color=LINE)
+def matrix(
+    title: str, rows: Sequence[str], columns: Sequence[str], cells: Mapping[tuple[str, ...], tuple[float, int]]
+) -> str:
+    """Draw a value and a count for every (row, column), the deeper the larger the value is."""
+    most = max(max(value for value, _ in cells.values()), 1e-9)
+    with plot(title, MARGIN + 0.55 * len(rows), 3.2 + 2.2 * len(columns)) as (axes, drawn):
+        for (row, column), (value, count) in cells.items():
+            x, y = columns.index(column), rows.index(row)
+            axes.bar(x, 0.92, 0.96, y - 0.46, color=BLUE, alpha=0.06 + 0.5 * value / most)
+            axes.text(x, y, f"{value:.3f}   n = {count:,}", ha="center", va="center")
+        axes.set_xticks(range(len(columns)), [name.replace("_", " ") for name in columns])
+        _rows(axes, rows, "")
+        axes.set_xlim(-0.5, len(columns) - 0.5)
+        axes.spines["bottom"].set_visible(False)
+        axes.grid(visible=False)
+    return drawn[0]
+
+
+def curve(title: str, lines: Sequence[tuple[str, Floats, Floats, Floats]], labels: tuple[str, str]) -> str:
+    """Draw curves of y over x in [0, 1], with dots as large as their counts, beside the line where both are equal.
+
+    lines: name, x (M,), y (M,), count (M,).
+    """
+    with plot(title, 4.6, 6.2) as (axes, drawn):
+        axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1, linestyle=(0, (4, 3)))
+        for (name, x, y, count), colour in zip(lines, (BLUE, RED, GREEN), strict=False):
+            axes.plot(x, y, color=colour, linewidth=1.5)
+            axes.scatter(x, y, 12 + 120 * count / count.max(), color=colour, label=name, alpha=0.8, linewidth=0)
+        axes.set(xlabel=labels[0], ylabel=labels[1], xlim=(-0.02, 1.04), ylim=(-0.02, 1.04), aspect="equal")
+        axes.grid(color=LINE)
+        marks = axes.figure.legend(loc="outside lower left", frameon=False, ncols=len(lines)).legend_handles
+        for mark in marks:
+            mark.set_sizes([40])
     return drawn[0]
 
 

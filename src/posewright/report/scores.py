@@ -18,6 +18,7 @@ from posewright.report.tables import (
     grouped,
     headline,
     protocol_of,
+    spell,
     split,
     table_of,
 )
@@ -25,8 +26,6 @@ from posewright.scoring import LEVEL, Result
 
 CHANCE = 1 - LEVEL
 """Below which p a difference is called clear."""
-PLAIN = {"vis": "seen keypoints", "invis": "hidden keypoints"}
-"""Groups whose names are words of papers."""
 
 
 def write_scores_page(
@@ -95,11 +94,6 @@ def _finding(metric: str, score: Score, intervals: Mapping[str, Interval]) -> st
 def _group(score: Score, name: str) -> str:
     group = split(score, name)[1]
     return spell(group) if group else "all" if len(grouped(score)) > 1 else name
-
-
-def spell(group: str) -> str:
-    """Write a group's name in words."""
-    return PLAIN.get(group, group.replace("_", " ").replace("/", ", "))
 
 
 def _comparison(metric: str, results: Sequence[Result], found: Mapping[str, Difference]) -> Section:

@@ -138,3 +138,16 @@ def _filled(rows: Rows) -> Rows:
     """Leave out columns, but the first two, in which nothing stands."""
     kept = [i for i in range(len(rows[0])) if i < 2 or any(row[i] for row in rows[1:])]
     return [[row[i] for i in kept] for row in rows]
+
+
+PLAIN = {"vis": "seen keypoints", "invis": "hidden keypoints"}
+"""Groups whose names are abbreviations of papers."""
+
+
+def spell(group: str) -> str:
+    """Write a group's name in words.
+
+    >>> spell("visible_1_to_5/neighbours_0")
+    'visible 1 to 5, neighbours 0'
+    """
+    return PLAIN.get(group, group.replace("_", " ").replace("/", ", "))
