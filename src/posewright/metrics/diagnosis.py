@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from posewright.metrics.groups import gather
 from posewright.metrics.matching import RANGES, Flags, Places, match, pairs, ranked
-from posewright.metrics.oks import Predictions, Truths
+from posewright.metrics.oks import Predictions, Truths, similarities
 from posewright.metrics.score import Protocol, Score, score_of, share
 from posewright.scene import Floats, Scene
 from posewright.skeleton import Skeleton
@@ -148,20 +148,8 @@ def closeness(people: Everybody, xy: Floats, guess: Places, person: Places, exch
 
 
 def similarity(people: Everybody, keypoints: Floats) -> Floats:
-    """Return the OKS (N,) of every pair of one scene, for predicted keypoints (D, K, 2) px; `oks` to within 1e-15."""
-    truths, guess, person = people.truths, people.guess, people.person
-    close = closeness(people, keypoints, guess, person)
-    count = truths.labelled[person].sum(1)
-    found = np.maximum(close, 0).sum(1) / np.maximum(count, 1)
-    bare = count == 0
-    if bare.any():
-        low, high = truths.box[person[bare], None, :2], truths.box[person[bare], None, 2:]
-        xy = keypoints[guess[bare]]
-        away = np.maximum(0, low - (high - low) - xy) + np.maximum(0, xy - high - (high - low))
-        area = truths.area[person[bare], None] + np.spacing(1)
-        error = (away**2).sum(-1) / (people.sigmas * 2) ** 2 / area / 2
-        found[bare] = np.fmax(np.exp(-error), 0.0).mean(1)
-    return np.asarray(found)
+    """Return the OKS (N,) of every pair of one scene, for predicted keypoints (D, K, 2) px."""
+    return similarities(people.truths, keypoints, people.sigmas, people.guess, people.person)
 
 
 def outside(area: Floats) -> Flags:

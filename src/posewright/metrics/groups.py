@@ -22,13 +22,13 @@ from posewright.metrics.oks import (
     PredictedArea,
     Predictions,
     Truths,
-    _order,
-    _taken,
     gather_predictions,
     gather_truths,
     matches,
     oks,
     oks_sigmas,
+    order_of,
+    taken,
 )
 from posewright.metrics.resampling import again_of
 from posewright.metrics.score import Protocol, Score, paired
@@ -78,9 +78,9 @@ def gather(
     """Collect scenes into one problem to divide; arguments and errors as of `oks_ap`."""
     skeleton = paired(predicted, truth)
     scales, source = oks_sigmas(skeleton, sigmas)
-    order = np.array(_order(truth))
-    truths = _taken(order, gather_truths(truth, skeleton, box_area, counted_by))
-    predictions = _taken(order, gather_predictions(predicted, len(skeleton), predicted_area))
+    order = np.array(order_of(truth))
+    truths = taken(order, gather_truths(truth, skeleton, box_area, counted_by))
+    predictions = taken(order, gather_predictions(predicted, len(skeleton), predicted_area))
     without = int(np.isnan(people_of(truth, len(skeleton)).area).sum())
     protocol: Protocol = {
         "sigmas": source,

@@ -74,10 +74,10 @@ def oks(
     """
     truths = Truths(np.zeros(len(truth), np.intp), truth, labelled, area, box, *np.zeros((2, len(truth)), bool))
     guess, person = np.divmod(np.arange(len(predicted) * len(truth)), max(len(truth), 1))
-    return _similarity(truths, predicted, sigmas, guess, person).reshape(len(predicted), len(truth))
+    return similarities(truths, predicted, sigmas, guess, person).reshape(len(predicted), len(truth))
 
 
-def _similarity(truths: Truths, predicted: Floats, sigmas: Floats, guess: Places, person: Places) -> Floats:
+def similarities(truths: Truths, predicted: Floats, sigmas: Floats, guess: Places, person: Places) -> Floats:
     """Return the OKS (N,) of pairs; those with equally many labelled keypoints go together, as the sum's order tells.
 
     numpy adds 8 or more terms in an order that depends on how many there are, so only the labelled ones may
@@ -89,11 +89,11 @@ def _similarity(truths: Truths, predicted: Floats, sigmas: Floats, guess: Places
     for n in np.unique(count):
         rows = np.flatnonzero(count == n)
         for some in np.array_split(rows, len(rows) // PAIRS_AT_ONCE + 1):
-            found[some] = _similarity_of(truths, predicted[guess[some]], scale, person[some], int(n))
+            found[some] = _of_count(truths, predicted[guess[some]], scale, person[some], int(n))
     return found
 
 
-def _similarity_of(truths: Truths, predicted: Floats, scale: Floats, person: Places, count: int) -> Floats:
+def _of_count(truths: Truths, predicted: Floats, scale: Floats, person: Places, count: int) -> Floats:
     if count:
         away = np.subtract(predicted, truths.keypoints[person], out=predicted)
     else:
@@ -121,7 +121,7 @@ def matches(truths: Truths, predictions: Predictions, sigmas: Floats, images: in
     """
     kept = ranked(predictions.image, predictions.score)
     guess, person = pairs(kept.image, truths.image)
-    similarity = _similarity(truths, predictions.keypoints[kept.order], sigmas, guess, person)
+    similarity = similarities(truths, predictions.keypoints[kept.order], sigmas, guess, person)
     ignored = truths.ignored | out_of_range(truths.area)
     outside = out_of_range(predictions.area[kept.order])
     chosen, dropped = match(similarity, guess, person, kept.rank, ignored, truths.crowd, outside)
@@ -161,9 +161,9 @@ def oks_ap(
     """
     skeleton = paired(predicted, truth)
     scales, source = oks_sigmas(skeleton, sigmas)
-    order = np.array(_order(truth))
-    truths = _taken(order, gather_truths(truth, skeleton, box_area, counted_by))
-    predictions = _taken(order, gather_predictions(predicted, len(skeleton), predicted_area))
+    order = np.array(order_of(truth))
+    truths = taken(order, gather_truths(truth, skeleton, box_area, counted_by))
+    predictions = taken(order, gather_predictions(predicted, len(skeleton), predicted_area))
     result = matches(truths, predictions, scales, len(truth))
     again = again_of(result)
     without = int(np.isnan(people_of(truth, len(skeleton)).area).sum())
@@ -256,7 +256,7 @@ def _refuse(scenes: Sequence[Scene], places: Places, wrong: Flags, reason: str) 
         raise ValueError(f"prediction, {named(place, scene)}, person {i}: {reason.format(scene.people[i])}")
 
 
-def _taken(order: Places, people: Gathered) -> Gathered:
+def taken(order: Places, people: Gathered) -> Gathered:
     """Return people with their scenes taken in another order."""
     image = np.argsort(order)[people.image]
     if (image[1:] >= image[:-1]).all():
@@ -265,7 +265,7 @@ def _taken(order: Places, people: Gathered) -> Gathered:
     return people._replace(**{name: column[rows] for name, column in people._replace(image=image)._asdict().items()})
 
 
-def _order(scenes: Sequence[Scene]) -> list[int]:
+def order_of(scenes: Sequence[Scene]) -> list[int]:
     """Return scenes in ascending order of their ids, where all are numbers or all are texts."""
     ids = [scene.id for scene in pictures_of(scenes)]
     if all(isinstance(i, int) for i in ids) or all(isinstance(i, str) for i in ids):
