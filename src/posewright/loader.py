@@ -2,14 +2,15 @@
 
 A batch is a function of (seed, epoch, number) alone, so training resumes in the middle of an epoch and
 several processes share the work by taking every n-th batch. A picture is decoded once for all its people
-in a batch. Crops may be decoded once and for all into a file.
+in a batch. Crops may be decoded once and for all into a file. Occlusion draws from a stream of its own, so
+that the views are the same with it and without.
 """
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -19,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewright.augment import Aim, Jitter
+from posewright.occlusion import Augmentation
 from posewright.picture import Pixels
 from posewright.recipe import Codec
-from posewright.scene import PADDING, Floats, Person, Scene, aim, each_person
+from posewright.scene import PADDING, Crop, Floats, Person, Scene, aim, each_person
 from posewright.warp import Warp, around
 
 MARGIN = 1.5
@@ -33,7 +35,8 @@ class Batches:
     """Draw batches: `batch(epoch, number)` returns pixels (B, H, W, 3) uint8 and the codec's fields.
 
     scenes hold one person each (`scene.each_person`). The last batch of an epoch is filled up from its
-    start, so that all have the same size.
+    start, so that all have the same size. occlusion hides something of a jittered crop, in the epochs that
+    `occluded` holds (None: in all), and says how much the targets that it covers still count.
     """
 
     scenes: Sequence[Scene]
@@ -42,6 +45,8 @@ class Batches:
     size: int
     seed: int = 0
     aim: Aim = around
+    occlusion: Augmentation | None = None
+    occluded: Container[int] | None = None
 
     def __len__(self) -> int:
         return -(-len(self.scenes) // self.size)
@@ -68,7 +73,8 @@ class Batches:
         rng = np.random.default_rng((self.seed, epoch, number))
         width, height = self.codec.size
         pixels = np.empty((len(chosen), height, width, 3), np.uint8)
-        people, decoded, picture = [], -1, pixels[0]
+        crops: list[Crop] = []
+        decoded, picture = -1, pixels[0]
         for row, index, place in zip(pixels, chosen.tolist(), self.picture_of[chosen].tolist(), strict=True):
             scene = self.scenes[index]
             if place != decoded:
@@ -77,8 +83,26 @@ class Batches:
             warp = self.jitter(person, scene.skeleton, self.codec.size, rng, self.aim)
             warp.image(picture, out=row)
             row[:] = self.jitter.paint(row, rng)
-            people.append(Person(person.keypoints, person.visible, id=person.id).moved(warp, scene.skeleton))
-        return pixels, self.codec.encode(people)
+            mask = person.mask if self.occlusion else None
+            known = Person(person.keypoints, person.visible, mask=mask, id=person.id)
+            person = known.moved(warp, scene.skeleton)
+            crops.append(Crop(row, (person,), warp, scene.skeleton, (picture.shape[1], picture.shape[0])))
+        if self.occlusion is None or not (self.occluded is None or epoch in self.occluded):
+            return pixels, self.codec.encode([crop.people[0] for crop in crops])
+        return self._hidden(pixels, crops, self.occlusion, np.random.default_rng((self.seed, epoch, number, 1)))
+
+    def _hidden(
+        self, pixels: Pixels, crops: Sequence[Crop], occlusion: Augmentation, rng: np.random.Generator
+    ) -> tuple[Pixels, Any]:
+        """Hide something of each crop, in `pixels`, and weigh what it covers."""
+        people, counts = [], []
+        for row, crop in zip(pixels, crops, strict=True):
+            hidden, factors = occlusion.weighed(crop, rng)
+            row[:] = hidden.pixels
+            people.append(hidden.people[0])
+            counts.append(factors[0])
+        fields = self.codec.encode(people)
+        return pixels, fields._replace(weights=fields.weights * np.stack(counts).astype(np.float32))
 
 
 @lru_cache(maxsize=2)

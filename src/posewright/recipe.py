@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import cos, pi
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from posewright.augment import Aim, Jitter
 from posewright.fields import Heatmaps
+from posewright.occlusion import Augmentation
 from posewright.scene import Scene
 from posewright.skeleton import Skeleton
 from posewright.warp import Size, around
@@ -36,6 +37,8 @@ class Phase:
     to: float | None = None
     warmup: int = 0
     """Steps over which the rate rises from 0."""
+    occluded: bool = True
+    """Whether the recipe's occlusion, where it has one, is at work."""
 
     def rate_at(self, step: int, steps: int) -> float:
         """Return the learning rate of a step of this phase's `steps`.
@@ -59,7 +62,8 @@ class Recipe:
     learns from, in words, and on what terms; judged_on: the split that every epoch is judged on. reported: the
     paper's numbers, by name, with their protocol; parameters: the paper's count, or ours
     where there is none. source: the file that it
-    stands in, as my_file.py:my_recipe, None for one of the library's.
+    stands in, as my_file.py:my_recipe, None for one of the library's. occlusion(scenes) makes what hides
+    parts of the people that are learnt from; scenes are all of them, for those that borrow pixels.
     """
 
     name: str
@@ -72,6 +76,7 @@ class Recipe:
     phases: tuple[Phase, ...]
     metric: Callable[..., dict[str, float]]
     jitter: Jitter = field(default_factory=Jitter)
+    occlusion: Callable[[Sequence[Scene]], Augmentation] | None = None
     aim: Aim = around
     batch: int = 32
     weight_decay: float = 0.0
@@ -87,6 +92,12 @@ class Recipe:
     def epochs(self) -> int:
         """The length of all phases."""
         return sum(phase.epochs for phase in self.phases)
+
+    @property
+    def occluded(self) -> frozenset[int]:
+        """The epochs, counted from 0, in which the occlusion is at work."""
+        phases = (phase.occluded for phase in self.phases for _ in range(phase.epochs))
+        return frozenset(epoch for epoch, occluded in enumerate(phases) if occluded)
 
     def rate_at(self, step: int, steps_per_epoch: int) -> float:
         """Return the learning rate of a step counted from the start of training."""

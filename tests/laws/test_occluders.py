@@ -35,6 +35,7 @@ VALUES = {
     "unit": st.tuples(st.floats(2, 20), st.floats(20, 90)), "chance": low, "centre": places,
     "sides": st.lists(st.integers(0, 40), min_size=1, max_size=3).map(tuple),
     "alpha": st.sampled_from([np.full(shape, 0.75, np.float32) for shape in ((1, 1), (9, 5), (80, 90))]),
+    "most": st.integers(0, 5),
     "regions": st.lists(st.builds(regions.KeypointDisc, st.sampled_from(KEYPOINT), st.floats(0, 9))).map(tuple),
     "colour": st.tuples(*[st.integers(0, 255)] * 3), "kernel": st.integers(0, 20).map(lambda n: 2 * n + 1),
     "sigma": st.floats(0, 6), "other": pictures, "piece": pictures, "colours": pictures,
@@ -61,7 +62,7 @@ seeds = st.integers(0, 1000)
 
 def test_every_module_of_the_package_is_looked_at():
     assert {name for _, name, _ in pkgutil.iter_modules(occlusion.__path__)} == {
-        "augmentation", "fills", "objects", "occluder", "presets", "regions"
+        "augmentation", "choices", "fills", "objects", "occluder", "presets", "regions"
     }  # fmt: skip
     assert importlib.import_module("posewright.occlusion.occluder").Occluder is Occluder
     assert REGIONS

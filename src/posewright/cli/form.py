@@ -12,7 +12,14 @@ from tyro.conf import arg
 from posewright.datasets import READERS
 from posewright.estimate import default_file
 from posewright.recipe import Recipe
+from posewright.recipes.occlusion import occlusion_named
 
+OCCLUSION = arg(
+    metavar="NAME",
+    help="what hides people in training instead of the recipe's own: `none`, a preset of docs/occlusion.md, or "
+    "objects:DIR for pictures of yours with an alpha channel",
+    help_behavior_hint="",
+)
 OVERRIDES = ("codec", "jitter", "phases", "batch", "weight_decay", "average")
 """What `posewright train RECIPE --codec.sigma 3` may change of a recipe."""
 START = arg(metavar="FILE", help="first weights: `default`, an .onnx, a .pt, or a URL", help_behavior_hint="")
@@ -28,6 +35,7 @@ def form_of(recipe: Recipe) -> Any:
         ("seed", Annotated[int, arg(metavar="N", help="the same seed repeats a run")], 0),
         ("resume", Annotated[bool, arg(help="go on from the folder's last.pt, to the bit")], False),
         ("start", Annotated[str | None, START], None),
+        ("occlusion", Annotated[str | None, OCCLUSION], None),
         ("machine", Machine, MACHINE),
     ]
     about = {"__doc__": f"Train {recipe.name}: {recipe.summary}."}
@@ -35,8 +43,11 @@ def form_of(recipe: Recipe) -> Any:
 
 
 def changed(recipe: Recipe, chosen: Any) -> Recipe:
-    """Return the recipe with what was chosen in its form."""
-    return replace(recipe, **{name: _merged(getattr(recipe, name), getattr(chosen, name)) for name in OVERRIDES})
+    """Return the recipe with what was chosen in its form; raises KeyError for an occlusion that there is not."""
+    values = {name: _merged(getattr(recipe, name), getattr(chosen, name)) for name in OVERRIDES}
+    if chosen.occlusion:
+        values["occlusion"] = occlusion_named(chosen.occlusion)
+    return replace(recipe, **values)
 
 
 def folder(data: str) -> str:

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from posewright import named
+from posewright.occlusion import described
 from posewright.recipe import Phase, Recipe
 from posewright.runtimes import metadata
 from posewright.skeleton import Skeleton
@@ -42,9 +43,10 @@ def recipe_rows(recipe: Recipe) -> Iterator[Row]:
     yield "codec", f"{type(recipe.codec).__name__}: {_values(recipe.codec)}"
     yield "skeleton", f"{skeleton.name}, {len(skeleton)} keypoints: {', '.join(skeleton.keypoints)}".replace("_", " ")
     yield "loss", recipe.loss.__name__.replace("_", " ")
-    yield "phases", "\n".join(_phase(phase) for phase in recipe.phases)
+    yield "phases", "\n".join(_phase(phase, recipe) for phase in recipe.phases)
     yield "batch", f"{recipe.batch} crops, weight decay {recipe.weight_decay:g}{_averaged(recipe)}"
     yield "jitter", _values(recipe.jitter)
+    yield "occlusion", described(recipe.occlusion(())) if recipe.occlusion else ""
     yield "metric", recipe.metric.__name__.replace("_", " ")
     yield "reported", "\n".join(f"{name}: {value:g}" for name, value in recipe.reported.items()) or "nothing"
 
@@ -77,9 +79,11 @@ def _network(recipe: Recipe) -> str:
     )
 
 
-def _phase(phase: Phase) -> str:
+def _phase(phase: Phase, recipe: Recipe) -> str:
     rate = f"at {phase.rate:g}" if phase.to is None else f"from {phase.rate:g} down to {phase.to:g}"
-    return f"{phase.epochs} epochs {rate}" + (f", after a warm-up of {phase.warmup} steps" if phase.warmup else "")
+    warmup = f", after a warm-up of {phase.warmup} steps" if phase.warmup else ""
+    clear = ", without occlusion" if recipe.occlusion and not phase.occluded else ""
+    return f"{phase.epochs} epochs {rate}{warmup}{clear}"
 
 
 def _averaged(recipe: Recipe) -> str:

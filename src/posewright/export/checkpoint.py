@@ -135,6 +135,7 @@ def card_of(content: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
         "summary": recipe.summary,
         "paper": recipe.paper,
         "data": recipe.data,
+        **({"occlusion": content["occlusion"]} if content.get("occlusion") else {}),
         "seed": content.get("seed"),
         "epochs": history[-1].get("epoch", 0),
         "epochs_of_recipe": recipe.epochs,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from hashlib import sha256
+from typing import Any
 
 import numpy as np
 
-from posewright.occlusion.occluder import Occluder
-from posewright.scene import ABSENT, Crop, Floats, Person
+from posewright.occlusion.occluder import Alpha, Occluder, beneath
+from posewright.scene import ABSENT, Crop, Floats, Person, Scene
 
 Choose = Callable[[Crop, int, np.random.Generator], Iterable[Occluder]]
 """(crop, the person's place, rng) -> what is put on it, one after the other."""
@@ -18,8 +20,9 @@ Choose = Callable[[Crop, int, np.random.Generator], Iterable[Occluder]]
 class Augmentation:
     """Hide something by chance: `augmentation(crop, rng)`; each of `choices` draws what, with a chance of its own.
 
-    target: the weight that the target of a keypoint keeps once it is hidden: 1 keeps it, less weighs it down, 0
-    ignores it; None removes the keypoint: it becomes absent, as if nobody had labelled it. everyone: every
+    target: the weight that the target of a covered keypoint keeps: 1 keeps it, less weighs it down, 0
+    ignores it; None removes the keypoint: it becomes absent, as if nobody had labelled it. A keypoint that
+    something hid already counts as covered where it lies beneath the occluder. everyone: every
     person of the crop has a chance of its own, as bottom-up training asks; otherwise the first one alone.
     """
 
@@ -30,39 +33,53 @@ class Augmentation:
 
     def __call__(self, crop: Crop, rng: np.random.Generator) -> Crop:
         """Return the crop with what was drawn in front of it; raises ValueError where nobody is in it."""
+        return self.weighed(crop, rng)[0]
+
+    def weighed(self, crop: Crop, rng: np.random.Generator) -> tuple[Crop, Floats]:
+        """Return the same crop, and the factors (P, K) of its targets' weights: `target` where covered, else 1."""
+        covered, shade = self._drawn(crop, rng)
+        beneath_it = np.stack([beneath(person, shade) for person in crop.people])
+        if self.target is None and beneath_it.any():
+            people = map(_without, covered.people, beneath_it)
+            covered = replace(covered, people=tuple(people))
+        return covered, np.where(beneath_it, self.target or 0.0, 1.0)
+
+    def _drawn(self, crop: Crop, rng: np.random.Generator) -> tuple[Crop, Alpha]:
+        """Put what is drawn on a crop, and return the most that each of its pixels (H, W) was covered."""
         if not crop.people:
             raise ValueError("nobody is in the crop, so there is nobody to hide")
-        covered = crop
+        covered, shade = crop, np.zeros(crop.pixels.shape[:2], np.float32)
         for person in range(len(crop.people) if self.everyone else 1):
             for choose in self.choices:
                 if rng.random() < self.chance:
                     for occluder in choose(covered, person, rng):
-                        covered = occluder(covered, rng)
-        if self.target is not None or covered is crop:
-            return covered
-        people = [removed(after, before) for after, before in zip(covered.people, crop.people, strict=True)]
-        return replace(covered, people=tuple(people))
-
-    def weights(self, after: Person, before: Person) -> Floats:
-        """Return how much the target of each keypoint (K,) counts: `target` where it was hidden, else 1."""
-        weight = 0.0 if self.target is None else self.target
-        return np.where(newly_hidden(after, before), weight, 1.0)
+                        alpha = occluder.region(covered, rng)
+                        covered = occluder.over(covered, alpha, rng)
+                        shade = np.maximum(shade, alpha)
+        return covered, shade
 
 
-def newly_hidden(after: Person, before: Person) -> np.ndarray:
-    """(K,) where a keypoint was seen before and is not any more."""
-    if after.visible is None or before.visible is None:
-        return np.zeros(len(before), bool)
-    return np.asarray(after.visible < before.visible)
+def described(part: Any) -> str:
+    """Say what an occluder or an augmentation is, number by number: what differs in effect differs in words.
+
+    Pixels are told by their hash, scenes by their count.
+
+    >>> described(Augmentation((), chance=0.5, target=None))
+    'Augmentation(choices=(), chance=0.5, target=None, everyone=False)'
+    """
+    if isinstance(part, np.ndarray):
+        return f"{'x'.join(map(str, part.shape))} {sha256(np.ascontiguousarray(part).tobytes()).hexdigest()[:12]}"
+    if is_dataclass(part):
+        values = (f"{field.name}={described(getattr(part, field.name))}" for field in fields(part))
+        return f"{type(part).__name__}({', '.join(values)})"
+    if isinstance(part, Sequence) and not isinstance(part, str):
+        if part and isinstance(part[0], Scene):
+            return f"{len(part)} scenes"
+        return f"({', '.join(map(described, part))})"
+    return str(getattr(part, "__name__", part))
 
 
-def removed(after: Person, before: Person) -> Person:
-    """Return a person without the keypoints that were seen before and are hidden now."""
-    gone = newly_hidden(after, before)
-    if after.visible is None or not gone.any():
-        return after
-    return replace(
-        after,
-        keypoints=np.where(gone[:, None], np.nan, after.keypoints),
-        visible=np.where(gone, ABSENT, after.visible).astype(np.uint8),
-    )
+def _without(person: Person, gone: np.ndarray) -> Person:
+    """Return a person without some keypoints (K,)."""
+    visible = None if person.visible is None else np.where(gone, ABSENT, person.visible).astype(np.uint8)
+    return replace(person, keypoints=np.where(gone[:, None], np.nan, person.keypoints), visible=visible)

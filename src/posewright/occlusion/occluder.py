@@ -31,7 +31,10 @@ class Occluder:
 
     def __call__(self, crop: Crop, rng: np.random.Generator) -> Crop:
         """Return the crop as it looks behind the occluder."""
-        alpha = self.region(crop, rng)
+        return self.over(crop, self.region(crop, rng), rng)
+
+    def over(self, crop: Crop, alpha: Alpha, rng: np.random.Generator) -> Crop:
+        """Return the crop with the fill where `alpha` says, whatever the region."""
         if not alpha.any():
             return crop
         pixels = _mixed(crop.pixels, self.fill(crop.pixels, alpha, rng), alpha)
@@ -51,9 +54,14 @@ def hide(person: Person, alpha: Alpha) -> Person:
     """Mark the seen keypoints of a person, in crop px, that lie on a pixel covered by half or more."""
     if person.visible is None:
         return person
+    covered = beneath(person, alpha) & (person.visible == SEEN)
+    cause = None if person.cause is None else np.where(covered, Cause.OBJECT, person.cause).astype(np.uint8)
+    return replace(person, visible=np.where(covered, HIDDEN, person.visible).astype(np.uint8), cause=cause)
+
+
+def beneath(person: Person, alpha: Alpha) -> NDArray[np.bool_]:
+    """(K,) where a labelled keypoint, in crop px, lies on a pixel that is covered by half or more."""
     height, width = alpha.shape
     x, y = np.rint(np.nan_to_num(person.keypoints, nan=-1.0)).astype(int).T
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    covered = inside & (alpha[np.where(inside, y, 0), np.where(inside, x, 0)] >= 0.5) & (person.visible == SEEN)
-    cause = None if person.cause is None else np.where(covered, Cause.OBJECT, person.cause).astype(np.uint8)
-    return replace(person, visible=np.where(covered, HIDDEN, person.visible).astype(np.uint8), cause=cause)
+    return np.asarray(inside & (alpha[np.where(inside, y, 0), np.where(inside, x, 0)] >= 0.5))

@@ -1,6 +1,7 @@
 """Regions: where an occluder lies.
 
-Lengths are px of the crop; where a `width` is given, px of a crop that wide, and they scale with the crop's.
+Lengths are px of the crop; where a `width` is given, px of a crop that wide, and they scale with the crop's:
+with width=1 a radius of 0.1 is a tenth of the crop's width.
 A region that is aimed at a person covers nothing where there is no such person, or where what it is aimed at
 is absent. All edges are hard: alpha is 0 or 1, except where a shape brings its own.
 """
@@ -50,6 +51,28 @@ class KeypointDisc:
             x, y = x + reach * np.cos(angle), y + reach * np.sin(angle)
         rows, columns = np.ogrid[: crop.pixels.shape[0], : crop.pixels.shape[1]]
         return ((columns - x) ** 2 + (rows - y) ** 2 <= radius**2).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class KeypointDiscs:
+    """Cover discs on at most `most` of a person's keypoints, different ones, each with a chance of its own.
+
+    radius, width, shift: as of `KeypointDisc`. most=1 with chance=1 is a disc on any one keypoint.
+    """
+
+    most: int
+    radius: float
+    chance: float = 1.0
+    width: float | None = None
+    shift: float = 0.0
+    person: int = 0
+
+    def __call__(self, crop: Crop, rng: np.random.Generator) -> Alpha:
+        known = crop.people[self.person].labelled if self.person < len(crop.people) else np.zeros(0, bool)
+        drawn = [k for k in rng.permutation(np.flatnonzero(known))[: self.most] if rng.random() < self.chance]
+        names = [crop.skeleton.keypoints[k] for k in drawn]
+        discs = [KeypointDisc(name, self.radius, self.width, self.shift, self.person) for name in names]
+        return Together(tuple(discs))(crop, rng)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,11 @@ from pathlib import Path
 from posewright.recipe import Recipe
 from posewright.recipes.compact import default
 from posewright.recipes.hrnet import hrnet_w32_coco, hrnet_w48_coco
+from posewright.recipes.occlusion import (
+    hrnet_w32_coco_keypoint_aware_s1,
+    hrnet_w32_coco_keypoint_aware_s2,
+    hrnet_w32_coco_keypoint_aware_s3,
+)
 from posewright.recipes.simple_baseline import (
     simple_baseline_r50_coco,
     simple_baseline_r50_lsp,
@@ -25,6 +30,9 @@ RECIPES = (
     simple_baseline_r152_coco,
     hrnet_w32_coco,
     hrnet_w48_coco,
+    hrnet_w32_coco_keypoint_aware_s1,
+    hrnet_w32_coco_keypoint_aware_s2,
+    hrnet_w32_coco_keypoint_aware_s3,
 )
 
 

@@ -76,7 +76,10 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     with team(machine) as place:
         scenes = _scenes(recipe, data, out, place, machine)
-        batches = Batches(scenes, recipe.codec, recipe.jitter, recipe.batch, seed, recipe.aim)
+        occlusion = recipe.occlusion and recipe.occlusion(scenes)
+        batches = Batches(
+            scenes, recipe.codec, recipe.jitter, recipe.batch, seed, recipe.aim, occlusion, recipe.occluded
+        )
         state = prepared(recipe, seed, machine)
         if start is not None:
             state.begin_with(start)

@@ -11,13 +11,14 @@ import torch
 
 from posewright.evaluate import versions
 from posewright.loader import Batches
+from posewright.occlusion import described
 from posewright.recipe import Recipe
 from posewright.runtimes import metadata
 from posewright.scene import PADDING
 from posewright.train.machine import Team
 from posewright.train.state import CheckpointError
 
-FIXED = ("recipe", "seed", "codec", "people", "steps", "processes")
+FIXED = ("recipe", "seed", "codec", "occlusion", "people", "steps", "processes")
 """Facts that must be the same for a training to go on: they decide what a step's number means."""
 
 
@@ -35,6 +36,7 @@ class Log:
 
     def go_on(self, checkpoint: Path, told: dict[str, Any]) -> None:
         """Take up a checkpoint's log; raises CheckpointError where it belongs to another training."""
+        told = {"occlusion": None, **told}
         for name in FIXED:
             then, now = told.get(name, self.facts[name]), self.facts[name]
             if then != now:
@@ -71,6 +73,7 @@ def about(recipe: Recipe, data: str, batches: Batches, place: Team) -> dict[str,
         "codec": codec,
         "view": view,
         "jitter": asdict(recipe.jitter),
+        "occlusion": batches.occlusion and described(batches.occlusion),
         "phases": [asdict(phase) for phase in recipe.phases],
         "settings": {name: getattr(recipe, name) for name in ("batch", "weight_decay", "average")},
         "data": data,

@@ -84,7 +84,7 @@ def random_camera(rng: np.random.Generator, stage: Stage, size: Size, around: fl
     roll = np.deg2rad(rng.normal(0, 3) if rng.random() < 0.8 else rng.uniform(-25, 25))
     half = np.tan(np.deg2rad(rng.uniform(22, 68)) / 2)
     fill = rng.uniform(0.62, 1.08)
-    R = _looking(azimuth, elevation, roll)
+    R = looking(azimuth, elevation, roll)
     spread = (points - target) @ R.T
     tangent = half * np.array(size) / max(size) * fill
     distance = max((np.abs(spread[:, :2]) / tangent - spread[:, 2:]).max(), 900 - ((everybody - target) @ R[2]).min())
@@ -94,7 +94,7 @@ def random_camera(rng: np.random.Generator, stage: Stage, size: Size, around: fl
     return Camera(K, R, np.array([0, 0, distance]) - R @ target)
 
 
-def _looking(azimuth: float, elevation: float, roll: float) -> Floats:
+def looking(azimuth: float, elevation: float, roll: float) -> Floats:
     """Return R of a camera that stands at an azimuth and elevation and looks back at the middle."""
     ahead = -np.array([np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation), np.sin(elevation)])
     right = np.cross(ahead, [0, 0, 1.0])

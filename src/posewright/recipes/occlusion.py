@@ -1,0 +1,81 @@
+"""Occlusion in training: recipes of papers, and every augmentation by its name.
+
+Huang et al. 2020 (arXiv:2008.07139) hide a disc of zeros on or near a keypoint and find that it takes time to
+pay: with HRNet's schedule (S1) it gains nothing, with twice its length (S2), or after that schedule without it
+(S3), it does. Their networks read UDP's fields (HRNet-W32 at 256x192, val2017, their detector's boxes: AP 0.772
+without, 0.778 with it); these recipes are HRNet's own protocol, so that nothing but the occlusion differs from
+`hrnet_w32_coco`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from posewright.datasets.synthetic import thing
+from posewright.occlusion import Augmentation
+from posewright.occlusion.objects import read_objects
+from posewright.occlusion.presets import AUGMENTATIONS, Make, pasted_objects
+from posewright.recipe import Phase, Recipe
+from posewright.recipes.hrnet import hrnet_w32_coco
+from posewright.scene import Scene
+
+S1 = (Phase(170, 1e-3), Phase(30, 1e-4), Phase(10, 1e-5))
+S2 = (Phase(380, 1e-3), Phase(30, 1e-4), Phase(10, 1e-5))
+S3 = (*(replace(phase, occluded=False) for phase in S1), *S1)
+"""The three schedules: 210 epochs, 420, and 210 without occlusion followed by 210 with it."""
+THINGS = 40
+"""Things of the synthetic world among which pasting draws; seed 0."""
+OBJECTS = "objects:"
+"""Begins the name of an occlusion by pictures of one's own."""
+
+
+def things_of_world(scenes: Sequence[Scene]) -> Augmentation:  # noqa: ARG001
+    """Paste things that the synthetic world draws, after Sarandi et al. 2018."""
+    return pasted_objects([thing(0, number) for number in range(THINGS)])
+
+
+def things_of_folder(folder: Path, scenes: Sequence[Scene]) -> Augmentation:  # noqa: ARG001
+    """Paste the pictures of a folder, after Sarandi et al. 2018; raises as `read_objects` does."""
+    return pasted_objects(read_objects(folder))
+
+
+OCCLUSIONS: dict[str, Make] = {**AUGMENTATIONS, "sarandi_objects": things_of_world}
+"""Every occlusion that a training knows by name."""
+
+
+def occlusion_named(name: str) -> Make | None:
+    """Find an occlusion by name, None for "none"; "objects:FOLDER" pastes the RGBA pictures of a folder.
+
+    Raises KeyError that lists the names there are.
+
+    >>> occlusion_named("huang_keypoint_aware")(()).target
+    1.0
+    """
+    if name == "none":
+        return None
+    if name.startswith(OBJECTS):
+        return partial(things_of_folder, Path(name.removeprefix(OBJECTS)))
+    if name not in OCCLUSIONS:
+        raise KeyError(f"no occlusion {name!r}; there are none, {', '.join(OCCLUSIONS)}, and objects:FOLDER")
+    return OCCLUSIONS[name]
+
+
+def keypoint_aware(schedule: str, phases: tuple[Phase, ...]) -> Recipe:
+    """HRNet-W32 on COCO at 256x192 with keypoint-aware occlusion and one of the schedules."""
+    return replace(
+        hrnet_w32_coco,
+        name=f"hrnet_w32_coco_keypoint_aware_{schedule.lower()}",
+        summary=f"HRNet-W32, COCO, 256x192, keypoint-aware occlusion by schedule {schedule}",
+        paper="https://arxiv.org/abs/2008.07139",
+        occlusion=OCCLUSIONS["huang_keypoint_aware"],
+        phases=phases,
+        reported={},
+    )
+
+
+hrnet_w32_coco_keypoint_aware_s1 = keypoint_aware("S1", S1)
+hrnet_w32_coco_keypoint_aware_s2 = keypoint_aware("S2", S2)
+hrnet_w32_coco_keypoint_aware_s3 = keypoint_aware("S3", S3)
