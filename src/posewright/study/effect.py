@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +16,12 @@ LEVELS = (2.5, 5.0, 95.0, 97.5)
 """Percentiles: the outer two are the interval, the inner two decide on equivalence (two one-sided tests at 5 %)."""
 MARGIN = 0.02
 """A change within this of 0 is called none."""
+LEAST = 3
+"""Of what is asked, times the margin, for a change to be called none."""
 AT_ONCE = 1 << 22
 """Numbers in memory at a time."""
+
+Pair = tuple[Floats, Floats]
 
 
 class Effect(NamedTuple):
@@ -33,33 +38,56 @@ class Effect(NamedTuple):
     asked: float
 
     def verdict(self, margin: float = MARGIN) -> str:
-        """Say what a change comes to: "none" within the margin, "worse", "better", or "undecided"."""
+        """Say what a change comes to: "none" within the margin, "lower", "higher", or "undecided"; "no data".
+
+        none: the 90 % interval lies within the margin, and there is enough to tell: where not one of n changed, up
+        to 3 / n still may (the rule of three), of which a bootstrap knows nothing.
+        """
         if not np.isfinite(self.value):
             return "no data"
-        if -margin < self.low90 and self.high90 < margin:
+        if -margin < self.low90 and self.high90 < margin and self.asked * margin >= LEAST:
             return "none"
         if self.high < 0:
-            return "worse"
-        return "better" if self.low > 0 else "undecided"
+            return "lower"
+        return "higher" if self.low > 0 else "undecided"
 
 
 def effects(part: Floats, whole: Floats, draws: int = DRAWS, seed: int = 0) -> list[Effect]:
-    """Return the share that `part` (S, M) is of `whole` (S, M), in all scenes together: M effects.
-
-    The intervals are percentiles over `draws` bootstrap samples of the S scenes, the same for all M.
-    """
+    """Return the share that `part` (S, M) is of `whole` (S, M), in all scenes together: M effects."""
     columns = max(1, AT_ONCE // draws)
     found: list[Effect] = []
     for start in range(0, part.shape[1], columns):
         some = np.s_[:, start : start + columns]
-        value = share(np.ones((1, len(part))), part[some], whole[some])[0]
-        drawn = np.concatenate([share(w, part[some], whole[some]) for w in weights(len(part), draws, seed)])
-        bounds = _percentiles(drawn)
-        low, low90, high90, high = bounds
-        found += [
-            Effect(*map(float, row)) for row in zip(value, low, high, low90, high90, whole[some].sum(0), strict=True)
-        ]
+        again = partial(share, part=part[some], whole=whole[some])
+        found += effects_of(again, whole[some].sum(0), len(part), draws, seed)
     return found
+
+
+def differences(first: Pair, second: Pair, draws: int = DRAWS, seed: int = 0) -> list[Effect]:
+    """Return how much larger the first pair's share is than the second's: M effects; each pair is a part and a whole.
+
+    asked is what the smaller of the two rests on.
+    """
+
+    def again(drawn: Floats) -> Floats:
+        return share(drawn, *first) - share(drawn, *second)
+
+    asked = np.minimum(first[1].sum(0), second[1].sum(0))
+    return effects_of(again, asked, len(first[0]), draws, seed)
+
+
+def effects_of(
+    again: Callable[[Floats], Floats], asked: Floats, scenes: int, draws: int = DRAWS, seed: int = 0
+) -> list[Effect]:
+    """Return the effects of a function of the scenes' weights (B, S) that gives (B, M) numbers, as `Score.again` does.
+
+    The intervals are percentiles over `draws` bootstrap samples of the scenes, the same for all M. asked (M,).
+    """
+    value = again(np.ones((1, scenes)))[0]
+    drawn = np.concatenate([again(some) for some in weights(scenes, draws, seed)])
+    low, low90, high90, high = _percentiles(np.ascontiguousarray(drawn.T))
+    rows = zip(value, low, high, low90, high90, asked, strict=True)
+    return [Effect(*map(float, row)) for row in rows]
 
 
 def weights(scenes: int, draws: int, seed: int) -> Iterator[Floats]:
@@ -71,9 +99,9 @@ def weights(scenes: int, draws: int, seed: int) -> Iterator[Floats]:
 
 
 def _percentiles(drawn: Floats) -> Floats:
-    """(4, M) LEVELS of every column; draws without data are left out, and columns without any are NaN."""
-    bounds = np.percentile(drawn, LEVELS, axis=0)
-    for column in np.flatnonzero(np.isnan(bounds).any(0)):
-        known = drawn[np.isfinite(drawn[:, column]), column]
-        bounds[:, column] = np.percentile(known, LEVELS) if len(known) else np.nan
+    """(4, M) LEVELS of every row (M, draws); draws without data are left out, and rows without any are NaN."""
+    bounds = np.percentile(drawn, LEVELS, axis=1)
+    for row in np.flatnonzero(np.isnan(bounds).any(0)):
+        known = drawn[row, np.isfinite(drawn[row])]
+        bounds[:, row] = np.percentile(known, LEVELS) if len(known) else np.nan
     return np.asarray(bounds)
