@@ -34,7 +34,7 @@ svg { display: block; max-width: 100%; height: auto; margin-top: .5rem; }
 .wide tr { border-bottom: 1px solid var(--line); } .wide td { overflow-wrap: normal; }
 .tiles { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.25rem 0; padding: 0; list-style: none; }
 .tiles li { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: .7rem 1.1rem;
-            min-width: 7rem; }
+            min-width: 6.4rem; }
 .tiles b { display: block; font-size: 1.5rem; font-weight: 640; font-variant-numeric: tabular-nums; line-height: 1.2; }
 .tiles span { color: var(--soft); font-size: .85rem; }
 .columns { columns: 15rem; column-gap: 2.5rem; margin: 0; }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from posewright.datasets.predictions import read_predictions
+from posewright.datasets.records import read_json, record_of
 from posewright.datasets.truth import conventions, read_truth
 from posewright.evaluate import versions
 from posewright.files import write_whole
@@ -144,8 +145,17 @@ def score_file(
     predicted, truth, shared = predictions_of(path, truth)
     result = measure(path, predicted, truth, names, draws, seed, show)
     for score in result.scores.values():
-        score.protocol |= shared
+        score.protocol |= shared | {"boxes": boxes_of(path)}
     return result
+
+
+def boxes_of(path: Path) -> str:
+    """Say where the boxes of predictions came from, as the `protocol.json` that `posewright predict` writes tells."""
+    folder = path if path.is_dir() else path.parent
+    if not (path.is_dir() or path.name.startswith("predictions.json")) or not (folder / "protocol.json").is_file():
+        return "not told"
+    beside = folder / "protocol.json"
+    return str(record_of(read_json(beside), str(beside)).fields.get("boxes", "not told"))
 
 
 def measure(

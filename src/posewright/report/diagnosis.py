@@ -55,10 +55,8 @@ def write_diagnosis(
         *_sensitivity(sensitivity),
         *worst_cases(predicted, scenes, show),
     ]
-    tiles = [("AP, area from 32²", f"{repairs['AP']:.3f}"), ("keypoints good", f"{kinds['good']:.0%}")]
-    tiles += [(name, f"{kinds[name]:.1%}") for name in ERRORS]
-    tiles += [("people not found", f"{mistakes['false_negatives']:.0%}"),
-              ("predictions false", f"{mistakes['false_positives']:.0%}")]  # fmt: skip
+    tiles = [("AP", f"{repairs['AP']:.3f}"), *((name, f"{kinds[name]:.1%}") for name in COLOURS)]
+    tiles += [("not found", f"{mistakes['false_negatives']:.0%}"), ("false", f"{mistakes['false_positives']:.0%}")]
     lead = f"Why {path} fails, against {truth}: {len(scenes):,} pictures. Intervals are {LEVEL:.0%}, over pictures."
     out.mkdir(parents=True, exist_ok=True)
     write_scores(out / "diagnosis.json", truth, [result], {}, draws, seed)
@@ -161,6 +159,8 @@ def _ranking(told: _Told, predicted: Sequence[Scene], truth: Sequence[Scene]) ->
         except ValueError:
             continue
         known = found.amount > 0
+        if not known.any():
+            continue
         curves.append((name, found.score[known], found.correct[known], found.amount[known] / 1.0))
     count = told.score.protocol.get("people_meant_by_several", 0)
     several = f"{count:,} people are meant by several predictions"
@@ -191,32 +191,42 @@ def _sensitivity(told: _Told) -> list[Section]:
         some = [group for group in known if group.startswith(prefix)]
         if len(some) > 1:
             rows = [told.row(f"AP/{g}", f"{spell(g.removeprefix(prefix))}  (n = {told.people(g):,})") for g in some]
-            low, high = (choose(some, key=lambda group: told[f"AP/{group}"]) for choose in (min, max))
+            title = f"AP by {words}"
             sections.append(
                 Section(
-                    f"By {words}: AP {told[f'AP/{low}']:.2f} for {spell(low.removeprefix(prefix))}, "
-                    f"{told[f'AP/{high}']:.2f} for {spell(high.removeprefix(prefix))}",
-                    figures=[dots(f"AP by {words}", rows, f"AP, with {LEVEL:.0%} intervals")],
+                    _contrast(told, some, title, prefix),
+                    figures=[dots(title, rows, f"AP, with {LEVEL:.0%} intervals")],
                     details=protocol,
                 )
             )
     return sections
 
 
+def _contrast(told: _Told, groups: Sequence[str], title: str, prefix: str = "") -> str:
+    """Say between which of the groups that are large enough AP runs, and whether that is clear."""
+    large = [group for group in groups if told.people(group) >= FEW]
+    if len(large) < 2:
+        return title
+    low, high = (choose(large, key=lambda group: told[f"AP/{group}"]) for choose in (min, max))
+    ends_of = [told.intervals.get(f"AP/{group}") for group in (low, high)]
+    if ends_of[0] is not None and ends_of[1] is not None and ends_of[0].high >= ends_of[1].low:
+        return f"{title}: no clear difference, {told[f'AP/{low}']:.2f} to {told[f'AP/{high}']:.2f}"
+    low_name, high_name = (spell(group.removeprefix(prefix)) for group in (low, high))
+    return f"{title}: {told[f'AP/{low}']:.2f} for {low_name}, {told[f'AP/{high}']:.2f} for {high_name}"
+
+
 def _by_visible(told: _Told, groups: Sequence[str]) -> Section:
     seen, crowd = (list(dict.fromkeys(group.split("/")[side] for group in groups)) for side in (0, 1))
-    cells = {tuple(group.split("/")): (told[f"AP/{group}"], told.people(group)) for group in groups}
-    large = [group for group in groups if told.people(group) >= FEW]
+    cells = {
+        (seen.index(a), crowd.index(b)): (told[f"AP/{a}/{b}"], told.people(f"{a}/{b}"))
+        for a, b in (group.split("/") for group in groups)
+    }
     title = "AP by visible keypoints and neighbours"
-    finding = title
-    if len(large) > 1:
-        low, high = (choose(large, key=lambda group: told[f"AP/{group}"]) for choose in (min, max))
-        finding = f"AP is {told[f'AP/{low}']:.2f} for {spell(low)}, and {told[f'AP/{high}']:.2f} for {spell(high)}"
     return Section(
-        finding,
+        _contrast(told, groups, title),
         "By how many keypoints are visible and how many other people's boxes overlap (IoU from 0.1); n is how many "
         f"people, and groups of fewer than {FEW} are of chance.",
-        figures=[matrix(title, seen, crowd, cells)],
+        figures=[matrix(title, list(map(spell, seen)), list(map(spell, crowd)), cells)],
         grid=[["group", "AP", "people"],
               *([spell(g), told.with_ends(f"AP/{g}"), f"{told.people(g):,}"] for g in groups)],
         details=protocol_of(told.score),

@@ -27,6 +27,9 @@ WIDE, ROW, MARGIN = 11.0, 0.27, 0.85
 Row = tuple[str, float, float, float]
 """A name, a value and the ends of its interval, NaN where there is none."""
 
+Cell = tuple[float, int]
+"""A value, and how many it rests on."""
+
 
 @contextmanager
 def plot(title: str, height: float, width: float = WIDE) -> Iterator[tuple[Any, list[str]]]:
@@ -113,17 +116,14 @@ def steps(title: str, start: tuple[str, float], gains: Sequence[tuple[str, float
     return drawn[0]
 
 
-def matrix(
-    title: str, rows: Sequence[str], columns: Sequence[str], cells: Mapping[tuple[str, ...], tuple[float, int]]
-) -> str:
-    """Draw a value and a count for every (row, column), the deeper the larger the value is."""
+def matrix(title: str, rows: Sequence[str], columns: Sequence[str], cells: Mapping[tuple[int, int], Cell]) -> str:
+    """Draw a value and a count at every (row, column), the deeper the larger the value is."""
     most = max(max(value for value, _ in cells.values()), 1e-9)
     with plot(title, MARGIN + 0.55 * len(rows), 3.2 + 2.2 * len(columns)) as (axes, drawn):
-        for (row, column), (value, count) in cells.items():
-            x, y = columns.index(column), rows.index(row)
+        for (y, x), (value, count) in cells.items():
             axes.bar(x, 0.92, 0.96, y - 0.46, color=BLUE, alpha=0.06 + 0.5 * value / most)
-            axes.text(x, y, f"{value:.3f}   n = {count:,}", ha="center", va="center")
-        axes.set_xticks(range(len(columns)), [name.replace("_", " ") for name in columns])
+            axes.text(x, y, f"{value:.3f}, n = {count:,}", ha="center", va="center")
+        axes.set_xticks(range(len(columns)), columns)
         _rows(axes, rows, "")
         axes.set_xlim(-0.5, len(columns) - 0.5)
         axes.spines["bottom"].set_visible(False)

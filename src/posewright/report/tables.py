@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 from posewright.metrics import Score
@@ -140,14 +141,17 @@ def _filled(rows: Rows) -> Rows:
     return [[row[i] for i in kept] for row in rows]
 
 
-PLAIN = {"vis": "seen keypoints", "invis": "hidden keypoints"}
-"""Groups whose names are abbreviations of papers."""
+PLAIN = {"vis": "seen keypoints", "invis": "hidden keypoints", "visible 0": "none visible",
+         "neighbours 0": "no neighbours"}  # fmt: skip
+"""Groups whose names are no words."""
 
 
 def spell(group: str) -> str:
     """Write a group's name in words.
 
-    >>> spell("visible_1_to_5/neighbours_0")
-    'visible 1 to 5, neighbours 0'
+    >>> spell("visible_1_to_5/neighbours_from_3"), spell("area_2_of_4")
+    ('1 to 5 visible, 3 or more neighbours', 'area 2 of 4')
     """
-    return PLAIN.get(group, group.replace("_", " ").replace("/", ", "))
+    parts = [part.replace("_", " ") for part in group.split("/")]
+    turned = [re.sub(r"^(visible|neighbours) (\d.*|from .*)$", r"\2 \1", PLAIN.get(part, part)) for part in parts]
+    return ", ".join(re.sub(r"\bfrom (\S+)", r"\1 or more", part) for part in turned)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +22,13 @@ SIDE = 256
 """px of a case."""
 PADDING = 1.3
 WORDS = {
-    Kind.INVERSION: "Inversions: left and right change places",
-    Kind.SWAP: "Swaps: keypoints lie on another person",
-    Kind.MISS: "Misses: keypoints lie near nothing",
+    Kind.INVERSION: ("inverted", "Inversions: left and right change places"),
+    Kind.SWAP: ("swapped", "Swaps: keypoints lie on another person"),
+    Kind.MISS: ("missed", "Misses: keypoints lie near nothing"),
 }
 LEGEND = (
-    "Left the truth, right the prediction. Blue is the person's left, orange their right, yellow the middle; a ring is "
-    "a hidden keypoint; what has a low score is faint."
+    "The predictions with most such keypoints; left the truth, right the prediction. Blue is the person's left, orange "
+    "their right, yellow the middle; a ring is a hidden keypoint."
 )
 
 
@@ -36,13 +37,13 @@ def worst_cases(predicted: Sequence[Scene], truth: Sequence[Scene], show: Show) 
     if not any(_at_hand(scene) for scene in truth):
         return [Section("The worst cases are not drawn", "None of the pictures is where the truth says that they are.")]
     found = diagnose(predicted, truth, **conventions(truth))
-    sections = []
-    for kind, title in WORDS.items():
+    sections: list[Section] = []
+    for kind, (_, title) in WORDS.items():
         show(f"drawing {title.partition(':')[0].lower()}")
         cells, captions = _drawn(found, kind, predicted, truth)
         if cells:
             picture = sheet(cells, 4, captions, cell=(SIDE, SIDE))
-            sections.append(Section(title, LEGEND, [encoded(picture, ".jpg")]))
+            sections.append(Section(title, "" if sections else LEGEND, [encoded(picture, ".jpg")]))
     return sections
 
 
@@ -66,19 +67,20 @@ def _drawn(
         said = "" if guess.score is None else f", score {guess.score:.2f}"
         captions += [
             f"{truth[place].id}",
-            f"{count[row]} of {kind.name.lower()}, OKS {found.similarity[row]:.2f}{said}",
+            f"{count[row]} {WORDS[kind][0]}, OKS {found.similarity[row]:.2f}{said}",
         ]
     return cells, captions
 
 
 def _pair(scene: Scene, true: Person, guess: Person) -> list[Pixels]:
-    """Cut out where both are, and draw one on each of two copies."""
+    """Cut out where both are, and draw one on each of two copies; a low score makes nothing faint here."""
     both = [box_around(person.keypoints) for person in (true, guess)]
     low, high = np.minimum(both[0][:2], both[1][:2]), np.maximum(both[0][2:], both[1][2:])
     middle, half = (low + high) / 2, np.maximum(high - low, 16.0) / 2
     warp = aim(np.concatenate([middle - half, middle + half]), (SIDE, SIDE), PADDING)
     crop = take(scene, warp)
-    return [draw(crop.pixels, [person.moved(warp, scene.skeleton)], scene.skeleton) for person in (true, guess)]
+    shown = (true, replace(guess, scores=None, score=None))
+    return [draw(crop.pixels, [person.moved(warp, scene.skeleton)], scene.skeleton) for person in shown]
 
 
 def _at_hand(scene: Scene) -> bool:

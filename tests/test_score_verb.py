@@ -1,0 +1,222 @@
+"""The verbs `score` and `diagnose`: from files to numbers, JSON and pages."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from posewright import scoring
+from posewright.cli import main
+from posewright.datasets import coco
+from posewright.datasets.synthetic import world
+from posewright.metrics import Score, kinds, oks_ap
+from posewright.metrics.confidence import Interval
+from posewright.report import diagnosis, figure, tables
+from posewright.skeleton import COCO, LSP
+
+
+def moved(scenes, rng, by, inverted=0.0, lost=0.0):
+    """The people of scenes with their keypoints off by a share of their height, some turned, some lost."""
+    found = []
+    for scene in scenes:
+        people = []
+        for person in scene.people:
+            if rng.random() < lost or not person.labelled.any():
+                continue
+            xy = person.keypoints + by * (person.box[3] - person.box[1]) * rng.normal(size=person.keypoints.shape)
+            xy = xy[scene.skeleton.mirror] if rng.random() < inverted else xy
+            scores = np.where(np.isfinite(xy).all(1), rng.uniform(0.4, 0.9, len(xy)), 0)
+            people.append(replace(person, keypoints=xy, visible=None, cause=None, scores=scores,
+                                  score=float(rng.uniform(0.3, 0.9))))  # fmt: skip
+        found.append(replace(scene, people=tuple(people)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Drawn truth of many people a picture, of one, and predictions of each: good, bad, none."""
+    place = tmp_path_factory.mktemp("score")
+    rng = np.random.default_rng(0)
+    scenes = world(12, 1, size=(160, 128), people=(2, 4))
+    coco.write(scenes, place / "many")
+    coco.write_results(moved(scenes, rng, 0.01), place / "good.json")
+    coco.write_results(moved(scenes, rng, 0.05, inverted=0.4, lost=0.3), place / "bad.json")
+    (place / "none.json").write_text("[]")
+    singles = world(4, 2, skeleton=LSP, size=(96, 96), people=(1, 1))
+    coco.write(singles, place / "one")
+    coco.write_results(moved(singles, rng, 0.01), place / "one.json")
+    return place
+
+
+def run(place, tmp_path, monkeypatch, line):
+    monkeypatch.chdir(tmp_path)
+    return main(line.format(place=place).split())
+
+
+def read(path):
+    return json.loads(path.read_text())
+
+
+TRUTH = "--truth {place}/many/annotations.json --draws 200"
+
+
+def test_score_says_what_the_metrics_say_with_interval_protocol_and_warnings(place, tmp_path, monkeypatch, capsys):
+    assert run(place, tmp_path, monkeypatch, f"score {{place}}/bad.json {TRUTH}") == 0
+    shown = capsys.readouterr().out
+    truth = scoring.truth_of(str(place / "many" / "annotations.json"))
+    expected = oks_ap(coco.read_results(place / "bad.json", truth), truth)
+    written = read(tmp_path / "scores.json")
+    (file,) = written["files"]
+    assert list(file["metrics"]) == ["oks_ap", "ap_by_visibility", "ap_by_keypoint"]
+    ours = file["metrics"]["oks_ap"]
+    for name, value in expected.items():
+        assert ours["scores"][name]["value"] == (None if value == -1 else value)
+        assert tables.spoken(value) in shown
+    assert ours["scores"]["AP"]["low"] < expected["AP"] < ours["scores"]["AP"]["high"]
+    assert ours["protocol"]["sigmas"] == "COCO"
+    assert ours["protocol"]["boxes"] == "not told"
+    assert file["warnings"]
+    assert all(" ".join(f"warning: {w}".split()) in " ".join(shown.split()) for w in file["warnings"])
+    assert len(file["sha256"]) == 64
+    assert written["intervals"]["draws"] == 200
+    assert written["versions"]["posewright"]
+
+
+def test_without_draws_there_are_no_intervals(place, tmp_path, monkeypatch, capsys):
+    assert run(place, tmp_path, monkeypatch, f"score {{place}}/bad.json {TRUTH} --metric oks_ap --draws 0") == 0
+    assert "interval" not in capsys.readouterr().out
+    assert read(tmp_path / "scores.json")["files"][0]["metrics"]["oks_ap"]["scores"]["AP"].keys() == {"value"}
+
+
+def test_a_page_of_scores_needs_nothing_from_elsewhere(place, tmp_path, monkeypatch):
+    assert run(place, tmp_path, monkeypatch, f"score {{place}}/bad.json {TRUTH} --out page") == 0
+    page = (tmp_path / "page" / "report.html").read_text()
+    assert self_contained(page)
+    assert page.count("<svg") == 3
+    assert "left knee" in page
+    assert sorted(path.name for path in (tmp_path / "page").iterdir()) == ["report.html", "scores.json"]
+
+
+def self_contained(page):
+    """No address but data and parts of the page itself, and no id twice: figures share one page."""
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page) + re.findall(r"url\(([^)]+)\)", page)
+    own = [source for source in sources if source.startswith("#")]
+    assert {source[1:] for source in own} <= set(ids)
+    return len(ids) == len(set(ids)) and all(source.startswith(("#", "data:image/")) for source in sources)
+
+
+def test_two_files_are_compared_on_the_same_pictures(place, tmp_path, monkeypatch, capsys):
+    assert run(place, tmp_path, monkeypatch, f"score {{place}}/bad.json {{place}}/good.json {TRUTH} --out p") == 0
+    written = read(tmp_path / "p" / "scores.json")
+    found = written["second_minus_first"]["oks_ap"]["AP"]
+    values = [file["metrics"]["oks_ap"]["scores"]["AP"]["value"] for file in written["files"]]
+    assert found["value"] == pytest.approx(values[1] - values[0])
+    assert 0 < found["low"] < found["value"] < found["high"]
+    assert found["p"] == pytest.approx(2 / 201)
+    assert "second - first" in capsys.readouterr().out
+    assert "Two predictions compared" in (tmp_path / "p" / "report.html").read_text()
+
+
+def test_a_file_beside_itself_does_not_differ(place, tmp_path, monkeypatch):
+    assert run(place, tmp_path, monkeypatch, f"score {{place}}/bad.json {{place}}/bad.json {TRUTH} --metric kinds") == 0
+    for found in read(tmp_path / "scores.json")["second_minus_first"]["kinds"].values():
+        assert found in ({"value": 0, "low": 0, "high": 0, "p": 1}, dict.fromkeys(("value", "low", "high", "p")))
+
+
+def test_people_alone_are_scored_as_their_data_set_is(place, tmp_path, monkeypatch, capsys):
+    truth = "--truth {place}/one/annotations.json --draws 50"
+    assert run(place, tmp_path, monkeypatch, f"score {{place}}/one.json {truth}") == 0
+    assert "PCK@0.2" in capsys.readouterr().out
+    assert list(read(tmp_path / "scores.json")["files"][0]["metrics"]) == ["pck"]
+
+
+@pytest.mark.parametrize("name", scoring.NAMES)
+def test_every_metric_answers_to_its_name(place, tmp_path, monkeypatch, name):
+    if name in ("crowdpose_ap", "aic_map", "mpii_map", "pckh"):
+        pytest.skip("asks for what this truth does not have")
+    data = "one" if name in scoring.OF_DISTANCE else "many"
+    line = f"score {{place}}/{'one' if data == 'one' else 'good'}.json --truth {{place}}/{data}/annotations.json"
+    assert run(place, tmp_path, monkeypatch, f"{line} --draws 20 --metric {name} --out page") == 0
+    scores = read(tmp_path / "page" / "scores.json")["files"][0]["metrics"][name]["scores"]
+    assert any(one["value"] is not None for one in scores.values())
+
+
+def test_boxes_are_told_by_what_predict_writes(place, tmp_path):
+    (tmp_path / "protocol.json").write_text(json.dumps({"boxes": "mine.json"}))
+    assert scoring.boxes_of(tmp_path / "predictions.json") == "mine.json"
+    assert scoring.boxes_of(tmp_path / "other.json") == "not told"
+    assert scoring.boxes_of(place / "good.json") == "not told"
+
+
+def test_diagnose_writes_a_page_with_figures_and_the_worst_cases_drawn(place, tmp_path, monkeypatch):
+    assert run(place, tmp_path, monkeypatch, f"diagnose {{place}}/bad.json {TRUTH} --out page") == 0
+    page = (tmp_path / "page" / "report.html").read_text()
+    assert self_contained(page)
+    assert page.count("<svg") >= 5
+    assert "Inversions: left and right change places" in page
+    assert "data:image/jpeg;base64," in page
+    truth = scoring.truth_of(str(place / "many" / "annotations.json"))
+    expected = kinds(coco.read_results(place / "bad.json", truth), truth)
+    metrics = read(tmp_path / "page" / "diagnosis.json")["files"][0]["metrics"]
+    assert list(metrics) == ["kinds", "repairs", "mistakes", "sensitivity"]
+    assert metrics["kinds"]["scores"]["inversion"]["value"] == expected["inversion"] > 0.1
+    assert f"{expected['good']:.0%} of keypoints are good" in page
+
+
+def test_diagnose_says_so_where_nobody_is_predicted_or_no_picture_is_there(place, tmp_path, monkeypatch):
+    content = read(place / "many" / "annotations.json")
+    (tmp_path / "alone.json").write_text(json.dumps(content))
+    line = "diagnose {place}/none.json --truth alone.json --draws 20 --out page"
+    assert run(place, tmp_path, monkeypatch, line) == 0
+    page = (tmp_path / "page" / "report.html").read_text()
+    assert "No prediction means anybody" in page
+    assert "The worst cases are not drawn" in page
+    assert "100% of people are not found" in page
+
+
+def test_an_interrupted_diagnosis_leaves_nothing(place, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(diagnosis, "worst_cases", interrupted)
+    assert run(place, tmp_path, monkeypatch, f"diagnose {{place}}/bad.json {TRUTH} --out page") == 130
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_customary_metrics_follow_from_the_truth():
+    def asked(skeleton, visible=2):
+        scene = world(1, 0, people=(1, 1), size=(64, 64), skeleton=skeleton)[0]
+        seen = [replace(p, visible=np.where(p.labelled, visible, 0).astype(np.uint8)) for p in scene.people]
+        return scoring.chosen(None, [replace(scene, people=tuple(seen))])
+
+    assert asked(LSP) == ["pck"]
+    assert asked(COCO) == ["oks_ap", "ap_by_keypoint"]
+    assert asked(COCO, visible=1) == ["oks_ap", "ap_by_visibility", "ap_by_keypoint"]
+    assert scoring.chosen("pck, oks_ap,pck", []) == ["pck", "oks_ap"]
+
+
+def test_groups_with_several_numbers_become_rows():
+    score = Score({"AP/nose": 0.5, "AP/ear": -1.0, "AR/nose": 0.6, "AR/ear": -1.0}, {"people/nose": 1234})
+    rows = tables.table_of(score, {"AP/nose": Interval(0.4, 0.6)})
+    assert rows == [
+        ["", "AP", "95% interval", "AR", "of"],
+        ["nose", "0.5000", "0.4000 to 0.6000", "0.6000", "1,234 people"],
+        ["ear", "-", "", "-", ""],
+    ]
+    assert tables.firsts(score) == ["AP/nose", "AP/ear"]
+
+
+def test_a_plain_score_has_a_row_a_number_and_no_empty_column():
+    rows = tables.table_of(Score({"AP": 0.5, "AR": 0.25}, {}), {})
+    assert rows == [["number", "value"], ["AP", "0.5000"], ["AR", "0.2500"]]
+
+
+def test_a_figure_has_the_colours_of_its_page():
+    drawn = figure.dots("AP by <group>", [("nose", 0.5, 0.4, 0.6), ("left_ear", 0.7, np.nan, np.nan)], "AP", 0.5)
+    assert drawn.startswith("<svg")
+    assert not re.findall(r"#[0-9a-f]{6}\b(?!-)", drawn)
+    assert "var(--blue)" in drawn
+    assert "left ear" in drawn
