@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from posewright.estimate import TopDown, overlap
-from posewright.scene import ABSENT, PADDING, SEEN, Crop, Floats, Person, Scene, region, take
+from posewright.scene import ABSENT, PADDING, SEEN, Crop, Floats, Person, Scene, region
 from posewright.warp import Size, Warp, around
 
 SIZE: Size = (288, 384)
 """px of a crop for an estimator that does not say what it looks at; a person is large enough in it for any."""
+FINEST = 2.0**-20
+"""px to which the box is rounded, so that it is the same box again after a file has kept it as x, y, width, height."""
 LEAST_OVERLAP = 0.1
 """Of a person's box with a detected one (intersection over union), to be attacked at that one."""
 
@@ -53,16 +55,24 @@ def subjects(
     for place, scene in enumerate(scenes):
         people = [(n, p, _box(p, None if boxes is None else boxes[place])) for n, p in enumerate(scene.people)]
         wanted = [(n, box) for n, p, box in people if box is not None and not p.crowd and p.labelled.any()]
-        pixels = scene.pixels() if wanted else None
+        if not wanted:
+            continue
+        pixels = scene.pixels()
         for n, box in wanted:
             if most is not None and len(found) == most:
                 return found
-            first = (scene.people[n], *scene.people[:n], *scene.people[n + 1 :])
             warp = aim(*region(box, padding), size)
-            crop = take(replace(scene, people=first), warp, pixels)
-            exposed = replace(crop, people=tuple(_exposed(person) for person in crop.people))
-            found.append(Subject(exposed, crop.people[0], warp.box(box), place, n))
+            seen = Crop(warp.image(pixels), (), warp, scene.skeleton, (pixels.shape[1], pixels.shape[0]))
+            found.append(subject(scene, place, n, seen, np.round(warp.box(box) / FINEST) * FINEST))
     return found
+
+
+def subject(scene: Scene, place: int, n: int, seen: Crop, box: Floats) -> Subject:
+    """Return person n of a scene as a subject; seen: their crop without anybody in it yet."""
+    first = (scene.people[n], *scene.people[:n], *scene.people[n + 1 :])
+    people = tuple(person.moved(seen.warp, scene.skeleton) for person in first)
+    crop = replace(seen, people=tuple(_exposed(person) for person in people))
+    return Subject(crop, people[0], box, place, n)
 
 
 def cut_for(estimator: Any) -> dict[str, Any]:
