@@ -9,38 +9,15 @@ from contextlib import redirect_stderr
 from functools import partial, wraps
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 from tyro.conf import Positional, arg
 
+from posewright.cli.occlude import MORE, about, occlude
+from posewright.cli.options import QUIET, Data, Flip, Model, Out, Precision, RecipeFile, Run, Split
 from posewright.cli.score import diagnose, score
 
-QUIET: Any = {"help_behavior_hint": ""}
-"""Leaves out of the help that a default is nothing."""
-Backend = Literal["auto", "onnxruntime", "openvino", "torch"]
-Model = Annotated[
-    str,
-    arg(
-        metavar="MODEL",
-        help="`default`, an exported network (.onnx), a checkpoint (.pt), a URL of either, or a recipe's name, "
-        "which means its runs/NAME/last.pt",
-    ),
-]
-Data = Annotated[str, arg(metavar="DIR", help="a folder, or its kind and folder as in coco:DIR")]
-Split = Annotated[str, arg(metavar="NAME", help="the part of the data, as its files name it")]
-Out = Annotated[Path, arg(metavar="DIR", help="the folder to write into")]
-Flip = Annotated[bool, arg(help="average with the mirrored picture, at twice the cost")]
-Run = Annotated[Backend, arg(help="what runs the network; auto is openvino where it is installed, else onnxruntime")]
-Precision = Annotated[Literal["fp32", "bf16"], arg(help="bf16 needs openvino or torch")]
-RecipeFile = Annotated[
-    str | None,
-    arg(
-        metavar="RECIPE",
-        help="what a checkpoint of the authors', of MMPose's or of your my_file.py:my_recipe is of",
-        **QUIET,
-    ),
-]
 Count = Annotated[int, arg(metavar="N", help="how many pictures")]
 
 
@@ -52,10 +29,13 @@ def demo(
     model: Model = "default",
 ) -> int:
     """Draw a world, estimate its people, score them, attack them; write it all as a page to look at."""
-    from posewright import load
+    from posewright import TopDown, load
     from posewright.demo import write_demo
 
-    print(f"open {write_demo(out, load(model), photos)}")
+    estimator = load(model)
+    if not isinstance(estimator, TopDown):
+        raise ValueError(f"{model}: the demo shows networks of posewright's own; predict and evaluate take any")
+    print(f"open {write_demo(out, estimator, photos)}")
     return 0
 
 
@@ -110,7 +90,7 @@ def evaluate(
     estimator = load(model, flip=flip, backend=backend, precision=precision, recipe=recipe)
     read = datasets.read(data, split)
     metric = metric_for(read)
-    truth = translated(read, estimator.codec.skeleton)
+    truth = translated(read, estimator.skeleton)
     protocol = estimator.protocol() | {"model": model, "data": data, "split": split, "boxes": "annotation"}
     for name, value in to_disk(estimator, truth, metric, out, protocol, shown).items():
         print(f"{name:32} {value:.4f}")
@@ -198,6 +178,19 @@ def _train(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _occlude(arguments: Sequence[str]) -> int:
+    """Run the study, or the verb under `occlude` that is named first."""
+    name = next(iter(arguments), "")
+    if name in MORE:
+        parser = partial(tyro.cli, _later(MORE[name]), prog=f"posewright occlude {name}")
+        return int(_parsed(parser, arguments[1:])())
+    if name and not name.startswith("-"):
+        there = f"; there are {', '.join(MORE)}" if MORE else ""
+        raise ValueError(f"no verb {name!r} under occlude{there}")
+    parser = partial(tyro.cli, _later(occlude), prog="posewright occlude", description=about())
+    return int(_parsed(parser, arguments)())
+
+
 VERBS: dict[str, Callable[..., int]] = {
     "demo": demo,
     "predict": predict,
@@ -205,6 +198,7 @@ VERBS: dict[str, Callable[..., int]] = {
     "evaluate": evaluate,
     "score": score,
     "diagnose": diagnose,
+    "occlude": occlude,
     "export": export,
     "list": list_recipes,
     "show": show,
@@ -225,6 +219,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ValueError(f"no verb {given[0]!r}; there are {', '.join(VERBS)}")
         if given[0] == "train" and len(given) > 1 and not given[1].startswith("-"):
             return _train(given[1:])
+        if given[0] == "occlude":
+            return _occlude(given[1:])
         verbs = {name: _later(verb) for name, verb in VERBS.items()}
         about = "Human pose estimation, and how it breaks under occlusion."
         parser = partial(tyro.extras.subcommand_cli_from_dict, verbs, prog="posewright", description=about)

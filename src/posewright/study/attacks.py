@@ -63,7 +63,7 @@ def attacks(
     ['radii-any-blur-6', 'radii-any-blur-18']
     """
     found = []
-    for kind in _known("attacks", kinds, KINDS):
+    for kind in _known("attack", kinds, KINDS):
         for fill in _known("fill", fills, tuple(ATTACKS)):
             if kind == "keypoints":
                 found += [attack_of(kind, name, fill, RADIUS) for name in skeleton.keypoints]

@@ -1,0 +1,195 @@
+"""The verb `occlude`: a study of what hidden keypoints and body parts do to an estimator, and what goes with it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import arg
+
+from posewright.cli.options import Flip, Model, Precision, RecipeFile, Run
+
+if TYPE_CHECKING:
+    from posewright.scene import Floats, Scene
+    from posewright.skeleton import Skeleton
+    from posewright.study import Effect, Study
+
+MORE: dict[str, Callable[..., int]] = {}
+"""The verbs under `occlude`, as in `posewright occlude export`, by name."""
+
+WORLD, WORLD_SEED = "world", 2026
+WORLD_PEOPLE = (1, 2)
+"""People a picture of the world: a crowd hides so much by itself that attacks tell of little else."""
+TRUTH = "truth"
+WIDTH = 120
+"""Columns of a table that goes into a file or another program."""
+
+Data = Annotated[str, arg(metavar="DATA", help="`world`, which is drawn, or a data set's folder as in coco:DIR")]
+Out = Annotated[Path, arg(metavar="DIR", help="the folder to write into, and to go on in after an interruption")]
+Attacks = Annotated[str, arg(metavar="KIND,...", help="what to hide: one keypoint, one body part, discs of every size")]
+Fills = Annotated[str, arg(metavar="FILL,...", help="what is shown instead")]
+PeopleCount = Annotated[int, arg(metavar="N", help="how many people at most, in the data's order")]
+Boxes = Annotated[str, arg(metavar="truth|FILE", help="the annotated boxes, or detections in COCO's format")]
+Split = Annotated[str, arg(metavar="NAME", help="the part of the data, as its files name it; the world has none")]
+WorldSeed = Annotated[int, arg(metavar="N", help="of the world; the same seed gives the same pictures")]
+Seed = Annotated[int, arg(metavar="N", help="of what the attacks and the intervals draw")]
+Draws = Annotated[int, arg(metavar="N", help="bootstrap samples of the pictures; average precision takes 1000 of them")]
+Margin = Annotated[float, arg(metavar="SHARE", help="a change within it is called none")]
+
+
+def occlude(
+    data: Data = WORLD,
+    out: Out = Path("study"),
+    model: Model = "default",
+    attacks: Attacks = "keypoints,parts,radii",
+    fills: Fills = "blackout,meanout,blur",
+    people: PeopleCount = 200,
+    boxes: Boxes = TRUTH,
+    split: Split = "test",
+    world_seed: WorldSeed = WORLD_SEED,
+    seed: Seed = 0,
+    draws: Draws = 10_000,
+    margin: Margin = 0.02,
+    flip: Flip = False,
+    backend: Run = "auto",
+    precision: Precision = "fp32",
+    recipe: RecipeFile = None,
+) -> int:
+    """Hide keypoints and body parts, and measure what that does to an estimator."""
+    from posewright import load, study
+
+    if people < 1:
+        raise ValueError(f"--people must be 1 or more, not {people}")
+    estimator = load(model, flip=flip, backend=backend, precision=precision, recipe=recipe)
+    skeleton = study.skeleton_of(estimator)
+    scenes = scenes_of(data, split, people, world_seed, skeleton)
+    listed = study.attacks(skeleton or scenes[0].skeleton, words(attacks), words(fills))
+    told = {"model": model, **about_data(data, split, world_seed)}
+    with shown("attacking") as (track, done):
+        try:
+            found = study.study(estimator, scenes, listed, out=out, boxes=boxes_for(boxes, scenes), most=people,
+                                draws=draws, seed=seed, margin=margin, track=track, protocol=told)  # fmt: skip
+        except KeyboardInterrupt:
+            print(f"posewright: interrupted; {len(done)} of {len(listed)} attacks are in {out}, and the same command "
+                  "goes on from there", file=sys.stderr)  # fmt: skip
+            return 130
+    say(found)
+    print(f"every number is in {out / 'study.json'} and {out / 'effects.csv'}")
+    return 0
+
+
+def about() -> str:
+    """Say what the study does, and what verbs stand under it."""
+    said = (
+        "Hide keypoints and body parts, and measure what that does to an estimator: study.json, effects.csv and "
+        "influence.csv hold every number with its interval. Every answer is kept as it comes: interrupted, the same "
+        "command goes on from there."
+    )
+    more = [f"posewright occlude {name}: {(verb.__doc__ or '').splitlines()[0]}" for name, verb in MORE.items()]
+    return "\n\n".join([said, *more])
+
+
+def words(text: str) -> list[str]:
+    """Return the words between commas."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def scenes_of(data: str, split: str, people: int, world_seed: int, skeleton: Skeleton | None) -> list[Scene]:
+    """Draw the world's pictures until so many people are in them, or read a data set; raises ValueError without any."""
+    from posewright import datasets
+    from posewright.datasets import synthetic
+    from posewright.skeleton import COCO
+
+    if data != WORLD:
+        scenes = datasets.read(data, split)
+        if not scenes:
+            raise ValueError(f"{data}: there is no picture in {split!r}")
+        return scenes
+    found: list[Scene] = []
+    for scene in synthetic.scenes(world_seed, skeleton=skeleton or COCO, people=WORLD_PEOPLE):
+        found.append(scene)
+        if sum(len(one.people) for one in found) >= people:
+            break
+    return found
+
+
+def about_data(data: str, split: str, world_seed: int) -> dict[str, Any]:
+    """Say what data a study is of."""
+    if data != WORLD:
+        return {"data": data, "split": split}
+    least, most = WORLD_PEOPLE
+    return {"data": f"synthetic world, seed {world_seed}, {least} to {most} people a picture"}
+
+
+def boxes_for(boxes: str, scenes: Sequence[Scene]) -> list[list[Floats]] | None:
+    """Return the boxes of a file for each scene; None where the annotated ones are asked for."""
+    from posewright.predict import boxes_of, read_boxes
+
+    if boxes == TRUTH:
+        return None
+    given = read_boxes(Path(boxes))
+    found = [boxes_of(str(scene.id), given) or (boxes_of(str(scene.image), given) if _is_file(scene) else [])
+             for scene in scenes]  # fmt: skip
+    if not any(found):
+        raise ValueError(f"{boxes}: no box is of a picture of the data; image_id must be its id, path or file's name")
+    return found
+
+
+def _is_file(scene: Scene) -> bool:
+    return isinstance(scene.image, str | Path)
+
+
+@contextmanager
+def shown(what: str) -> Iterator[tuple[Callable[[Iterable[Any], int], Iterator[Any]], list[Any]]]:
+    """Show on standard error how far an iteration is; yields what wraps it, and the list of what is done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    done: list[Any] = []
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("looking at everybody", total=None)
+
+        def track(items: Iterable[Any], total: int) -> Iterator[Any]:
+            progress.update(task, description=what, total=total)
+            for item in items:
+                yield item
+                done.append(item)
+                progress.advance(task)
+            progress.update(task, description="drawing the pictures anew", total=None)
+
+        yield track, done
+
+
+def say(study: Study) -> None:
+    """Print the clean numbers and what attacks of each kind and fill do together."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console = console if console.is_terminal else Console(width=WIDTH)
+    people, rule = study.protocol["people"], study.protocol["right"]
+    console.print(f"{people} people; right, by {rule}: {spoken(study.clean['all'])}; AP {spoken(study.clean['AP'])}",
+                  highlight=False)  # fmt: skip
+    table = Table(title="change of the share of right keypoints", title_justify="left", title_style="bold")
+    table.add_column("attacks")
+    for column in ("of those covered", "of the others", "of all"):
+        table.add_column(column, justify="right")
+    for name, row in study.pooled.items():
+        if name.split("-")[0] in ("keypoints", "parts", "radii") and " - " not in name:
+            table.add_row(name, *(spoken(row[number], "+") for number in ("hit", "collateral", "all")))
+    console.print(table)
+
+
+def spoken(effect: Effect, sign: str = "") -> str:
+    """Say a number with its interval.
+
+    >>> from posewright.study import Effect
+    >>> spoken(Effect(-0.1234, -0.2, -0.05, -0.19, -0.06, 70), "+")
+    '-0.123 (-0.200 to -0.050)'
+    """
+    value, low, high = (format(number, f"{sign}.3f") for number in effect[:3])
+    return f"{value} ({low} to {high})" if effect.value == effect.value else "no data"

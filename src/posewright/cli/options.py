@@ -1,0 +1,35 @@
+"""Options that several verbs have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from tyro.conf import arg
+
+QUIET: Any = {"help_behavior_hint": ""}
+"""Leaves out of the help that a default is nothing."""
+Backend = Literal["auto", "onnxruntime", "openvino", "torch"]
+Model = Annotated[
+    str,
+    arg(
+        metavar="MODEL",
+        help="`default`, an exported network (.onnx), a checkpoint (.pt), a URL of either, or a recipe's name, "
+        "which means its runs/NAME/last.pt; transformers:NAME (ViTPose), rtmlib:FILE.onnx, mediapipe:FILE.task, or "
+        "my_file.py:my_estimator",
+    ),
+]
+Data = Annotated[str, arg(metavar="DIR", help="a folder, or its kind and folder as in coco:DIR")]
+Split = Annotated[str, arg(metavar="NAME", help="the part of the data, as its files name it")]
+Out = Annotated[Path, arg(metavar="DIR", help="the folder to write into")]
+Flip = Annotated[bool, arg(help="average with the mirrored picture, at twice the cost")]
+Run = Annotated[Backend, arg(help="what runs the network; auto is openvino where it is installed, else onnxruntime")]
+Precision = Annotated[Literal["fp32", "bf16"], arg(help="bf16 needs openvino or torch")]
+RecipeFile = Annotated[
+    str | None,
+    arg(
+        metavar="RECIPE",
+        help="what a checkpoint of the authors', of MMPose's or of your my_file.py:my_recipe is of",
+        **QUIET,
+    ),
+]
