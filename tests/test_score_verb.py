@@ -76,6 +76,7 @@ def test_score_says_what_the_metrics_say_with_interval_protocol_and_warnings(pla
         assert tables.spoken(value) in shown
     assert ours["scores"]["AP"]["low"] < expected["AP"] < ours["scores"]["AP"]["high"]
     assert ours["protocol"]["sigmas"] == "COCO"
+    assert ours["protocol"]["sigma_values"].startswith("nose 0.026, left_eye 0.025, ")
     assert ours["protocol"]["boxes"] == "not told"
     assert file["warnings"]
     assert all(" ".join(f"warning: {w}".split()) in " ".join(shown.split()) for w in file["warnings"])

@@ -46,6 +46,7 @@ from posewright.metrics import (
     warnings,
 )
 from posewright.metrics.confidence import Difference, Interval, compare, intervals
+from posewright.metrics.oks import oks_sigmas
 from posewright.metrics.score import Protocol
 from posewright.scene import HIDDEN, Scene
 from posewright.skeleton import SKELETONS, Skeleton
@@ -170,14 +171,22 @@ def measure(
     """Score predictions that are read already; path is what they are called."""
     result = Result(path, {}, {}, [])
     for name in names:
-        show(f"{name} of {path.name}")
+        show(name)
         result.scores[name] = score = ask(name, predicted, truth)
-        track = partial(show, f"{name} of {path.name}, drawn {draws:,} times", draws)
+        if "sigmas" in score.protocol:
+            score.protocol["sigma_values"] = _sigmas(truth[0].skeleton)
+        track = partial(show, f"{name}, {draws:,} draws", draws)
         again = draws and score.again is not None
         result.intervals[name] = intervals(score, draws, LEVEL, seed, track) if again else {}
     if any(name not in OF_DISTANCE for name in names):
         result.warnings.extend(warnings(truth, predicted, **conventions(truth)))
     return result
+
+
+def _sigmas(skeleton: Skeleton) -> str:
+    return ", ".join(
+        f"{name} {sigma:g}" for name, sigma in zip(skeleton.keypoints, oks_sigmas(skeleton)[0], strict=True)
+    )
 
 
 def ask(name: str, predicted: Sequence[Scene], truth: Sequence[Scene]) -> Score:
@@ -193,7 +202,7 @@ def compare_files(
     """Say by metric and number how much better the second file is than the first, on the same draws of pictures."""
     return {
         name: compare(
-            second.scores[name], first.scores[name], draws, LEVEL, seed, partial(show, f"comparing by {name}", draws)
+            second.scores[name], first.scores[name], draws, LEVEL, seed, partial(show, f"comparing {name}", draws)
         )
         for name in first.scores
         if first.scores[name].again is not None

@@ -28,6 +28,8 @@ Draws = Annotated[int, arg(metavar="N", help="how often the pictures are drawn a
 Seed = Annotated[int, arg(metavar="N", help="of these draws")]
 WIDTH = 120
 """Columns of a table that goes into a file or another program."""
+LONG = ("sigma values",)
+"""What of the protocol stands in files alone."""
 
 
 def score(
@@ -41,7 +43,11 @@ def score(
     skeleton: SkeletonName = None,
     metric: Annotated[
         str | None,
-        arg(metavar="NAME,...", help="such as oks_ap,pck; without it, what the data set is scored by", **QUIET),
+        arg(
+            metavar="NAME,...",
+            help="such as oks_ap,pck (a wrong name lists all); without it, what the data set is scored by",
+            **QUIET,
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -56,7 +62,7 @@ def score(
 
     if not 1 <= len(predictions) <= 2:
         raise ValueError(f"name one file of predictions, or two to compare, not {len(predictions)}")
-    _check(draws)
+    _check(draws, out)
     with _shown() as show:
         show("reading the truth")
         scenes = scoring.truth_of(truth, split, skeleton)
@@ -89,7 +95,7 @@ def diagnose(
     from posewright import scoring
     from posewright.report.diagnosis import write_diagnosis
 
-    _check(draws)
+    _check(draws, out)
     with _shown() as show:
         show("reading")
         guesses, scenes, _ = scoring.predictions_of(predictions, scoring.truth_of(truth, split, skeleton))
@@ -98,9 +104,12 @@ def diagnose(
     return 0
 
 
-def _check(draws: int) -> None:
+def _check(draws: int, out: Path | None) -> None:
+    """Refuse what would otherwise fail only after the work is done."""
     if draws < 0:
         raise ValueError(f"--draws must be 0 or more, not {draws}")
+    if out is not None and out.exists() and not out.is_dir():
+        raise ValueError(f"{out}: a file, not a folder to write into")
 
 
 @contextmanager
@@ -110,7 +119,8 @@ def _shown() -> Iterator[Show]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=None)
 
         def count(items: Iterable[Any]) -> Iterator[Any]:
@@ -141,8 +151,9 @@ def _print(results: list[Result], compared: Mapping[str, Mapping[str, Difference
         else:
             for result in results:
                 console.print(_table(name, table_of(result.scores[name], result.intervals[name])))
-        told = "; ".join(f"{key}: {value}" for key, value in protocol_of(score) if said.get(key) != value)
-        said |= dict(protocol_of(score))
+        protocol = {key: value for key, value in protocol_of(score) if key not in LONG}
+        told = "; ".join(f"{key}: {value}" for key, value in protocol.items() if said.get(key) != value)
+        said |= protocol
         console.print(told + "\n", style="dim", highlight=False, markup=False)
     for result in results:
         for warning in result.warnings:
