@@ -78,4 +78,6 @@ def _read(file: Path) -> Object:
     found = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_UNCHANGED) if file.stat().st_size else None
     if found is None or found.ndim != 3 or found.shape[2] != 4 or found.dtype != np.uint8:
         raise PictureError(f"{file}: is no picture of 8 bits with an alpha channel, which an object needs")
+    if not found[..., 3].any():
+        raise PictureError(f"{file}: is transparent everywhere, so it hides nothing")
     return np.ascontiguousarray(found[..., [2, 1, 0, 3]])
