@@ -5,10 +5,12 @@ from pathlib import Path
 
 FLOORS = {
     "6 ": "cli",
-    "5b": "demo named study report",
+    "5c": "demo named study",
+    "5b": "report",
     "5a": "train export gallery page",
     "4b": "predict scoring",
     "4a": "recipes evaluate",
+    "3d": "adapters",
     "3c": "estimate",
     "3b": "loader runtimes",
     "3a": "recipe weights inputs",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from posewright.estimate import TopDown
+    from posewright.estimate import Estimator, TopDown
     from posewright.named import load
 
-__all__ = ["TopDown", "load"]
+__all__ = ["Estimator", "TopDown", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,6 +29,7 @@ from posewright.picture import Pixels
 from posewright.recipe import Codec
 from posewright.runtimes.network import Network
 from posewright.scene import Crop, Floats, Person, Scene, box_around, region, take, whole
+from posewright.skeleton import Skeleton
 from posewright.warp import Size, Warp
 
 Image = str | Path | Pixels | Scene
@@ -37,6 +38,22 @@ Boxes = Sequence[ArrayLike | None]
 CONFIDENT, LEAST = 0.2, 3
 ROOM, SETTLED, ROUNDS = 0.05, 0.9, 6
 SURE, TRIED = 0.5, 4
+
+
+class Estimator(Protocol):
+    """Whatever finds people in pictures and says how: `TopDown`, an adapter, or a class of anybody's.
+
+    skeleton: the keypoints of its people; protocol: what stands beside every number it takes part in.
+    """
+
+    @property
+    def skeleton(self) -> Skeleton: ...
+
+    def __call__(self, image: Image, boxes: Boxes | None = None) -> list[Person]: ...
+
+    def many(self, images: Iterable[Image], boxes: Iterable[Boxes] | None = None) -> Iterator[list[Person]]: ...
+
+    def protocol(self) -> dict[str, Any]: ...
 
 
 class _View(NamedTuple):
@@ -62,6 +79,11 @@ class TopDown:
     batch: int = 8
     aim: Aim | None = None
 
+    @property
+    def skeleton(self) -> Skeleton:
+        """The keypoints of its people."""
+        return self.codec.skeleton
+
     def __call__(self, image: Image, boxes: Boxes | None = None) -> list[Person]:
         """Estimate the people of one picture: a path, pixels (H, W, 3) uint8 RGB, or a scene.
 
@@ -74,11 +96,11 @@ class TopDown:
         """Estimate picture after picture; a picture is decoded once, and a batch takes people of several."""
         if boxes is None:
             for image in images:
-                yield self._search(_pixels(image))
+                yield self._search(pixels_of(image))
             return
         views: list[list[_View]] = []
         for image, places in zip(images, boxes, strict=True):
-            views.append(self._views(_pixels(image), places))
+            views.append(self._views(pixels_of(image), places))
             if sum(map(len, views)) >= self.batch:
                 yield from self._answers(views)
                 views = []
@@ -101,9 +123,7 @@ class TopDown:
         return [_View(take(scene, self._warp(box), pixels), box) for box in boxes]
 
     def _warp(self, box: ArrayLike | None) -> Warp:
-        corners = np.asarray(box, np.float64)
-        if corners.shape != (4,) or not (corners[2:] > corners[:2]).all():
-            raise ValueError(f"box must be x0, y0, x1, y1 with x1 > x0 and y1 > y0, not {box!r}")
+        corners = box_in(box)
         padding = self.network.padding if self.padding is None else self.padding
         return (self.aim or self.network.aim)(*region(corners, padding), self.codec.size)
 
@@ -195,7 +215,16 @@ def _score(person: Person) -> float:
     return 0.0 if person.score is None else person.score
 
 
-def _pixels(image: Image) -> Pixels:
+def box_in(box: ArrayLike | None) -> Floats:
+    """Return a box (4,) xyxy px as it was given; raises ValueError for one that is none, or has no area."""
+    corners = np.asarray(box, np.float64)
+    if corners.shape != (4,) or not (corners[2:] > corners[:2]).all():
+        raise ValueError(f"box must be x0, y0, x1, y1 with x1 > x0 and y1 > y0, not {box!r}")
+    return corners
+
+
+def pixels_of(image: Image) -> Pixels:
+    """Return a picture's pixels (H, W, 3) uint8 RGB; raises picture.PictureError where it cannot be read."""
     return image.pixels() if isinstance(image, Scene) else picture.read(image)
 
 

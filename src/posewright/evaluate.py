@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from posewright.datasets import coco
-from posewright.estimate import TopDown
+from posewright.estimate import Estimator
 from posewright.files import write_whole
 from posewright.metrics import Score, by_person, oks_ap, pck, pckh
 from posewright.scene import Floats, Scene, each_person
@@ -24,7 +24,7 @@ from posewright.skeleton import Skeleton
 Metric = Callable[[Sequence[Scene], Sequence[Scene]], dict[str, float]]
 
 
-def predict(estimator: TopDown, scenes: Sequence[Scene]) -> Iterator[Scene]:
+def predict(estimator: Estimator, scenes: Sequence[Scene]) -> Iterator[Scene]:
     """Estimate people at the boxes annotated for them, in their order; crowds and the unlabelled are left out.
 
     Each answer keeps the box that it was asked for, by which it is scored against the right person.
@@ -36,7 +36,7 @@ def predict(estimator: TopDown, scenes: Sequence[Scene]) -> Iterator[Scene]:
 
 
 def evaluate(
-    estimator: TopDown,
+    estimator: Estimator,
     truth: Sequence[Scene],
     metric: Metric,
     out: Path,

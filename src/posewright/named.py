@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import json
+import runpy
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 from posewright import estimate
-from posewright.estimate import TopDown
+from posewright.adapters import mediapipe, rtm, vitpose
+from posewright.estimate import Estimator, TopDown
 from posewright.recipe import Recipe
 from posewright.recipes import RECIPES, recipe_named
 from posewright.runtimes import Backend, metadata
 from posewright.weights import fetch
+
+T = TypeVar("T")
+
+ADAPTERS: dict[str, Callable[[str], Estimator]] = {
+    "transformers": vitpose.load,
+    "rtmlib": rtm.load,
+    "mediapipe": mediapipe.load,
+}
+"""Whose networks `package:NAME_OR_FILE` means."""
 
 
 def load(
@@ -25,20 +36,26 @@ def load(
     precision: Literal["fp32", "bf16"] = "fp32",
     threads: int | None = None,
     recipe: str | None = None,
-) -> TopDown:
+) -> Estimator:
     """Load an estimator by name.
 
     name: "default", the network that comes with posewright; an exported network (.onnx); a training's
-    checkpoint (.pt); a URL of either; or a recipe's name, which means its `runs/NAME/last.pt`. flip: average
-    with the mirrored picture, at twice the cost. batch: crops a call. backend: auto is openvino where it is
-    installed, else onnxruntime, and torch for a checkpoint. precision: bf16 needs openvino or torch. recipe:
-    what a checkpoint
-    is of where it does not say so itself, a name or my_file.py:my_recipe (the authors' and MMPose's files). Raises
-    FileNotFoundError where there is no such file, ModelFileError or WeightsError where it is no network of
-    posewright's, ValueError for a combination that there is not, ImportError where what runs it is not installed.
+    checkpoint (.pt); a URL of either; a recipe's name, which means its `runs/NAME/last.pt`; somebody else's network
+    as transformers:NAME, rtmlib:FILE.onnx or mediapipe:FILE.task; or `my_file.py:my_estimator`, a file that is run.
+    The other arguments are for networks of posewright's own. flip: average with the mirrored picture, at twice the
+    cost. batch: crops a call. backend: auto is openvino where it is installed, else onnxruntime, and torch for a
+    checkpoint. precision: bf16 needs openvino or torch. recipe: what a checkpoint is of where it does not say so
+    itself, a name or my_file.py:my_recipe (the authors' and MMPose's files). Raises FileNotFoundError where there is
+    no such file, ModelFileError or WeightsError where it is no network of posewright's, ValueError for a combination
+    that there is not, ImportError where what runs it is not installed.
 
     >>> people = load()("photo.jpg")  # doctest: +SKIP
     """
+    other = other_named(str(name))
+    if other is not None:
+        if flip or backend != "auto" or precision != "fp32" or recipe:
+            raise ValueError(f"{name}: flip, backend, precision and recipe are for networks of posewright's own")
+        return other()
     path = located(str(name))
     if path.suffix in (".pt", ".pth"):
         if backend not in ("auto", "torch"):
@@ -50,6 +67,25 @@ def load(
     build = maker(path) if backend == "torch" else None
     options: dict[str, Any] = {"backend": backend, "precision": precision, "threads": threads, "build": build}
     return estimate.load(path, flip=flip, batch=batch, **options)
+
+
+def other_named(name: str) -> Callable[[], Estimator] | None:
+    """Return what loads somebody else's estimator, by its package or from a file; None for one of posewright's."""
+    package, _, rest = name.partition(":")
+    if package in ADAPTERS:
+        return lambda: ADAPTERS[package](rest)
+    file, _, attribute = name.rpartition(":")
+    return (lambda: _estimator_in(file, attribute)) if file.endswith(".py") else None
+
+
+def _estimator_in(file: str, attribute: str) -> Estimator:
+    """Run a user's file and return its estimator."""
+    if not Path(file).is_file():
+        raise FileNotFoundError(f"{file}: no such file")
+    found: Any = _telling(file, lambda: runpy.run_path(file, run_name=Path(file).stem)).get(attribute)
+    if not callable(found) or not all(hasattr(found, name) for name in ("skeleton", "many", "protocol")):
+        raise ValueError(f"{file}: has no estimator {attribute!r}; posewright.adapters.Adapted makes one of a function")
+    return cast(Estimator, found)
 
 
 def located(name: str) -> Path:
@@ -77,9 +113,13 @@ def maker(path: Path) -> Callable[[], Any]:
 
 def recipe_by(name: str) -> Recipe:
     """Find a recipe, also as my_file.py:my_recipe; a mistake in that file is a ValueError that names its line."""
-    file = name.rpartition(":")[0]
+    return _telling(name.rpartition(":")[0], lambda: recipe_named(name))
+
+
+def _telling(file: str, run: Callable[[], T]) -> T:
+    """Run what runs a user's file; a mistake in that file is a ValueError that names its line."""
     try:
-        return recipe_named(name)
+        return run()
     except Exception as error:
         places = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(file)]
         line = error.lineno if isinstance(error, SyntaxError) else places[-1] if places else None

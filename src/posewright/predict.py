@@ -23,7 +23,7 @@ from posewright import picture
 from posewright.datasets import coco
 from posewright.datasets.records import DataError, read_json, records_in, write_json
 from posewright.draw import draw
-from posewright.estimate import TopDown
+from posewright.estimate import Estimator
 from posewright.evaluate import versions
 from posewright.inputs import VIDEO_SUFFIXES, Unreadable, scenes_from
 from posewright.picture import Pixels
@@ -52,7 +52,7 @@ class Found:
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
-def predict_to(out: Path, inputs: Sequence[str | Path], estimator: TopDown, boxes: Path | None = None) -> int:
+def predict_to(out: Path, inputs: Sequence[str | Path], estimator: Estimator, boxes: Path | None = None) -> int:
     """Estimate the people of files; returns the exit code: 0, or 2 where nothing could be read.
 
     Written into `out`: `predictions.json`, COCO results whose `image_id` is the path as it was named, with
@@ -71,7 +71,7 @@ def predict_to(out: Path, inputs: Sequence[str | Path], estimator: TopDown, boxe
     (out / OVERLAYS).mkdir(parents=True, exist_ok=True)
     found = Found()
     with _progress() as told:
-        entries = _once(scenes_from(inputs, estimator.codec.skeleton), out)
+        entries = _once(scenes_from(inputs, estimator.skeleton), out)
         for source, group in groupby(entries, _source):
             _file(source, group, estimator, given, out, found, told)
     if given is not None and found.scenes and not any(scene.people for scene in found.scenes):
@@ -122,7 +122,7 @@ def boxes_of(picture_id: str, boxes: Boxes) -> list[Floats]:
 def _file(
     source: str,
     group: Iterable[Entry],
-    estimator: TopDown,
+    estimator: Estimator,
     boxes: Boxes | None,
     out: Path,
     found: Found,
@@ -143,7 +143,7 @@ def _file(
             told("")
 
 
-def _people(estimator: TopDown, scene: Scene, boxes: Boxes | None) -> list[Person]:
+def _people(estimator: Estimator, scene: Scene, boxes: Boxes | None) -> list[Person]:
     if boxes is None:
         return estimator(scene.pixels())
     given = boxes_of(str(scene.id), boxes)
@@ -222,8 +222,8 @@ def _writer(path: Path, source: str, size: Size) -> cv2.VideoWriter:
     return writer
 
 
-def _write(found: Found, estimator: TopDown, out: Path, boxes: Path | None) -> None:
-    skeleton = estimator.codec.skeleton
+def _write(found: Found, estimator: Estimator, out: Path, boxes: Path | None) -> None:
+    skeleton = estimator.skeleton
     coco.write_results(found.scenes, out / "predictions.json")
     about: dict[str, Any] = {
         "skeleton": skeleton.name,
