@@ -13,9 +13,12 @@ from posewright.study import precision as average_precision
 from posewright.study.answers import Answers, Estimator, Track, digest, run
 from posewright.study.attacks import CLEAN, Attack, Hide, attacks, chosen
 from posewright.study.effect import DRAWS, MARGIN, Effect
+from posewright.study.levels import levels
 from posewright.study.measure import changes, clean, influence, measured, pooled
+from posewright.study.parts import against_keypoints
 from posewright.study.subjects import Subject, cut_for, subjects
 from posewright.study.tables import Study, read_study, write_study
+from posewright.study.truth import Asked, keep
 
 __all__ = ["Attack", "Effect", "Study", "attacks", "judged", "people_for", "read_study", "skeleton_of", "study",
            "write_study"]  # fmt: skip
@@ -64,6 +67,7 @@ def study(
     answers = run(estimator, people, listed, folder, about, seed, track)
     found = judged(people, scenes, answers, listed, about, draws, seed, margin)
     if folder is not None:
+        keep(folder, Asked(translated(scenes, people[0].crop.skeleton), people))
         write_study(found, folder)
     return found
 
@@ -123,6 +127,9 @@ def judged(
     m = measured(people, answers)
     truth = average_precision.truth_of(translated(scenes, m.skeleton), people)
     AP = average_precision.precision(people, truth, answers, listed, draws, seed)
+    together = pooled(m, listed, draws, seed)
+    for group, some in levels(m, listed, draws, seed).items():
+        together[group] = together.get(group, {}) | some
     protocol = {
         **about,
         "right": m.rule.name,
@@ -142,5 +149,5 @@ def judged(
         changes(m, listed, draws, seed),
         influence(m, listed, draws, seed),
         AP,
-        pooled(m, listed, draws, seed),
+        together | against_keypoints(m, listed, draws, seed),
     )

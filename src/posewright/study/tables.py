@@ -14,11 +14,10 @@ from typing import Any
 from posewright.files import write_whole
 from posewright.study.attacks import CLEAN, Attack, attack_of
 from posewright.study.effect import MARGIN, Effect
+from posewright.study.levels import LEVELS
 
 Effects = Mapping[str, Effect]
 FORMAT = "posewright occlusion study, 1"
-LEVELS = ("score_right", "score_wrong")
-"""What `changes` tells that is no change."""
 HEAD = ("attack", "kind", "target", "fill", "radius")
 TAIL = (*Effect._fields, "verdict")
 
@@ -30,7 +29,8 @@ class Study:
     protocol: how it was measured; attacks: what was set. clean: the share of right keypoints in clean pictures,
     "all" and by keypoint, and "AP" and "AP50". By attack's name: changes (`measure.changes`), influence on every
     keypoint (`measure.influence`) and AP, the change of average precision (`precision.precision`). pooled: what
-    attacks of a kind and a fill do together, and how two such groups differ (`measure.pooled`).
+    attacks of a kind and a fill do together, and how two such groups differ (`measure.pooled`), where they leave the
+    estimator (`levels.levels`), and how a part differs from its keypoints (`parts.against_keypoints`).
 
     >>> Study({}, (), {}, {}, {}, {}, {}).margin
     0.02
