@@ -221,3 +221,20 @@ def test_a_figure_has_the_colours_of_its_page():
     assert not re.findall(r"#[0-9a-f]{6}\b(?!-)", drawn)
     assert "var(--blue)" in drawn
     assert "left ear" in drawn
+
+
+@pytest.mark.parametrize(
+    ("ends", "heading"),
+    [
+        ([(0.1, 0.2, 0.3), (0.35, 0.4, 0.5), (0.2, 0.45, 0.9)], "AP by size: 0.20 for a, 0.40 for b"),
+        ([(0.1, 0.2, 0.3), (0.25, 0.4, 0.5), (0.2, 0.45, 0.9)], "AP by size: no clear difference, 0.20 to 0.45"),
+    ],
+)
+def test_a_heading_says_a_difference_only_where_intervals_are_apart_and_groups_large(ends, heading):
+    names = ["a", "b", "c"]
+    score = Score({f"AP/{n}": value for n, (_, value, _) in zip(names, ends, strict=True)} | {"AP/few": 0.0},
+                  {f"people/{n}": 99 for n in names} | {"people/few": 3})  # fmt: skip
+    drawn = {f"AP/{n}": Interval(low, high) for n, (low, _, high) in zip(names, ends, strict=True)}
+    told = diagnosis.Told(scoring.Result(None, {"x": score}, {"x": drawn}, []), "x")
+    assert diagnosis.contrast(told, [*names, "few"], "AP by size") == heading
+    assert diagnosis.contrast(told, ["a", "few"], "AP by size") == "AP by size"

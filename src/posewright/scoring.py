@@ -117,37 +117,47 @@ def chosen(names: str | None, truth: Sequence[Scene]) -> list[str]:
     return [customary, *(["ap_by_visibility"] if hidden else []), "ap_by_keypoint"]
 
 
-def truth_of(spec: str, split: str = "val", skeleton: str | None = None) -> Sequence[Scene]:
-    """Read truth to score by; raises ValueError where nobody is labelled, or for a name of no skeleton."""
-    truth = read_truth(spec, split, None if skeleton is None else skeleton_by(skeleton))
+def truth_of(spec: str, split: str = "val") -> Sequence[Scene]:
+    """Read truth to score by; raises ValueError where nobody is labelled."""
+    truth = read_truth(spec, split)
     if not any(person.labelled.any() for scene in truth for person in scene.people):
         raise ValueError(f"{spec}: nobody is labelled, so there is nothing to score")
     return truth
 
 
-def skeleton_by(name: str) -> Skeleton:
-    """Return a skeleton by its name; raises ValueError that lists the names there are."""
+def skeleton_by(name: str | None) -> Skeleton | None:
+    """Return a skeleton by its name, None for none; raises ValueError that lists the names there are."""
+    if name is None:
+        return None
     found = next((skeleton for skeleton in SKELETONS if skeleton.name == name), None)
     if found is None:
         raise ValueError(f"no skeleton {name!r}; there are {', '.join(skeleton.name for skeleton in SKELETONS)}")
     return found
 
 
-def predictions_of(path: Path, truth: Sequence[Scene]) -> tuple[Sequence[Scene], Sequence[Scene], Protocol]:
+def predictions_of(
+    path: Path, truth: Sequence[Scene], skeleton: Skeleton | None = None
+) -> tuple[Sequence[Scene], Sequence[Scene], Protocol]:
     """Read predictions, and return them and the truth in the keypoints that both have, with what is said of that."""
-    return shared_keypoints(read_predictions(path, truth), truth)
+    return shared_keypoints(read_predictions(path, truth, skeleton), truth)
 
 
 def score_file(
-    path: Path, truth: Sequence[Scene], names: Sequence[str], draws: int = 10_000, seed: int = 0, show: Show = silent
+    path: Path,
+    truth: Sequence[Scene],
+    names: Sequence[str],
+    draws: int = 10_000,
+    seed: int = 0,
+    show: Show = silent,
+    skeleton: Skeleton | None = None,
 ) -> Result:
-    """Read a file and score it by metrics of these names, with intervals from `draws` resamples of the pictures."""
+    """Read a file and score it by metrics of these names, with intervals from `draws` resamples of the pictures.
+
+    skeleton: what the predicted keypoints are, where their file does not say.
+    """
     show(f"reading {path.name}")
-    predicted, truth, shared = predictions_of(path, truth)
-    result = measure(path, predicted, truth, names, draws, seed, show)
-    for score in result.scores.values():
-        score.protocol |= shared | {"boxes": boxes_of(path)}
-    return result
+    predicted, truth, shared = predictions_of(path, truth, skeleton)
+    return measure(path, predicted, truth, names, draws, seed, show, shared)
 
 
 def boxes_of(path: Path) -> str:
@@ -167,12 +177,14 @@ def measure(
     draws: int = 10_000,
     seed: int = 0,
     show: Show = silent,
+    said: Protocol | None = None,
 ) -> Result:
-    """Score predictions that are read already; path is what they are called."""
+    """Score predictions that are read already from a path; said: what their protocol tells besides."""
     result = Result(path, {}, {}, [])
     for name in names:
         show(name)
         result.scores[name] = score = ask(name, predicted, truth)
+        score.protocol |= (said or {}) | {"boxes": boxes_of(path)}
         if "sigmas" in score.protocol:
             score.protocol["sigma_values"] = _sigmas(truth[0].skeleton)
         track = partial(show, f"{name}, {draws:,} draws", draws)

@@ -21,7 +21,7 @@ Truth = Annotated[
     arg(metavar="DATA", help="a file or folder of any data set that a reader reads, as crowdpose:DIR where unclear"),
 ]
 SkeletonName = Annotated[
-    str | None, arg(metavar="NAME", help="what the truth's keypoints are, where its file does not say", **QUIET)
+    str | None, arg(metavar="NAME", help="what the predicted keypoints are, where their file does not say", **QUIET)
 ]
 Split = Annotated[str, arg(metavar="NAME", help="the part of the data, where the truth is a folder")]
 Draws = Annotated[int, arg(metavar="N", help="how often the pictures are drawn anew for the intervals; 0 for none")]
@@ -65,9 +65,10 @@ def score(
     _check(draws, out)
     with _shown() as show:
         show("reading the truth")
-        scenes = scoring.truth_of(truth, split, skeleton)
+        own = scoring.skeleton_by(skeleton)
+        scenes = scoring.truth_of(truth, split)
         names = scoring.chosen(metric, scenes)
-        results = [scoring.score_file(path, scenes, names, draws, seed, show) for path in predictions]
+        results = [scoring.score_file(path, scenes, names, draws, seed, show, own) for path in predictions]
         both = len(results) == 2 and draws
         compared = scoring.compare_files(results[0], results[1], draws, seed, show) if both else {}
     folder = Path() if out is None else out
@@ -98,8 +99,9 @@ def diagnose(
     _check(draws, out)
     with _shown() as show:
         show("reading")
-        guesses, scenes, _ = scoring.predictions_of(predictions, scoring.truth_of(truth, split, skeleton))
-        page = write_diagnosis(out, predictions, truth, guesses, scenes, draws, seed, show)
+        own = scoring.skeleton_by(skeleton)
+        guesses, scenes, shared = scoring.predictions_of(predictions, scoring.truth_of(truth, split), own)
+        page = write_diagnosis(out, predictions, truth, guesses, scenes, draws, seed, show, shared)
     print(f"open {page}")
     return 0
 

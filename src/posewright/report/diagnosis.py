@@ -13,6 +13,7 @@ from posewright.metrics.confidence import Interval
 from posewright.metrics.diagnosis import KINDS
 from posewright.metrics.outcomes import keypoint_outcomes, person_outcomes
 from posewright.metrics.repair import REPAIRS
+from posewright.metrics.score import Protocol
 from posewright.page import Section, write_page
 from posewright.report.figure import GREY, ORANGE, PINK, RED, SKY, Row, curve, dots, matrix, stacked, steps
 from posewright.report.tables import empty, ends, protocol_of, spell, spoken
@@ -41,11 +42,15 @@ def write_diagnosis(
     draws: int,
     seed: int,
     show: Show,
+    said: Protocol,
 ) -> Path:
-    """Write `report.html`, which holds its figures itself, and `diagnosis.json` into `out`; return the page's path."""
-    result = measure(path, predicted, scenes, ASKED, draws, seed, show)
+    """Write `report.html`, which holds its figures itself, and `diagnosis.json` into `out`; return the page's path.
+
+    path: what the predictions are called, truth: what the scenes are; said: what the protocol tells besides.
+    """
+    result = measure(path, predicted, scenes, ASKED, draws, seed, show, said)
     show("drawing figures")
-    kinds, repairs, mistakes, sensitivity = (_Told(result, name) for name in ASKED)
+    kinds, repairs, mistakes, sensitivity = (Told(result, name) for name in ASKED)
     sections = [
         Section("What these numbers cannot tell", notes=result.warnings),
         _kinds(kinds),
@@ -64,13 +69,17 @@ def write_diagnosis(
     return write_page(out / "report.html", "Diagnosis", lead, [tile for tile in tiles if "nan" not in tile[1]], kept)
 
 
-class _Told(dict[str, float]):
+class Told(dict[str, float]):
     """A score with its intervals and protocol at hand."""
 
     def __init__(self, result: Result, metric: str) -> None:
         super().__init__(result.scores[metric])
         self.score: Score = result.scores[metric]
         self.intervals: Mapping[str, Interval] = result.intervals[metric]
+
+    def interval(self, name: str) -> Interval:
+        """Return a number's interval, the number itself where none was drawn."""
+        return self.intervals.get(name, Interval(self[name], self[name]))
 
     def row(self, name: str, label: str) -> Row:
         """Return a row of a figure."""
@@ -86,7 +95,7 @@ class _Told(dict[str, float]):
         return spoken(self[name]) + (f" ({low_high})" if low_high else "")
 
 
-def _kinds(told: _Told) -> Section:
+def _kinds(told: Told) -> Section:
     names = [name.partition("/")[2] for name in told if name.startswith("good/") and not empty(told[name])]
     if not names:
         return Section("No prediction means anybody", "From an OKS of 0.1 on, none could be matched to a true person.")
@@ -103,7 +112,7 @@ def _kinds(told: _Told) -> Section:
     )
 
 
-def _repairs(told: _Told) -> Section:
+def _repairs(told: Told) -> Section:
     if empty(told["AP"]):
         return Section("Nobody is to be found, so there is nothing to repair", "AP has no data.")
     added = [told["AP"], *(told[f"sequence/{name}"] for name in REPAIRS)]
@@ -129,7 +138,7 @@ def _named(repair: str) -> str:
     return {"miss": "misses", "swap": "swaps", "inversion": "inversions", "score": "scores"}.get(repair, spell(repair))
 
 
-def _false(told: _Told) -> Section:
+def _false(told: Told) -> Section:
     reasons = {"background": "means nobody", "inaccurate": "means somebody, too far off", "duplicate": "is a duplicate"}
     positives = [told.row(f"false_positives/{name}", f"false: {text}") for name, text in reasons.items()]
     missed = [name for name in told if name.startswith("false_negatives/") and not empty(told[name])]
@@ -148,7 +157,7 @@ def _false(told: _Told) -> Section:
     )
 
 
-def _ranking(told: _Told, predicted: Sequence[Scene], truth: Sequence[Scene]) -> Section:
+def _ranking(told: Told, predicted: Sequence[Scene], truth: Sequence[Scene]) -> Section:
     curves = []
     for name, collect in (
         ("people: score and OKS", person_outcomes),
@@ -178,7 +187,7 @@ def _ranking(told: _Told, predicted: Sequence[Scene], truth: Sequence[Scene]) ->
     )  # fmt: skip
 
 
-def _sensitivity(told: _Told) -> list[Section]:
+def _sensitivity(told: Told) -> list[Section]:
     groups = [name.partition("/")[2] for name in told if name.startswith("AP/")]
     known = [group for group in groups if not empty(told[f"AP/{group}"])]
     pairs = [group for group in known if group.startswith("visible")]
@@ -194,7 +203,7 @@ def _sensitivity(told: _Told) -> list[Section]:
             title = f"AP by {words}"
             sections.append(
                 Section(
-                    _contrast(told, some, title, prefix),
+                    contrast(told, some, title, prefix),
                     figures=[dots(title, rows, f"AP, with {LEVEL:.0%} intervals")],
                     details=protocol,
                 )
@@ -202,20 +211,21 @@ def _sensitivity(told: _Told) -> list[Section]:
     return sections
 
 
-def _contrast(told: _Told, groups: Sequence[str], title: str, prefix: str = "") -> str:
-    """Say between which of the groups that are large enough AP runs, and whether that is clear."""
+def contrast(told: Told, groups: Sequence[str], title: str, prefix: str = "") -> str:
+    """Say which two of the groups that are large enough are furthest apart, by the ends of their intervals."""
     large = [group for group in groups if told.people(group) >= FEW]
     if len(large) < 2:
         return title
-    low, high = (choose(large, key=lambda group: told[f"AP/{group}"]) for choose in (min, max))
-    ends_of = [told.intervals.get(f"AP/{group}") for group in (low, high)]
-    if ends_of[0] is not None and ends_of[1] is not None and ends_of[0].high >= ends_of[1].low:
-        return f"{title}: no clear difference, {told[f'AP/{low}']:.2f} to {told[f'AP/{high}']:.2f}"
+    value = {group: told[f"AP/{group}"] for group in large}
+    low = min(large, key=lambda group: told.interval(f"AP/{group}").high)
+    high = max(large, key=lambda group: told.interval(f"AP/{group}").low)
+    if told.interval(f"AP/{low}").high >= told.interval(f"AP/{high}").low:
+        return f"{title}: no clear difference, {min(value.values()):.2f} to {max(value.values()):.2f}"
     low_name, high_name = (spell(group.removeprefix(prefix)) for group in (low, high))
-    return f"{title}: {told[f'AP/{low}']:.2f} for {low_name}, {told[f'AP/{high}']:.2f} for {high_name}"
+    return f"{title}: {value[low]:.2f} for {low_name}, {value[high]:.2f} for {high_name}"
 
 
-def _by_visible(told: _Told, groups: Sequence[str]) -> Section:
+def _by_visible(told: Told, groups: Sequence[str]) -> Section:
     seen, crowd = (list(dict.fromkeys(group.split("/")[side] for group in groups)) for side in (0, 1))
     cells = {
         (seen.index(a), crowd.index(b)): (told[f"AP/{a}/{b}"], told.people(f"{a}/{b}"))
@@ -223,7 +233,7 @@ def _by_visible(told: _Told, groups: Sequence[str]) -> Section:
     }
     title = "AP by visible keypoints and neighbours"
     return Section(
-        _contrast(told, groups, title),
+        contrast(told, groups, title),
         "By how many keypoints are visible and how many other people's boxes overlap (IoU from 0.1); n is how many "
         f"people, and groups of fewer than {FEW} are of chance.",
         figures=[matrix(title, list(map(spell, seen)), list(map(spell, crowd)), cells)],

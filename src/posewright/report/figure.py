@@ -41,7 +41,7 @@ def plot(title: str, height: float, width: float = WIDE) -> Iterator[tuple[Any, 
     style: Any = {"svg.fonttype": "none", "svg.hashsalt": title, "font.size": 10, "text.color": INK,
              "axes.labelcolor": SOFT, "xtick.color": SOFT, "ytick.color": SOFT, "xtick.labelcolor": INK,
              "ytick.labelcolor": INK, "axes.edgecolor": GREY, "axes.titlelocation": "left", "axes.titlesize": 11,
-             "axes.titlecolor": INK, "legend.labelcolor": INK}  # fmt: skip
+             "axes.titlecolor": INK, "legend.labelcolor": INK, "text.parse_math": False}  # fmt: skip
     drawn: list[str] = []
     with rc_context(style):
         figure = Figure(figsize=(width, height), layout="constrained")
@@ -80,7 +80,7 @@ def dots(title: str, rows: Sequence[Row], label: str, reference: float | None = 
         axes.plot(values, place, "o", color=BLUE, markersize=6)
         if reference is not None:
             axes.axvline(reference, color=SOFT, linewidth=1, linestyle=(0, (4, 3)))
-        _rows(axes, [name for name, *_ in rows], label)
+        rows_named(axes, [name for name, *_ in rows], label)
         _room(axes, np.concatenate([values, low, high, [] if reference is None else [reference]]))
     return drawn[0]
 
@@ -92,7 +92,7 @@ def stacked(title: str, names: Sequence[str], parts: Sequence[tuple[str, Floats,
         for name, amount, colour in parts:
             axes.barh(place, amount, 0.72, left=left, color=colour, label=name, edgecolor=CARD, linewidth=0.8)
             left = left + np.nan_to_num(amount)
-        _rows(axes, names, label)
+        rows_named(axes, names, label)
         axes.set_xlim(0, max(1e-9, float(left.max(initial=0))))
         axes.xaxis.set_major_formatter(_percent)
         axes.figure.legend(loc="outside lower left", ncols=len(parts), frameon=False, handlelength=1.0)
@@ -111,7 +111,7 @@ def steps(title: str, start: tuple[str, float], gains: Sequence[tuple[str, float
         for row, (value, end) in enumerate(zip(values, np.maximum(begin, ends), strict=True)):
             axes.annotate(f"{value:.3f}" if not row else f"{value:+.3f}", (end, row), (5, 0), va="center",
                           textcoords="offset points", color=INK)  # fmt: skip
-        _rows(axes, names, label)
+        rows_named(axes, names, label)
         axes.set_xlim(0, 1.08 * max(float(np.maximum(begin, ends).max()), 1e-9))
     return drawn[0]
 
@@ -124,7 +124,7 @@ def matrix(title: str, rows: Sequence[str], columns: Sequence[str], cells: Mappi
             axes.bar(x, 0.92, 0.96, y - 0.46, color=BLUE, alpha=0.06 + 0.5 * value / most)
             axes.text(x, y, f"{value:.3f}, n = {count:,}", ha="center", va="center")
         axes.set_xticks(range(len(columns)), columns)
-        _rows(axes, rows, "")
+        rows_named(axes, rows, "")
         axes.set_xlim(-0.5, len(columns) - 0.5)
         axes.spines["bottom"].set_visible(False)
         axes.grid(visible=False)
@@ -149,7 +149,8 @@ def curve(title: str, lines: Sequence[tuple[str, Floats, Floats, Floats]], label
     return drawn[0]
 
 
-def _rows(axes: Any, names: Sequence[str], label: str) -> None:
+def rows_named(axes: Any, names: Sequence[str], label: str) -> None:
+    """Give the rows 0, 1, ... from above their names, and the horizontal axis its label."""
     axes.set_yticks(np.arange(len(names)), [name.replace("_", " ") for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlabel(label)
