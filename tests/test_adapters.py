@@ -523,6 +523,15 @@ def test_the_guides_example_runs(tmp_path, capsys):
     assert "2 people in 2 pictures" in capsys.readouterr().out
 
 
+def test_an_adapted_estimator_is_studied_from_the_command_line(tmp_path, capsys):
+    name = f"{guide_file(tmp_path)}:my_estimator"
+    options = ["--people", "3", "--attacks", "parts", "--fills", "blackout", "--draws", "20", "--out", str(tmp_path)]
+    assert main(["occlude", "--model", name, *options]) == 0, capsys.readouterr().err
+    protocol = json.loads((tmp_path / "study.json").read_text())["protocol"]
+    assert (protocol["weights"], protocol["skeleton"]) == ("none: the middle of the box", "coco")
+    assert protocol["people"] == 3
+
+
 @pytest.mark.parametrize(("text", "model", "complaint"), [
     ("x = 1\ny = 1 / 0", "y", "mine.py, line 2: ZeroDivisionError"),
     ("def my_function(pixels): ...", "my_function", "has no estimator 'my_function'; posewright.adapters.Adapted"),

@@ -229,7 +229,7 @@ def _write(found: Found, estimator: Estimator, out: Path, boxes: Path | None) ->
         "skeleton": skeleton.name,
         "keypoints": skeleton.keypoints,
         "limbs": skeleton.limbs,
-        "boxes": "aimed by itself, one person a picture" if boxes is None else str(boxes),
+        "boxes": "none: the estimator aims by itself" if boxes is None else str(boxes),
         "estimator": estimator.protocol(),
         "overlays": {source: f"{OVERLAYS}/{name}" for source, name in found.overlays.items()},
         "unreadable": found.unreadable,

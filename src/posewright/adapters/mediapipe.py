@@ -49,7 +49,7 @@ def adapt(landmarker: Any, skeleton: Skeleton = COCO, weights: str | Path | None
         weights,
         scores="presence, clipped into [0, 1]; a person's is the mean",
         visible=f"hidden where visibility is below {VISIBLE}",
-        boxes="1.25 times, cut without resampling; the whole picture where none is given",
+        cut="1.25 times, cut without resampling; the whole picture where none is given",
     )
 
     def find(pixels: Pixels) -> list[Person]:

@@ -80,8 +80,8 @@ def adapt(model: Any, skeleton: Skeleton = COCO, order: Order = "trained", own: 
         True: (look, "1.25 times, cut by the package; its detector where none is given"),
         False: (whole_picture(everybody, keypoints), "the whole picture's people, by overlap"),
     }
-    way, boxes_are = ways[top_down]
-    said = about("rtmlib", getattr(pose, "onnx_model", None), network=type(pose).__name__, boxes=boxes_are)
+    way, cut = ways[top_down]
+    said = about("rtmlib", getattr(pose, "onnx_model", None), network=type(pose).__name__, cut=cut)
     return Adapted(way, keypoints, skeleton, said | {"channels": "RGB" if rgb else "BGR"})
 
 

@@ -37,7 +37,7 @@ def adapt(
         package,
         weights,
         scores="clipped into [0, 1]; a person's is that of the detection",
-        boxes="the whole picture's people, by overlap",
+        cut="the whole picture's people, by overlap",
     )
 
     def find(pixels: Pixels) -> list[Person]:

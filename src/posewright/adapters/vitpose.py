@@ -67,7 +67,7 @@ def adapt(
 
 def _about(model: Any) -> dict[str, Any]:
     name = str(model.config.name_or_path)
-    said = about("transformers", boxes="1.25 times, cut by the package; the whole picture where none is given")
+    said = about("transformers", cut="1.25 times, cut by the package; the whole picture where none is given")
     file = Path(name) / "model.safetensors"
     if file.is_file():
         said |= about("transformers", file)
