@@ -195,19 +195,29 @@ def test_the_customary_metrics_follow_from_the_truth():
 
     assert asked(LSP) == ["pck"]
     assert asked(COCO) == ["oks_ap", "ap_by_keypoint"]
+    assert asked(replace(LSP, name="mine")) == ["oks_ap", "ap_by_keypoint", "sigma_band"]
     assert asked(COCO, visible=1) == ["oks_ap", "ap_by_visibility", "ap_by_keypoint"]
     assert scoring.chosen("pck, oks_ap,pck", []) == ["pck", "oks_ap"]
 
 
 def test_groups_with_several_numbers_become_rows():
-    score = Score({"AP/nose": 0.5, "AP/ear": -1.0, "AR/nose": 0.6, "AR/ear": -1.0}, {"people/nose": 1234})
+    numbers = {"AP": 0.4, "AP/nose": 0.5, "AP/ear": -1.0, "AR/nose": 0.6, "AR/ear": -1.0, "score_errors": 0.25}
+    score = Score(numbers, {"people/nose": 1234})
     rows = tables.table_of(score, {"AP/nose": Interval(0.4, 0.6)})
     assert rows == [
         ["", "AP", "95% interval", "AR", "of"],
+        ["all", "0.4000", "", "", ""],
         ["nose", "0.5000", "0.4000 to 0.6000", "0.6000", "1,234 people"],
         ["ear", "-", "", "-", ""],
+        ["score_errors", "0.2500", "", "", ""],
     ]
-    assert tables.firsts(score) == ["AP/nose", "AP/ear"]
+    assert tables.firsts(score) == ["AP", "AP/nose", "AP/ear"]
+
+
+def test_counts_are_of_what_a_number_rests_on():
+    score = Score({}, {"people": 7, "people_meant_by_several": 3, "scenes/easy": 2})
+    of = {"AP": "7 people", "AP/easy": "2 pictures", "score_errors": "3 people", "false_positives": "", "AP/x": ""}
+    assert {name: tables.count_of(score, name) for name in of} == of
 
 
 def test_a_plain_score_has_a_row_a_number_and_no_empty_column():

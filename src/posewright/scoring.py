@@ -45,6 +45,7 @@ from posewright.metrics import (
     sigma_band,
     warnings,
 )
+from posewright.metrics.calibration import keypoint_calibration, person_calibration, visibility_auc
 from posewright.metrics.confidence import Difference, Interval, compare, intervals
 from posewright.metrics.oks import oks_sigmas
 from posewright.metrics.score import Protocol
@@ -70,6 +71,9 @@ METRICS: tuple[Metric, ...] = (
     repairs,
     mistakes,
     sensitivity,
+    keypoint_calibration,
+    person_calibration,
+    visibility_auc,
     aic_map,
     mpii_map,
     *(by_person(metric) for metric in (pck, pckh, pdj, pcp, nme, epe, auc)),
@@ -101,7 +105,8 @@ def silent(what: str, total: int = 0, items: Iterable[Any] = ()) -> Iterable[Any
 def chosen(names: str | None, truth: Sequence[Scene]) -> list[str]:
     """Return the metrics that are named, with commas between; None is what the truth's data set is scored by.
 
-    That is the customary one, and with an AP also AP by visibility, where the truth tells it, and by keypoint.
+    That is the customary one, and with an AP also AP by visibility, where the truth tells it, by keypoint, and by
+    other sigmas where nobody published any.
     Raises ValueError for a name of no metric.
     """
     if names is not None:
@@ -114,7 +119,13 @@ def chosen(names: str | None, truth: Sequence[Scene]) -> list[str]:
     if not customary.endswith("_ap"):
         return [customary]
     hidden = any((p.visible == HIDDEN).any() for scene in truth for p in scene.people if p.visible is not None)
-    return [customary, *(["ap_by_visibility"] if hidden else []), "ap_by_keypoint"]
+    guessed = truth[0].skeleton.sigmas is None
+    return [
+        customary,
+        *(["ap_by_visibility"] if hidden else []),
+        "ap_by_keypoint",
+        *(["sigma_band"] if guessed else []),
+    ]
 
 
 def truth_of(spec: str, split: str = "val") -> Sequence[Scene]:

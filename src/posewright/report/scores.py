@@ -51,7 +51,7 @@ def write_scores_page(
 def _section(metric: str, score: Score, intervals: Mapping[str, Interval], result: Result, several: bool) -> Section:
     rows = rows_of(score, intervals)
     kind = str(score.protocol.get("metric", metric))
-    label = f"{split(score, next(iter(score)))[0]}, with {LEVEL:.0%} intervals over pictures"
+    label = f"{spell(split(score, firsts(score)[0])[0])}, with {LEVEL:.0%} intervals over pictures"
     figures = [dots(f"{metric}: {kind}", rows, label)] if len(rows) > 1 else []
     file = f"{result.path.name}: " if several else ""
     return Section(
@@ -77,7 +77,7 @@ def _finding(metric: str, score: Score, intervals: Mapping[str, Interval]) -> st
     if not names:
         return f"{metric}: no data"
     low_high = ends(intervals.get(names[0]), 3)
-    whole = f"{names[0]} is {score[names[0]]:.3f}" + (f" ({low_high})" if low_high else "")
+    whole = f"{spell(names[0])} is {score[names[0]]:.3f}" + (f" ({low_high})" if low_high else "")
     kind, group = split(score, names[0])
     of_groups = [name for name in names if split(score, name)[1]]
     if len(grouped(score)) < 2 or not of_groups:
@@ -88,7 +88,7 @@ def _finding(metric: str, score: Score, intervals: Mapping[str, Interval]) -> st
         f"lowest for {_group(score, low)}, {score[low]:.3f}, highest for {_group(score, high)}, {score[high]:.3f}"
         + ("" if apart or not intervals else ", but their intervals overlap")
     )
-    return f"{kind} is {words}" if group else f"{whole}, {words}"
+    return f"{spell(kind)} is {words}" if group else f"{whole}, {words}"
 
 
 def _group(score: Score, name: str) -> str:

@@ -13,25 +13,31 @@ from posewright.scoring import LEVEL, Result
 Rows = list[list[str]]
 ENDS = f"{LEVEL:.0%} interval"
 
+OTHERWISE = {"score_errors": ("people_meant_by_several", "people"), "false_positives": ("", "predictions")}
+"""Numbers that rest on others than the people: the protocol's key, "" where it does not count them; and on what."""
+
 
 def table_of(score: Score, intervals: Mapping[str, Interval]) -> Rows:
-    """Return a row a number, or where several numbers are told of several groups, a row a group.
+    """Return a row a number, or where several numbers are told of several groups, a row a group and one of all.
 
     The interval of a group is that of its first number.
     """
-    grid = grouped(score)
-    if len(grid) < 2 or min(len(names) for names in grid.values()) < 2:
-        rows = [
-            [name, spoken(value), ends(intervals.get(name)), count_of(score, name)] for name, value in score.items()
-        ]
+    groups = grouped(score)
+    if len(groups) < 2 or min(len(names) for names in groups.values()) < 2:
+        rows = [[name, spoken(score[name]), ends(intervals.get(name)), count_of(score, name)] for name in score]
         return _filled([["number", "value", ENDS, "of"], *rows])
-    kinds = list(dict.fromkeys(kind for names in grid.values() for kind in names))
-    rows = [
-        [group, spoken(score.get(names.get(kinds[0], ""), math.nan)), ends(intervals.get(names.get(kinds[0], ""))),
-         *(spoken(score.get(names.get(kind, ""), math.nan)) for kind in kinds[1:]),
-         count_of(score, next(iter(names.values())))]
-        for group, names in grid.items()
-    ]  # fmt: skip
+    kinds = list(dict.fromkeys(kind for names in groups.values() for kind in names))
+
+    def row(group: str, names: Mapping[str, str]) -> list[str]:
+        first, *others = (spoken(score[names[kind]]) if kind in names else "" for kind in kinds)
+        some = next(iter(names.values()))
+        return [group, first, ends(intervals.get(names.get(kinds[0], ""))), *others, count_of(score, some)]
+
+    plain = [name for name in score if not split(score, name)[1]]
+    whole = {name: name for name in plain if name in kinds}
+    alone = [[name, spoken(score[name]), ends(intervals.get(name)), *([""] * len(kinds))]
+             for name in plain if name not in kinds]  # fmt: skip
+    rows = [*([row("all", whole)] if whole else []), *(row(group, names) for group, names in groups.items()), *alone]
     return _filled([["", kinds[0], ENDS, *kinds[1:], "of"], *rows])
 
 
@@ -86,7 +92,10 @@ def count_of(score: Score, name: str) -> str:
     >>> count_of(Score({}, {"people": 12, "people/nose": 9}), "AP/nose")
     '9 people'
     """
-    group = split(score, name)[1]
+    kind, group = split(score, name)
+    if kind in OTHERWISE:
+        key, what = OTHERWISE[kind]
+        return f"{score.protocol[key]:,} {what}" if key in score.protocol and not group else ""
     for what in ("people", "keypoints", "scenes"):
         count = score.protocol.get(f"{what}/{group}" if group else what)
         if count is not None:
