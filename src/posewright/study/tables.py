@@ -112,6 +112,12 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def plain(effect: Effect, margin: float | None = None) -> dict[str, Any]:
+    """Return an effect as JSON has it, null where there is no data, with its verdict where there is a margin."""
+    found: dict[str, Any] = {key: _number(value) for key, value in effect._asdict().items()}
+    return found if margin is None else found | {"verdict": effect.verdict(margin)}
+
+
 def _effect_rows(study: Study) -> Iterator[list[Any]]:
     """Yield a row for every number of the clean pictures, of each attack, and of attacks together."""
     for name, effect in study.clean.items():
