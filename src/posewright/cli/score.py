@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
+from posewright.cli.options import QUIET, Out, Split
+
 if TYPE_CHECKING:
     from rich.table import Table
 
     from posewright.metrics.confidence import Difference
     from posewright.scoring import Result, Show
 
-QUIET: Any = {"help_behavior_hint": ""}
 Truth = Annotated[
     str,
     arg(metavar="DATA", help="a file or folder of any data set that a reader reads, as crowdpose:DIR where unclear"),
@@ -23,7 +24,6 @@ Truth = Annotated[
 SkeletonName = Annotated[
     str | None, arg(metavar="NAME", help="what the predicted keypoints are, where their file does not say", **QUIET)
 ]
-Split = Annotated[str, arg(metavar="NAME", help="the part of the data, where the truth is a folder")]
 Draws = Annotated[int, arg(metavar="N", help="how often the pictures are drawn anew for the intervals; 0 for none")]
 Seed = Annotated[int, arg(metavar="N", help="of these draws")]
 WIDTH = 120
@@ -86,7 +86,7 @@ def score(
 def diagnose(
     predictions: Positional[Annotated[Path, arg(metavar="FILE", help="predictions to diagnose", **QUIET)]],
     truth: Truth,
-    out: Annotated[Path, arg(metavar="DIR", help="the folder to write report.html and diagnosis.json into")],
+    out: Out,
     skeleton: SkeletonName = None,
     split: Split = "val",
     draws: Draws = 1_000,
