@@ -36,7 +36,7 @@ Boxes = Annotated[str, arg(metavar="truth|FILE", help="the annotated boxes, or d
 Split = Annotated[str, arg(metavar="NAME", help="the part of the data, as its files name it; the world has none")]
 WorldSeed = Annotated[int, arg(metavar="N", help="of the world; the same seed gives the same pictures")]
 Seed = Annotated[int, arg(metavar="N", help="of what the attacks and the intervals draw")]
-Draws = Annotated[int, arg(metavar="N", help="bootstrap samples of the pictures; average precision takes 1000 of them")]
+Draws = Annotated[int, arg(metavar="N", help="bootstrap samples of the pictures; AP takes a twentieth, 500 at least")]
 Margin = Annotated[float, arg(metavar="SHARE", help="a change within it is called none")]
 
 

@@ -137,7 +137,7 @@ def judged(
         "pictures": len(truth.scenes),
         "intervals": "95 %, percentiles over bootstrap samples of the pictures",
         "draws": draws,
-        "draws_of_AP": min(draws, average_precision.DRAWS),
+        "draws_of_AP": average_precision.draws_of(draws),
         "margin": margin,
         "equivalence": "none: the 90 % interval lies within the margin, and 3 of those asked about are no more than it",
         **versions(),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from posewright.metrics.confidence import draw
 from posewright.metrics.score import share
 from posewright.scene import Floats
 
@@ -81,21 +82,14 @@ def effects_of(
 ) -> list[Effect]:
     """Return the effects of a function of the scenes' weights (B, S) that gives (B, M) numbers, as `Score.again` does.
 
-    The intervals are percentiles over `draws` bootstrap samples of the scenes, the same for all M. asked (M,).
+    The intervals are percentiles over `draws` bootstrap samples of the scenes, the same for all M, and the same as
+    `confidence.compare` takes. asked (M,).
     """
     value = again(np.ones((1, scenes)))[0]
-    drawn = np.concatenate([again(some) for some in weights(scenes, draws, seed)])
+    drawn = np.concatenate([again(some) for some in draw(scenes, draws, seed)])
     low, low90, high90, high = _percentiles(np.ascontiguousarray(drawn.T))
     rows = zip(value, low, high, low90, high90, asked, strict=True)
     return [Effect(*map(float, row)) for row in rows]
-
-
-def weights(scenes: int, draws: int, seed: int) -> Iterator[Floats]:
-    """Yield how often each scene is drawn (B, S), some draws at a time; a seed always gives the same."""
-    rng = np.random.default_rng(seed)
-    for start in range(0, draws, 1000):
-        count = min(1000, draws - start)
-        yield rng.multinomial(scenes, np.full(scenes, 1 / scenes), count).astype(np.float64)
 
 
 def _percentiles(drawn: Floats) -> Floats:

@@ -14,13 +14,14 @@ from posewright.metrics.resampling import again_of
 from posewright.scene import Floats, Person, Scene
 from posewright.study.answers import Answers
 from posewright.study.attacks import CLEAN, Attack
+from posewright.study.effect import DRAWS as EFFECT_DRAWS
 from posewright.study.effect import Effect, effects_of
 from posewright.study.measure import targets
 from posewright.study.right import Flags
 from posewright.study.subjects import Subject
 
-DRAWS = 1000
-"""Bootstrap samples at most: one of average precision costs a hundred times one of a share."""
+DRAWS = 500
+"""Bootstrap samples, or a twentieth of those of shares if that is more: one of average precision costs far more."""
 NUMBERS = ("AP", "AP50")
 Again = Callable[[Floats], Floats]
 
@@ -72,7 +73,7 @@ def precision(
     truth: Truth,
     answers: Mapping[str, Answers],
     attacks: Iterable[Attack],
-    draws: int = DRAWS,
+    draws: int = EFFECT_DRAWS,
     seed: int = 0,
 ) -> dict[str, dict[str, Effect]]:
     """Return AP and AP50 in clean pictures, under "clean", and by how much each attack changes them, by name.
@@ -102,11 +103,20 @@ def precision(
         return np.hstack([first[everything.tobytes()], *changed])
 
     asked = np.repeat([_asked(clean), *(row.asked for row in rows)], len(NUMBERS))
-    effects = iter(effects_of(again, asked, len(truth.scenes), min(draws, DRAWS), seed))
+    effects = iter(effects_of(again, asked, len(truth.scenes), draws_of(draws), seed))
     found = {CLEAN: {number: next(effects) for number in NUMBERS}}
     for row in rows:
         found.setdefault(row.attack, {}).update({number + row.group: next(effects) for number in NUMBERS})
     return found
+
+
+def draws_of(draws: int) -> int:
+    """Return how many bootstrap samples average precision gets where shares get `draws`.
+
+    >>> draws_of(50), draws_of(10_000), draws_of(100_000)
+    (50, 500, 5000)
+    """
+    return min(draws, max(DRAWS, draws // 20))
 
 
 class _Row(NamedTuple):
