@@ -63,7 +63,7 @@ TRUTH = "--truth {place}/many/annotations.json --draws 200"
 
 
 def test_score_says_what_the_metrics_say_with_interval_protocol_and_warnings(place, tmp_path, monkeypatch, capsys):
-    assert run(place, tmp_path, monkeypatch, f"score {{place}}/bad.json {TRUTH}") == 0
+    assert run(place, tmp_path, monkeypatch, f"score {{place}}/bad.json {TRUTH} --out .") == 0
     shown = capsys.readouterr().out
     truth = scoring.truth_of(str(place / "many" / "annotations.json"))
     expected = oks_ap(coco.read_results(place / "bad.json", truth), truth)
@@ -85,9 +85,14 @@ def test_score_says_what_the_metrics_say_with_interval_protocol_and_warnings(pla
     assert written["versions"]["posewright"]
 
 
-def test_without_draws_there_are_no_intervals(place, tmp_path, monkeypatch, capsys):
+def test_without_draws_there_are_no_intervals_and_without_out_no_files(place, tmp_path, monkeypatch, capsys):
     assert run(place, tmp_path, monkeypatch, f"score {{place}}/bad.json {TRUTH} --metric oks_ap --draws 0") == 0
     assert "interval" not in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_draws_the_file_says_values_alone(place, tmp_path, monkeypatch):
+    assert run(place, tmp_path, monkeypatch, f"score {{place}}/bad.json {TRUTH} --metric oks_ap --draws 0 --out .") == 0
     assert read(tmp_path / "scores.json")["files"][0]["metrics"]["oks_ap"]["scores"]["AP"].keys() == {"value"}
 
 
@@ -122,14 +127,17 @@ def test_two_files_are_compared_on_the_same_pictures(place, tmp_path, monkeypatc
 
 
 def test_a_file_beside_itself_does_not_differ(place, tmp_path, monkeypatch):
-    assert run(place, tmp_path, monkeypatch, f"score {{place}}/bad.json {{place}}/bad.json {TRUTH} --metric kinds") == 0
+    assert (
+        run(place, tmp_path, monkeypatch, f"score {{place}}/bad.json {{place}}/bad.json {TRUTH} --metric kinds --out .")
+        == 0
+    )
     for found in read(tmp_path / "scores.json")["second_minus_first"]["kinds"].values():
         assert found in ({"value": 0, "low": 0, "high": 0, "p": 1}, dict.fromkeys(("value", "low", "high", "p")))
 
 
 def test_people_alone_are_scored_as_their_data_set_is(place, tmp_path, monkeypatch, capsys):
     truth = "--truth {place}/one/annotations.json --draws 50"
-    assert run(place, tmp_path, monkeypatch, f"score {{place}}/one.json {truth}") == 0
+    assert run(place, tmp_path, monkeypatch, f"score {{place}}/one.json {truth} --out .") == 0
     assert "PCK@0.2" in capsys.readouterr().out
     assert list(read(tmp_path / "scores.json")["files"][0]["metrics"]) == ["pck"]
 

@@ -51,7 +51,7 @@ def score(
     ] = None,
     out: Annotated[
         Path | None,
-        arg(metavar="DIR", help="write scores.json and report.html into it; without it scores.json here", **QUIET),
+        arg(metavar="DIR", help="write scores.json, with the whole protocol, and report.html into it", **QUIET),
     ] = None,
     split: Split = "val",
     draws: Draws = 2_000,
@@ -71,15 +71,14 @@ def score(
         results = [scoring.score_file(path, scenes, names, draws, seed, show, own) for path in predictions]
         both = len(results) == 2 and draws
         compared = scoring.compare_files(results[0], results[1], draws, seed, show) if both else {}
-    folder = Path() if out is None else out
-    folder.mkdir(parents=True, exist_ok=True)
-    scoring.write_scores(folder / "scores.json", truth, results, compared, draws, seed)
+    _print(results, compared)
     if out is not None:
         from posewright.report.scores import write_scores_page
 
-        write_scores_page(folder / "report.html", truth, results, compared)
-    _print(results, compared)
-    print(f"with their whole protocol in {folder / 'scores.json'}" + (f"; open {out / 'report.html'}" if out else ""))
+        out.mkdir(parents=True, exist_ok=True)
+        scoring.write_scores(out / "scores.json", truth, results, compared, draws, seed)
+        page = write_scores_page(out / "report.html", truth, results, compared)
+        print(f"with their whole protocol in {out / 'scores.json'}; open {page}")
     return 0
 
 
