@@ -37,23 +37,25 @@ _FRACTION = 4
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def draw(pixels: Pixels, people: Iterable[Person], skeleton: Skeleton, *, boxes: bool = False) -> Pixels:
+def draw(
+    pixels: Pixels, people: Iterable[Person], skeleton: Skeleton, *, boxes: bool = False, width: int | None = None
+) -> Pixels:
     """Draw poses on a copy of a picture (H, W, 3).
 
-    Limbs are as wide as the person is large. What has a low score is drawn faint, never left out: a keypoint
-    by its own score (the person's where it has none), a limb by the lower one of its ends. A keypoint that
-    is seen, or predicted, is a disc; a hidden one a ring; an absent one is not there. boxes: draw the
-    people's boxes as well. Raises ValueError where a person has not the skeleton's keypoints.
+    Limbs are `width` px wide, by default as wide as the person is large. What has a low score is drawn faint,
+    never left out: a keypoint by its own score (the person's where it has none), a limb by the lower one of its
+    ends. A keypoint that is seen, or predicted, is a disc; a hidden one a ring; an absent one is not there. boxes:
+    draw the people's boxes as well. Raises ValueError where a person has not the skeleton's keypoints.
     """
     canvas = pixels.copy()
     for person in people:
         if len(person) != len(skeleton):
             raise ValueError(f"a person has {len(person)} keypoints, but {skeleton.name} has {len(skeleton)}")
-        width = _width(person)
+        wide = _width(person) if width is None else width
         if boxes and person.box is not None:
-            _draw_box(canvas, person.box, width, _opacity(1.0 if person.score is None else person.score))
+            _draw_box(canvas, person.box, wide, _opacity(1.0 if person.score is None else person.score))
         if person.labelled.any():
-            _draw_person(canvas, pixels, person, skeleton, width)
+            _draw_person(canvas, pixels, person, skeleton, wide)
     return canvas
 
 

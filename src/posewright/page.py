@@ -28,7 +28,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
           margin: 1.25rem 0; }
 img { display: block; max-width: 100%; height: auto; border-radius: 6px; background: #fff; margin-top: .5rem; }
 svg { display: block; max-width: 100%; height: auto; margin-top: .5rem; }
-.side { display: flex; flex-wrap: wrap; gap: .4rem 1.1rem; margin-top: .5rem; }
+.side { display: flex; flex-wrap: wrap; align-items: flex-start; gap: .4rem 1.1rem; margin-top: .5rem; }
 figure { margin: 0 0 .6rem; flex: 0 1 31rem; } figcaption { font-size: .85rem; color: var(--soft); margin-top: .3rem; }
 .note { border-left: 3px solid var(--warn); padding: .1rem 0 .1rem .8rem; margin: 0 0 .8rem; color: var(--ink); }
 .wide { overflow-x: auto; } .wide table { border-collapse: collapse; font-variant-numeric: tabular-nums; }

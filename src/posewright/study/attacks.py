@@ -46,6 +46,11 @@ class Attack:
         words = [self.kind, self.target, self.fill] + ([] if self.radius is None else [f"{self.radius:g}"])
         return "-".join(words)
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether it can be set: of an own one that is read from disk only the name is left."""
+        return not isinstance(self.hide, _Lost)
+
 
 def attacks(
     skeleton: Skeleton,
