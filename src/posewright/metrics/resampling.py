@@ -24,8 +24,8 @@ from posewright.metrics.matching import RANGES, RECALLS, THRESHOLDS, Flags, Matc
 from posewright.metrics.score import Again
 from posewright.scene import Floats
 
-AT_ONCE = 32
-"""How many resamples are computed together: few enough for the processor's cache."""
+AT_ONCE, CELLS = 32, 1 << 15
+"""How many resamples are computed together, and how many numbers if that allows more: few enough for the cache."""
 
 
 class Runs(NamedTuple):
@@ -53,7 +53,8 @@ def again_of(matches: Matches, ranges: int = len(RANGES)) -> Again:
     def again(weights: Floats) -> dict[str, Floats]:
         people = weights @ matches.counted
         precision, recall = np.full((2, len(RANGES), len(THRESHOLDS), len(weights)), np.nan)
-        for chunk in (slice(start, start + AT_ONCE) for start in range(0, len(weights), AT_ONCE)):
+        step = max(AT_ONCE, CELLS // (1 + max(one.true.shape[0] for one in runs().values())))
+        for chunk in (slice(start, start + step) for start in range(0, len(weights), step)):
             columns = np.ascontiguousarray(weights[chunk].T)
             for (a, t), one in runs().items():
                 precision[a, t, chunk], recall[a, t, chunk] = _average(one, columns, people[chunk, a])
