@@ -73,7 +73,7 @@ def worst(study: Study, m: Measured) -> list[Case]:
 
 
 def typical(study: Study, m: Measured) -> list[Case]:
-    """Choose of every kind and fill the attack of the median change, and whom of those it reaches it costs the median."""
+    """Choose of every kind and fill the attack of the median change, and a person whom it costs the median."""
     found: list[Case] = []
     for attacks in _groups(study, m):
         known = [a for a in attacks if np.isfinite(study.changes[a.name]["all"].value)]

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from posewright.page import Section
 from posewright.study.attacks import CLEAN, Attack
 from posewright.study.figures import Spot, beside, compared, influences, scatter
-from posewright.study.sections import CHANCE, CHANGE, NOTHING
+from posewright.study.sections import NOTHING
 from posewright.study.tables import Effects, Study
 from posewright.study.words import (
+    CHANCE,
     attack_words,
     cell,
     fills_of,
@@ -20,6 +21,7 @@ from posewright.study.words import (
     points,
     share,
     spelled,
+    stands_out,
     with_verdict,
 )
 
@@ -49,6 +51,8 @@ def influence(study: Study) -> Section | None:
         lines = {"": [clear[pair] for pair in strongest]}
         drawn.append(compared("Strongest influences", names, lines, "change, points"))
         title = f"Strongest influence on another keypoint: {names[0]}, {points(clear[strongest[0]])}"
+        if not stands_out(clear[strongest[0]], len(across)):
+            title = "No influence of one keypoint on another stands out by itself"
     else:
         title = "No covered keypoint clearly harms another" if across else "What covering a part does to each keypoint"
     text = (
@@ -57,9 +61,11 @@ def influence(study: Study) -> Section | None:
     )
     if across:
         text += (
-            f"Of {len(across)} influences of a keypoint on another, {len(clear)} are clearly harmful; if there were "
-            f"none, about {CHANCE * len(across):.0f} would seem so by chance."
+            f"Of {len(across)} influences of a keypoint on another, {len(clear)} seem harmful; if there were none, "
+            f"about {CHANCE * len(across):.0f} would seem so by chance."
         )
+    if strongest:
+        text += f" The largest measured: {names[0]}, {points(clear[strongest[0]])}."
     head = ["covered", "affected", "change, points", "verdict"]
     rows = [[attack_words(a), spelled(k), cell(clear[a, k]), "lower"] for a, k in strongest]
     return Section(title, text, figures=[beside(drawn)], grid=[head, *rows] if rows else ())
@@ -106,8 +112,10 @@ def hit_and_collateral(study: Study) -> Section | None:
     head = ["attacks", "fill", "covered", "others", "share of the loss that was not covered"]
     grid = [[k, fill, cell(both["hit"]), cell(both["collateral"]), _collateral(both)] for k, fill, both in said]
     kind, fill, both = min(said, key=lambda one: one[2]["collateral"].value)
-    title = f"Keypoints that nothing covers change by {points(both['collateral'])} at most, under {fill} on {kind}"
-    if both["collateral"].verdict(study.margin) == "none":
+    title = "Keypoints that nothing covers do not clearly change"
+    if stands_out(both["collateral"], len(said)) and both["collateral"].value < 0:
+        title = f"Keypoints that nothing covers suffer, too: {points(both['collateral'])} under {fill} on {kind}"
+    if all(some["collateral"].verdict(study.margin) == "none" for *_, some in said):
         title = f"Keypoints that nothing covers stay as they are, within {margin_words(study)}"
     return Section(title, text, figures=[beside(drawn)], grid=[head, *grid])
 
@@ -129,7 +137,7 @@ def knowing(study: Study) -> Section | None:
     drawn = [
         compared("Mean score of covered keypoints", names, right, "score", scale=1),
         compared("Overconfidence", names,
-                 {"": [rated[name]["overconfidence"] for name in names]}, "mean score less share of right ones, points"),
+                 {"": [rated[name]["overconfidence"] for name in names]}, "mean score less share of right, points"),
     ]  # fmt: skip
     spots = [
         Spot(a.fill or KINDS[a.kind], "", one["hit"], one["score_hit"])
@@ -159,7 +167,7 @@ def _known(rated: Mapping[str, Effects]) -> str:
     if not known:
         return "What its scores say"
     name, most = max(known.items(), key=lambda one: one[1].value)
-    if most.low <= 0:
+    if most.value < 0 or not stands_out(most, len(known)):
         return "Its scores do not clearly promise too much under any attack"
     clean = rated.get(CLEAN, {}).get("overconfidence", NOTHING)
     before = "" if clean.value != clean.value else f", against {points(clean)} in clean pictures"
@@ -190,8 +198,8 @@ def confusions(study: Study) -> Section | None:
     said = [f"{len(found)} of {len(attacks)} attacks clearly cause more {w}" for w, found in
             zip(("inversions", "swaps"), more.values(), strict=True)]  # fmt: skip
     most = worst["inverted"][0] if worst["inverted"] else None
-    title = "No attack clearly confuses left and right"
-    if most is not None:
+    title = "No attack stands out by confusing left and right"
+    if most is not None and stands_out(study.changes[most.name]["inverted"], len(attacks)):
         gain = points(study.changes[most.name]["inverted"])
         title = f"{attack_words(most).capitalize()}, causes most inversions of left and right: {gain} of keypoints"
     rows = [[attack_words(a), w, cell(study.changes[a.name][w])] for w, found in worst.items() for a in found]
@@ -217,7 +225,7 @@ def without_effect(study: Study) -> Section:
          listed([attack_words(a).partition(",")[0] for a in some if a in none], 30)]
         for (kind, fill), some in groups.items()
     ]  # fmt: skip
-    title = f"No effect is a finding: {len(none)} of {len(study.attacks)} attacks change the share of right keypoints by less than "
+    title = f"{len(none)} of {len(study.attacks)} attacks change the share of right keypoints by less than "
     text = (
         f"None: the 90 % interval of the change lies within {margin_words(study)} (two one-sided tests at 5 %), and "
         "enough was asked to tell. Undecided: the interval holds 0, but reaches further than the margin. An attack "

@@ -58,7 +58,7 @@ def tiles(study: Study) -> list[tuple[str, str]]:
         attack = harshest(study, of_kind(study, kind))
         if attack is not None:
             cost = study.changes[attack.name]["all"]
-            found.append((f"most harmful {kind[:-1]}: {attack_words(attack)}", points(cost, interval=False)))
+            found.append((f"largest loss, {kind[:-1]}: {attack_words(attack)}", points(cost, interval=False)))
     found += _collateral(study)
     counts = {name: study.protocol.get(name) for name in ("people", "pictures")}
     found += [(name, f"{count:,}") for name, count in counts.items() if isinstance(count, int)]
@@ -86,9 +86,9 @@ def _lead(study: Study) -> str:
     model = f"{said['model']}, " if "model" in said else ""
     return (
         f"{model}{said.get('people', '?')} people in {said.get('pictures', '?')} pictures{data}, clean and under "
-        f"{len(study.attacks)} attacks. A keypoint is right by {said.get('right', 'the customary rule')}. Changes are in "
-        "the same people, with 95 % intervals over pictures; one is called none only where its interval shows that it "
-        f"lies within {margin_words(study)}."
+        f"{len(study.attacks)} attacks. A keypoint is right by {said.get('right', 'the customary rule')}. Changes are "
+        "in the same people, with 95 % intervals over pictures; one is called none only where its interval shows that "
+        f"it lies within {margin_words(study)}."
     )
 
 

@@ -10,6 +10,7 @@ from posewright.study.effect import Effect
 from posewright.study.figures import beside, compared, growing
 from posewright.study.tables import Study
 from posewright.study.words import (
+    CHANCE,
     cell,
     fills_of,
     harm,
@@ -21,8 +22,6 @@ from posewright.study.words import (
 )
 
 CHANGE = "change of the share of right ones, points"
-CHANCE = 0.025
-"""Of the intervals of attacks that change nothing, so many lie wholly below 0."""
 Number = Callable[[Attack], Effect]
 
 
@@ -52,8 +51,8 @@ def keypoints(study: Study) -> Section | None:
     return Section(
         harm(study, attacks, "One keypoint covered"),
         f"A disc of {radius} (on a crop 192 wide) covers one keypoint of everybody who has it; the most harmful "
-        f"stand on top. Dots are changes from the clean picture, lines 95 % intervals of each number by itself: of {len(attacks)} "
-        f"that change nothing, about {CHANCE * len(attacks):.0f} would lie clearly below 0 by chance.",
+        "stand on top. Dots are changes from the clean picture, lines 95 % intervals of each number by itself: of "
+        f"{len(attacks)} that change nothing, about {CHANCE * len(attacks):.0f} would lie clearly below 0 by chance.",
         figures=[beside(drawn)],
         grid=[head, *rows],
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from statistics import NormalDist
 
 from posewright.study.attacks import Attack
 from posewright.study.effect import Effect
 from posewright.study.tables import Study
 
 MINUS = "\N{MINUS SIGN}"
+CHANCE = 0.025
+"""Of the intervals of attacks that change nothing, so many lie wholly below 0."""
 
 
 def spelled(name: str) -> str:
@@ -96,11 +99,26 @@ def harm(study: Study, attacks: Sequence[Attack], what: str) -> str:
     worst, clear = harshest(study, attacks), with_verdict(study, attacks, "all", "lower")
     if worst is None:
         return f"{what}: no data"
-    if worst not in clear:
+    if not clear:
         return f"{what}: none of {len(attacks)} attacks does clear harm"
+    if not stands_out(study.changes[worst.name]["all"], len(attacks)):
+        chance = f"by chance about {CHANCE * len(attacks):.0f} would, and none stands out by itself"
+        return f"{what}: {len(clear)} of {len(attacks)} attacks seem to do harm, {chance}"
     cost = points(study.changes[worst.name]["all"])
     words = worst.fill if worst.kind == "radii" else attack_words(worst)
     return f"{what}: the largest loss is {cost} for {words}; {len(clear)} of {len(attacks)} do clear harm"
+
+
+def stands_out(effect: Effect, among: int) -> bool:
+    """Tell whether an effect differs from 0 even though it was picked as the largest of so many.
+
+    By Bonferroni's correction: where all were 0, one of them would be told so in at most 5 % of studies. The width of
+    the 95 % interval stands for the spread of a normal distribution.
+    """
+    spread = (effect.high - effect.low) / (2 * NormalDist().inv_cdf(0.975))
+    if not spread > 0:
+        return bool(effect.value) and effect.low == effect.high
+    return abs(effect.value) / spread > NormalDist().inv_cdf(1 - 0.025 / max(among, 1))
 
 
 def margin_words(study: Study) -> str:
