@@ -1,0 +1,245 @@
+"""The page of a study: one file, whose every number stands in the study, and which claims no more than they carry."""
+
+import json
+import math
+import re
+from html import unescape
+
+import numpy as np
+import pytest
+
+from posewright.scene import Person, Scene, box_around
+from posewright.skeleton import LSP
+from posewright.study import Study, attacks, people_for, read_study, study
+from posewright.study.attacks import Attack
+from posewright.study.effect import Effect
+from posewright.study.figures import compared, influences
+from posewright.study.report import FILE, write_report
+from posewright.study.words import points, stands_out
+
+TONES = 80 + 12 * np.arange(len(LSP))
+"""Grey levels: keypoint k is a patch of tone k on black."""
+PLACES = np.array([(x, y) for y in range(5) for x in range(3)][:14], float) * 40 + 30
+
+
+def dotted(count, rng):
+    """Draw people whose keypoints are patches, each of its own tone, far enough apart to be covered one by one."""
+    scenes = []
+    for place in range(count):
+        pixels = np.zeros((230, 150, 3), np.uint8)
+        keypoints = np.round(PLACES + rng.uniform(-3, 3, PLACES.shape))
+        for (x, y), tone in zip(keypoints.astype(int), TONES, strict=True):
+            pixels[y - 3 : y + 4, x - 3 : x + 4] = tone
+        person = Person(keypoints, np.full(14, 2, np.uint8), box=box_around(keypoints))
+        scenes.append(Scene(pixels, LSP, (person,), (150, 230), id=f"dots {place}"))
+    return scenes
+
+
+class Finder:
+    """Find every patch by its tone; what is covered is said to be in the corner, with a low score."""
+
+    skeleton = LSP
+
+    def __call__(self, pixels, boxes):
+        found = np.zeros((len(boxes), 14, 3))
+        grey = pixels[..., 1].astype(int)
+        for k, tone in enumerate(TONES):
+            y, x = np.nonzero(abs(grey - tone) <= 1)
+            steady = len(x) >= 60
+            found[:, k] = (np.median(x), np.median(y), 0.9) if steady else (0, 0, 0.4)
+        return found
+
+
+def same(pixels, boxes):  # noqa: ARG001
+    """Answer always the same, whatever is in the picture."""
+    return np.full((len(boxes), 14, 3), 20.0) * [1, 1, 0.01]
+
+
+same.skeleton = LSP
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A study of a finder on six people, its folder, and its people."""
+    folder = tmp_path_factory.mktemp("study")
+    scenes = dotted(6, np.random.default_rng(3))
+    listed = attacks(LSP, ["keypoints", "parts", "radii"], ["blackout", "blur"], [3, 18])
+    found = study(Finder(), scenes, listed, out=folder, draws=300, protocol={"model": "<i>finder</i>", "data": "a & b"})
+    people = people_for(Finder(), scenes)
+    write_report(found, folder, people, "posewright occlude --data 'a < b'")
+    return found, folder, people
+
+
+def page_of(folder):
+    return (folder / FILE).read_text(encoding="utf-8")
+
+
+def titles(text):
+    return [unescape(title) for title in re.findall("<h2>(.*?)</h2>", text)]
+
+
+def effects_in(found):
+    """Yield every effect of a study."""
+    for name in ("changes", "influence", "AP", "pooled"):
+        for some in getattr(found, name).values():
+            yield from some.values()
+    yield from found.clean.values()
+
+
+def test_the_page_is_one_file_that_needs_nothing_from_elsewhere(made):
+    _, folder, _ = made
+    text = page_of(folder)
+    outside = set(re.findall(r"https?://[^\"'\s<>]+", text))
+    assert all(url.startswith("http://www.w3.org/") for url in outside), "names of XML's own, which nobody fetches"
+    assert all(source.startswith("data:image/jpeg;base64,") for source in re.findall('src="(.*?)"', text))
+    assert all(link.startswith("#") for link in re.findall('href="(.*?)"', text))
+    assert all(link.startswith("#") for link in re.findall(r"url\((.*?)\)", text))
+    assert "<script" not in text
+    assert "<link" not in text
+    marks = re.findall(r'\bid="(.*?)"', text)
+    assert len(marks) == len(set(marks)), "two figures that share an id would draw each other's shapes"
+    assert not list(folder.glob(".*"))
+
+
+def test_every_number_with_an_interval_stands_in_the_study(made):
+    _, folder, _ = made
+    content = read_study(folder)
+    text = unescape(
+        re.sub(r"<svg.*?</svg>|<style>.*?</style>|<figcaption>.*?</figcaption>", "", page_of(folder), flags=re.S)
+    )
+    known = {f"{100 * v:+.1f}".replace("-", "\u2212") for e in effects_in(content) for v in e[:3] if math.isfinite(v)}
+    shown = set(re.findall(r"[+\u2212]\d+\.\d\b", text))
+    assert len(shown) > 20
+    assert shown <= known
+    shares = {f"{100 * v:.1f} %" for e in effects_in(content) for v in e[:1] if math.isfinite(v)}
+    assert set(re.findall(r"\b\d+\.\d %", text)) <= shares
+    intervals = {
+        tuple(f"{100 * v:+.1f}".replace("-", "\u2212") for v in e[:3])
+        for e in effects_in(content)
+        if e.value == e.value
+    }
+    triples = re.findall(r"([+\u2212]\d+\.\d)(?: points)? \(([+\u2212]\d+\.\d) to ([+\u2212]\d+\.\d)\)", text)
+    assert len(triples) > 20
+    assert set(triples) <= intervals
+
+
+def test_it_says_what_a_finder_of_patches_must_show(made):
+    found, folder, _ = made
+    told = json.loads((folder / "study.json").read_text())
+    for attack in found.attacks:
+        if attack.fill == "blackout" and attack.kind == "keypoints":
+            assert told["changes"][attack.name]["target"]["value"] == -1, "a covered patch is not found"
+            assert told["changes"][attack.name]["others"]["value"] == 0, "and every other one is"
+    text = page_of(folder)
+    heads = titles(text)
+    assert heads[0].startswith("One keypoint covered: the largest loss is \u22127.1 points")
+    assert any(head == "Keypoints that nothing covers stay as they are, within \u00b12 points" for head in heads)
+    assert any(head == "No covered keypoint clearly harms another" for head in heads)
+    assert any(head == "No attack stands out by confusing left and right" for head in heads)
+    arm = found.pooled["parts-left_arm-blackout - keypoints-left_elbow-blackout-6"]["all"]
+    lost = found.changes["parts-left_arm-blackout"]["all"].value
+    assert arm.value == pytest.approx(lost + 1 / 14)
+    assert found.pooled["keypoints-blackout"]["collateral_share"].value == 0
+    assert found.pooled["keypoints-blackout"]["overconfidence"].value == pytest.approx(0.4)
+    assert found.pooled["clean"]["overconfidence"].value == pytest.approx(-0.1)
+    assert found.pooled["clean"]["score_right"].value == pytest.approx(0.9)
+    assert math.isnan(found.pooled["clean"]["score_wrong"].value)
+
+
+def test_it_escapes_what_it_is_told(made):
+    _, folder, _ = made
+    text = page_of(folder)
+    assert "<i>finder" not in text
+    assert "&lt;i&gt;finder&lt;/i&gt;" in text
+    assert "a &amp; b" in text
+    assert "a &lt; b" in text
+
+
+def test_examples_are_drawn_only_of_people_who_are_at_hand(made, tmp_path):
+    found, folder, _ = made
+    text = page_of(folder)
+    assert text.count("<figure>") == 8, "worst and typical, of keypoints and parts, with two fills"
+    assert "In the worst cases a person loses" in text
+    caption = unescape(re.findall("<figcaption>(.*?)</figcaption>", text)[0])
+    assert re.fullmatch(r"\w+ ?\w*, blackout: 14 of 14 keypoints right, then 13; score 0\.90, then 0\.86", caption)
+    assert "<figure>" not in write_report(found, tmp_path).read_text(encoding="utf-8")
+
+
+def test_a_study_read_from_disk_makes_the_same_page(made, tmp_path):
+    found, folder, _ = made
+    first = write_report(found, tmp_path).read_bytes()
+    assert write_report(read_study(folder), tmp_path).read_bytes() == first
+
+
+def test_who_answers_always_the_same_is_not_said_to_be_harmed(tmp_path, rng):
+    found = study(same, dotted(4, rng), attacks(LSP, ["keypoints", "parts"], ["blackout"]), draws=50)
+    heads = titles(write_report(found, tmp_path).read_text(encoding="utf-8"))
+    assert heads[0] == "One keypoint covered: none of 14 attacks does clear harm"
+    assert "loss is" not in " ".join(heads)
+    assert "No covered keypoint clearly harms another" in heads
+
+
+def test_an_own_occluder_on_one_person_makes_a_page_without_a_matrix(tmp_path, rng):
+    def half(crop, rng):  # noqa: ARG001
+        pixels = crop.pixels.copy()
+        pixels[: len(pixels) // 2] = 0
+        return type(crop)(pixels, crop.people, crop.warp, crop.skeleton, crop.source_size)
+
+    scenes = dotted(1, rng)
+    found = study(Finder(), scenes, {"upper_half": half}, out=tmp_path, draws=20)
+    heads = titles(write_report(found, tmp_path, people_for(Finder(), scenes)).read_text(encoding="utf-8"))
+    assert heads[0].startswith("Occluders of your own: ")
+    assert not any("influence" in head.lower() for head in heads)
+    assert any("cases" in head for head in heads)
+    alone = write_report(read_study(tmp_path), tmp_path, people_for(Finder(), scenes)).read_text(encoding="utf-8")
+    assert "<figure>" not in alone, "read from disk, nobody knows the caller's occluder any more"
+
+
+NOTHING = Effect(*[math.nan] * 5, 0.0)
+NUMBERS = ("all", "hit", "collateral", "target", "others", "inverted", "swapped", "score_hit", "score_collateral")
+
+
+@pytest.mark.parametrize("kind", ["keypoints", "parts", "radii", "own"])
+def test_a_study_without_data_says_so(tmp_path, kind):
+    attack = Attack(kind, "left_<b>$_$", "blackout", None if kind in ("parts", "own") else 6.0, lambda crop, _: crop)
+    number = dict.fromkeys(NUMBERS, NOTHING)
+    group = {f"{kind}-blackout": number}
+    found = Study(
+        {"people": 1, "pictures": 1},
+        (attack,),
+        {"all": NOTHING, "AP": NOTHING},
+        {attack.name: number},
+        {attack.name: {"left_<b>$_$": NOTHING}},
+        {attack.name: dict.fromkeys(("AP", "AP_others", "AP_target"), NOTHING)},
+        group,
+    )
+    text = write_report(found, tmp_path).read_text(encoding="utf-8")
+    assert "no data" in titles(text)[0]
+    assert "<b>$" not in text
+    assert "nan" not in re.sub(r"data:\S+", "", text).lower()
+
+
+def test_a_largest_effect_must_stand_out_among_all_that_it_was_picked_from():
+    clear = Effect(-0.05, -0.09, -0.01, -0.08, -0.02, 100)
+    assert stands_out(clear, 1)
+    assert not stands_out(clear, 40)
+    assert not stands_out(NOTHING, 1)
+    certain = Effect(-1.0, -1.0, -1.0, -1.0, -1.0, 100)
+    assert stands_out(certain, 40)
+    assert not stands_out(Effect(0.0, 0.0, 0.0, 0.0, 0.0, 100), 1)
+    assert points(NOTHING) == "no data"
+
+
+def test_a_matrix_colours_what_its_verdicts_carry_and_nothing_else():
+    strong = Effect(-0.3, -0.4, -0.2, -0.4, -0.2, 100)
+    cells = {(0, 0): (strong, "lower"), (0, 1): (strong, "undecided"), (1, 0): (strong, "none")}
+    drawn = influences("Test", ["a", "b"], ["c", "d"], cells, 0.4)
+    assert drawn.count("var(--red)") == 1
+    assert drawn.count("\u221230") == 1
+    assert "var(--blue)" not in drawn
+
+
+def test_rows_of_a_figure_may_be_without_data():
+    drawn = compared("Rows", ["a_b", "c"], {"blur": [NOTHING, Effect(0.1, 0.0, 0.2, 0.0, 0.2, 9)]}, "points")
+    assert "a b" in drawn
+    assert "nan" not in drawn.lower()
