@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from posewright.occlusion.occluder import Alpha
+from posewright.occlusion.occluder import Alpha, window
 from posewright.occlusion.regions import placed
 from posewright.picture import Pixels
 
@@ -22,7 +22,8 @@ def black(pixels: Pixels, alpha: Alpha, rng: np.random.Generator) -> Pixels:  # 
 
 def mean(pixels: Pixels, alpha: Alpha, rng: np.random.Generator) -> Pixels:  # noqa: ARG001
     """Show the mean colour of the whole crop, cut to whole levels (Pytel et al. 2020, "meanout")."""
-    return np.broadcast_to(pixels.mean((0, 1)).astype(np.uint8), pixels.shape)
+    colour = np.array(cv2.sumElems(pixels)[:3]) / (pixels.shape[0] * pixels.shape[1])
+    return _even(colour.astype(np.uint8), pixels)
 
 
 def noise(pixels: Pixels, alpha: Alpha, rng: np.random.Generator) -> Pixels:  # noqa: ARG001
@@ -44,7 +45,7 @@ class Constant:
     colour: tuple[int, int, int] = IMAGENET_MEAN
 
     def __call__(self, pixels: Pixels, alpha: Alpha, rng: np.random.Generator) -> Pixels:  # noqa: ARG002
-        return np.broadcast_to(np.array(self.colour, np.uint8), pixels.shape)
+        return _even(np.array(self.colour, np.uint8), pixels)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,13 @@ class Blur:
         scale = 1.0 if self.width is None else pixels.shape[1] / self.width
         kernel = 2 * round((self.kernel * scale - 1) / 2) + 1
         sigma = scale * (self.sigma or 0.3 * ((self.kernel - 1) / 2 - 1) + 0.8)
-        return np.asarray(cv2.GaussianBlur(pixels, (kernel, kernel), sigma), np.uint8)
+        covered, reach = window(alpha), kernel // 2
+        if covered is None:
+            return pixels
+        rows, columns = (slice(max(0, part.start - reach), part.stop + reach) for part in covered)
+        found = pixels.copy()
+        found[rows, columns] = cv2.GaussianBlur(pixels[rows, columns], (kernel, kernel), sigma)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,12 +93,10 @@ class Piece:
     piece: Pixels
 
     def __call__(self, pixels: Pixels, alpha: Alpha, rng: np.random.Generator) -> Pixels:  # noqa: ARG002
-        rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
-        found = pixels.copy()
-        if len(rows) and self.piece.size:
-            top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-            size = (int(right - left), int(bottom - top))
-            found[top:bottom, left:right] = cv2.resize(self.piece, size, interpolation=cv2.INTER_AREA)
+        covered, found = window(alpha), pixels.copy()
+        if covered is not None and self.piece.size:
+            height, width = (int(part.stop - part.start) for part in covered)
+            found[covered] = cv2.resize(self.piece, (width, height), interpolation=cv2.INTER_AREA)
         return found
 
 
@@ -104,3 +109,8 @@ class Colours:
 
     def __call__(self, pixels: Pixels, alpha: Alpha, rng: np.random.Generator) -> Pixels:  # noqa: ARG002
         return placed(self.colours, self.centre, pixels.shape[:2])
+
+
+def _even(colour: Pixels, pixels: Pixels) -> Pixels:
+    """Return one colour (3,) everywhere: one row of it in memory, which is quick to copy from."""
+    return np.broadcast_to(np.tile(colour, pixels.shape[1]).reshape(1, -1, 3), pixels.shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,18 +36,27 @@ class Occluder:
 
     def over(self, crop: Crop, alpha: Alpha, rng: np.random.Generator) -> Crop:
         """Return the crop with the fill where `alpha` says, whatever the region."""
-        if not alpha.any():
+        covered = window(alpha)
+        if covered is None:
             return crop
-        pixels = _mixed(crop.pixels, self.fill(crop.pixels, alpha, rng), alpha)
+        pixels = _mixed(crop.pixels, self.fill(crop.pixels, alpha, rng), alpha, covered)
         return replace(crop, pixels=pixels, people=tuple(hide(person, alpha) for person in crop.people))
 
 
-def _mixed(pixels: Pixels, filled: Pixels, alpha: Alpha) -> Pixels:
-    rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
-    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    part = alpha[window][..., None]
-    mixed = pixels.copy()
-    mixed[window] = (part * filled[window] + (1 - part) * pixels[window]).astype(np.uint8)
+def window(alpha: Alpha) -> tuple[slice, slice] | None:
+    """Return the rows and columns of the smallest rectangle that holds all that is covered, None if nothing is."""
+    x, y, width, height = cv2.boundingRect((alpha > 0).view(np.uint8))
+    return np.s_[y : y + height, x : x + width] if width else None
+
+
+def _mixed(pixels: Pixels, filled: Pixels, alpha: Alpha, covered: tuple[slice, slice]) -> Pixels:
+    part, mixed = alpha[covered], pixels.copy()
+    hard = part == 1
+    if np.array_equal(hard, part):
+        cv2.copyTo(np.ascontiguousarray(filled[covered]), hard.view(np.uint8), mixed[covered])
+    else:
+        part = part[..., None]
+        mixed[covered] = (part * filled[covered] + (1 - part) * pixels[covered]).astype(np.uint8)
     return mixed
 
 
@@ -62,6 +72,6 @@ def hide(person: Person, alpha: Alpha) -> Person:
 def beneath(person: Person, alpha: Alpha) -> NDArray[np.bool_]:
     """(K,) where a labelled keypoint, in crop px, lies on a pixel that is covered by half or more."""
     height, width = alpha.shape
-    x, y = np.rint(np.nan_to_num(person.keypoints, nan=-1.0)).astype(int).T
+    x, y = np.rint(np.where(np.isnan(person.keypoints), -1.0, person.keypoints)).astype(int).T
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     return np.asarray(inside & (alpha[np.where(inside, y, 0), np.where(inside, x, 0)] >= 0.5))

@@ -49,8 +49,13 @@ class KeypointDisc:
         if self.shift:
             angle, reach = rng.uniform(0, 2 * np.pi), self.shift * radius * sqrt(rng.random())
             x, y = x + reach * np.cos(angle), y + reach * np.sin(angle)
-        rows, columns = np.ogrid[: crop.pixels.shape[0], : crop.pixels.shape[1]]
-        return ((columns - x) ** 2 + (rows - y) ** 2 <= radius**2).astype(np.float32)
+        alpha = _none(crop)
+        if np.isfinite(x + y):
+            left, top = max(int(x - radius), 0), max(int(y - radius), 0)
+            near = alpha[top : max(int(y + radius) + 2, 0), left : max(int(x + radius) + 2, 0)]
+            rows, columns = np.ogrid[top : top + near.shape[0], left : left + near.shape[1]]
+            near[...] = (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
+        return alpha
 
 
 @dataclass(frozen=True)
