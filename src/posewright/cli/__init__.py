@@ -15,9 +15,14 @@ import tyro
 from tyro.conf import Positional, arg
 
 from posewright.cli.occlude import MORE, about, occlude
+from posewright.cli.occlude_compare import compare
+from posewright.cli.occlude_export import export as export_occluded
+from posewright.cli.occlude_export import score as score_occluded
+from posewright.cli.occlude_worst import worst
 from posewright.cli.options import QUIET, Data, Flip, Model, Out, Precision, RecipeFile, Run, Split
 from posewright.cli.score import diagnose, score
 
+MORE |= {"export": export_occluded, "score": score_occluded, "compare": compare, "worst": worst}
 Count = Annotated[int, arg(metavar="N", help="how many pictures")]
 
 

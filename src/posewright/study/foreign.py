@@ -19,7 +19,7 @@ from posewright.study import judged
 from posewright.study.answers import Answers, keep_answers, meant, nothing_said, say
 from posewright.study.attacks import CLEAN, Attack
 from posewright.study.effect import DRAWS, MARGIN
-from posewright.study.export import Manifest, read_manifest
+from posewright.study.export import Manifest, read_manifest, with_pixels
 from posewright.study.subjects import Subject, subject
 from posewright.study.tables import Study, write_study
 from posewright.study.truth import Asked, keep
@@ -62,6 +62,16 @@ def score_predictions(
         keep_foreign(found, Path(out))
         write_study(told, Path(out))
     return told
+
+
+def shown(manifest: Path | str, told: Study) -> list[Subject]:
+    """Return the people of a study of predictions with their pictures, to draw examples of; raises DataError.
+
+    Nobody where its attacks cannot be set again: an occluder of the caller's own, or keypoints that the tool lacks.
+    """
+    read = read_manifest(manifest)
+    again = all(attack.kind != "own" for attack in told.attacks)
+    return with_pixels(read) if again and told.clean.keys() >= set(read.asked.people[0].crop.skeleton.keypoints) else []
 
 
 def keep_foreign(found: Foreign, out: Path) -> None:

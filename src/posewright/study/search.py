@@ -161,7 +161,8 @@ def _look(estimator: Estimator, one: Subject, spots: Floats, n: int, search: Sea
     there = np.flatnonzero(np.isfinite(spots).all(1))
     crops = []
     for t in there:
-        hide = Occluder(Spot(*map(float, spots[t]), shape=search.shape), ATTACKS[search.fill])
+        x, y, radius = spots[t].tolist()
+        hide = Occluder(Spot(x, y, radius, search.shape), ATTACKS[search.fill])
         crops.append(hide(one.crop, np.random.default_rng((search.seed, n))))
         found.covered[t] = covered(one, crops[-1])
     said = ask(estimator, [crop.pixels for crop in crops], [one.box] * len(crops))

@@ -22,7 +22,7 @@ from posewright.scene import Floats
 from posewright.study.answers import Estimator, Track, claim, clean_answers, digest
 from posewright.study.effect import DRAWS, MARGIN, Effect, effects
 from posewright.study.right import asked, rule_for
-from posewright.study.search import Looks, Search, grid, loss_of, quality, read_looks, searched, write_looks
+from posewright.study.search import Looks, Search, grid, loss_of, quality, read_looks, searched, similarity, write_looks
 from posewright.study.subjects import Subject
 from posewright.study.tables import plain
 
@@ -78,7 +78,7 @@ class Worst:
     keypoint that is worst for each person, "own_keypoint"; on the one that is worst on the whole, "keypoint", whose
     name `keypoint` is; differences such as "worst - anywhere"; "hit" and "collateral", what of the worst is covered
     and what is not; and the share of right keypoints: "right" in clean pictures, "right_worst", "right_anywhere",
-    "right_own_keypoint".
+    "right_own_keypoint"; and of those taken for their mirror images, left for right: "inverted", "inverted_worst".
     """
 
     search: Search
@@ -123,7 +123,8 @@ def worst(
         loss = np.where(np.isfinite(looks.spots).all(1), loss_of(search, chosen[n], reach[n], clean[n], looks), np.nan)
         cells = len(grid(chosen[n], 1.0, search.looks // 2, np.random.default_rng(0))[0])
         cases.append(Case(chosen[n], reach[n], clean[n], looks, loss, cells))
-    return _told(search, cases, {**about, "right": rule.name, "draws": draws, "about": HONEST}, draws)
+    more = {"right": rule.name, "left_out": len(people) - len(can), "draws": draws, "about": HONEST}
+    return _told(search, cases, about | more, draws)
 
 
 def _kept(
@@ -172,6 +173,7 @@ def _numbers(search: Search, case: Case, keypoint: int) -> dict[str, float]:
     by_right = Search(by="right")
     right = (_quality(by_right, case, case.looks.keypoints) * case.asked).sum(1) / case.asked.sum()
     right_before = (_quality(by_right, case, case.clean) * case.asked).sum() / case.asked.sum()
+    inverted = [_inverted(case, found) for found in (case.clean, case.looks.keypoints[case.best])]
     at_own = len(case.loss) - len(case.reach) + int(np.nanargmax(case.at_keypoints))
     return {
         "worst": worst_of,
@@ -187,7 +189,16 @@ def _numbers(search: Search, case: Case, keypoint: int) -> dict[str, float]:
         "right_worst": right[case.best],
         "right_anywhere": right[: case.cells].mean(),
         "right_own_keypoint": right[at_own],
+        "inverted": inverted[0],
+        "inverted_worst": inverted[1],
     }
+
+
+def _inverted(case: Case, found: Floats) -> float:
+    """Return the share of keypoints that are taken for their mirror images."""
+    truth, mirror = case.person.truth.keypoints, case.person.crop.skeleton.mirror
+    right, other = (similarity(found, at, case.reach) >= 0.5 for at in (truth, truth[mirror]))
+    return float((other & ~right & case.asked).sum() / case.asked.sum())
 
 
 def _quality(search: Search, case: Case, found: Floats) -> Floats:
@@ -233,10 +244,7 @@ def _person(case: Case) -> dict[str, Any]:
         "scene": case.person.scene,
         "person": case.person.person,
         "spot": {"x": x, "y": y, "radius": radius, "in": "px of the crop"},
-        "spot_in_picture": {
-            **dict(zip("xy", back.points([x, y]).tolist(), strict=True)),
-            "radius": radius * back.scale,
-        },
+        "spot_in_picture": {"x": x_picture, "y": y_picture, "radius": radius * back.scale},
         "loss": float(case.loss[case.best]),
         "loss_anywhere": float(case.loss[: case.cells].mean()),
         "loss_own_keypoint": float(np.nanmax(case.at_keypoints)),
