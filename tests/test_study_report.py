@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from dataclasses import replace
 from html import unescape
 
 import numpy as np
@@ -132,7 +133,7 @@ def test_it_says_what_a_finder_of_patches_must_show(made):
             assert told["changes"][attack.name]["others"]["value"] == 0, "and every other one is"
     text = page_of(folder)
     heads = titles(text)
-    assert heads[0].startswith("One keypoint covered: the largest loss is \u22127.1 points")
+    assert heads[1].startswith("One keypoint covered: the largest loss is \u22127.1 points")
     assert any(head == "Keypoints that nothing covers stay as they are, within \u00b12 points" for head in heads)
     assert any(head == "No covered keypoint clearly harms another" for head in heads)
     assert any(head == "No attack stands out by confusing left and right" for head in heads)
@@ -174,7 +175,7 @@ def test_a_study_read_from_disk_makes_the_same_page(made, tmp_path):
 def test_who_answers_always_the_same_is_not_said_to_be_harmed(tmp_path, rng):
     found = study(same, dotted(4, rng), attacks(LSP, ["keypoints", "parts"], ["blackout"]), draws=50)
     heads = titles(write_report(found, tmp_path).read_text(encoding="utf-8"))
-    assert heads[0] == "One keypoint covered: none of 14 attacks does clear harm"
+    assert heads[1] == "One keypoint covered: none of 14 attacks does clear harm"
     assert "loss is" not in " ".join(heads)
     assert "No covered keypoint clearly harms another" in heads
 
@@ -188,7 +189,7 @@ def test_an_own_occluder_on_one_person_makes_a_page_without_a_matrix(tmp_path, r
     scenes = dotted(1, rng)
     found = study(Finder(), scenes, {"upper_half": half}, out=tmp_path, draws=20)
     heads = titles(write_report(found, tmp_path, people_for(Finder(), scenes)).read_text(encoding="utf-8"))
-    assert heads[0].startswith("Occluders of your own: ")
+    assert heads[1].startswith("Occluders of your own: ")
     assert not any("influence" in head.lower() for head in heads)
     assert any("cases" in head for head in heads)
     alone = write_report(read_study(tmp_path), tmp_path, people_for(Finder(), scenes)).read_text(encoding="utf-8")
@@ -214,9 +215,17 @@ def test_a_study_without_data_says_so(tmp_path, kind):
         group,
     )
     text = write_report(found, tmp_path).read_text(encoding="utf-8")
-    assert "no data" in titles(text)[0]
+    assert "no data" in titles(text)[1]
     assert "<b>$" not in text
     assert "nan" not in re.sub(r"data:\S+", "", text).lower()
+
+
+def test_few_pictures_are_warned_of(made, tmp_path):
+    found, folder, _ = made
+    warned = "What these numbers cannot tell"
+    assert titles(page_of(folder))[0] == warned
+    many = replace(found, protocol={**found.protocol, "pictures": 100})
+    assert warned not in titles(write_report(many, tmp_path).read_text(encoding="utf-8"))
 
 
 def test_a_largest_effect_must_stand_out_among_all_that_it_was_picked_from():

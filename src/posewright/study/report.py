@@ -9,14 +9,17 @@ from posewright.page import Section, write_page
 from posewright.skeleton import LARGE_PARTS
 from posewright.study.answers import Answers, read_answers
 from posewright.study.attacks import CLEAN
+from posewright.study.effect import Effect
 from posewright.study.examples import examples
 from posewright.study.relations import confusions, hit_and_collateral, influence, knowing, without_effect
 from posewright.study.sections import keypoints, own, parts, radii
 from posewright.study.subjects import Subject
 from posewright.study.tables import Study
-from posewright.study.words import attack_words, fills_of, harshest, margin_words, of_kind, points, share
+from posewright.study.words import MINUS, attack_words, fills_of, harshest, margin_words, of_kind, points, share
 
 FILE = "report.html"
+FEW = 20
+"""Pictures below which a bootstrap over them promises too much."""
 
 
 def write_report(study: Study, folder: Path | str, people: Sequence[Subject] = (), command: str = "") -> Path:
@@ -27,6 +30,7 @@ def write_report(study: Study, folder: Path | str, people: Sequence[Subject] = (
     """
     folder = Path(folder)
     sections = [
+        _warning(study),
         keypoints(study),
         radii(study),
         parts(study, LARGE_PARTS),
@@ -51,14 +55,16 @@ def answers_in(folder: Path, study: Study) -> dict[str, Answers]:
 
 def tiles(study: Study) -> list[tuple[str, str]]:
     """Return what is to be seen at once: names with values."""
-    found = [("keypoints right, clean", share(study.clean["all"], interval=False))]
-    if study.clean["AP"].value == study.clean["AP"].value:
-        found.append(("AP, clean", f"{study.clean['AP'].value:.3f}"))
+    right, AP = study.clean["all"], study.clean["AP"]
+    found = [(f"keypoints right, clean{_ends(right, '.1f')}", share(right, interval=False))]
+    if AP.value == AP.value:
+        found.append((f"AP, clean{_ends(AP, '.3f', 1)}", f"{AP.value:.3f}"))
     for kind in ("keypoints", "parts"):
         attack = harshest(study, of_kind(study, kind))
         if attack is not None:
             cost = study.changes[attack.name]["all"]
-            found.append((f"largest loss, {kind[:-1]}: {attack_words(attack)}", points(cost, interval=False)))
+            name = f"largest loss, {kind[:-1]}: {attack_words(attack)}"
+            found.append((f"{name}{_ends(cost)}", points(cost, interval=False)))
     found += _collateral(study)
     counts = {name: study.protocol.get(name) for name in ("people", "pictures")}
     found += [(name, f"{count:,}") for name, count in counts.items() if isinstance(count, int)]
@@ -72,12 +78,15 @@ def _collateral(study: Study) -> list[tuple[str, str]]:
     if not clear:
         return []
     fill = min(clear, key=lambda one: clear[one]["all"].value)
-    return [
-        (
-            f"of the loss under keypoint attacks was not covered, {fill}",
-            share(clear[fill]["collateral_share"], interval=False),
-        )
-    ]
+    part = clear[fill]["collateral_share"]
+    name = f"of the loss under keypoint attacks was not covered, {fill}{_ends(part, '.1f')}"
+    return [(name, share(part, interval=False))]
+
+
+def _ends(effect: Effect, form: str = "+.1f", scale: float = 100) -> str:
+    """Write an interval behind a name."""
+    low, high = (format(scale * end, form).replace("-", MINUS) for end in (effect.low, effect.high))
+    return f" ({low} to {high})" if effect.low == effect.low else ""
 
 
 def _lead(study: Study) -> str:
@@ -90,6 +99,17 @@ def _lead(study: Study) -> str:
         "in the same people, with 95 % intervals over pictures; one is called none only where its interval shows that "
         f"it lies within {margin_words(study)}."
     )
+
+
+def _warning(study: Study) -> Section | None:
+    pictures = study.protocol.get("pictures")
+    if not isinstance(pictures, int) or pictures >= FEW:
+        return None
+    note = (
+        f"The intervals come from drawing the {pictures} pictures anew. Of so few they are too narrow, and what is "
+        "called clear is not sure."
+    )
+    return Section("What these numbers cannot tell", notes=[note])
 
 
 def _protocol(study: Study, command: str) -> Section:
