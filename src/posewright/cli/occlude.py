@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,7 +61,9 @@ def occlude(
     recipe: RecipeFile = None,
 ) -> int:
     """Hide keypoints and body parts, and measure what that does to an estimator."""
+    given = dict(locals())
     from posewright import load, study
+    from posewright.study.report import write_report
 
     if people < 1:
         raise ValueError(f"--people must be 1 or more, not {people}")
@@ -68,24 +72,36 @@ def occlude(
     scenes = scenes_of(data, split, people, world_seed, skeleton)
     listed = study.attacks(skeleton or scenes[0].skeleton, words(attacks), words(fills))
     told = {"model": model, **about_data(data, split, world_seed)}
+    found_boxes = boxes_for(boxes, scenes)
     with shown("attacking") as (track, done):
         try:
-            found = study.study(estimator, scenes, listed, out=out, boxes=boxes_for(boxes, scenes), most=people,
+            found = study.study(estimator, scenes, listed, out=out, boxes=found_boxes, most=people,
                                 draws=draws, seed=seed, margin=margin, track=track, protocol=told)  # fmt: skip
         except KeyboardInterrupt:
             print(f"posewright: interrupted; {len(done)} of {len(listed)} attacks are in {out}, and the same command "
                   "goes on from there", file=sys.stderr)  # fmt: skip
             return 130
     say(found)
-    print(f"every number is in {out / 'study.json'} and {out / 'effects.csv'}")
+    page = write_report(found, out, study.people_for(estimator, scenes, found_boxes, people), command_of(given))
+    print(f"every number is in {out / 'study.json'} and {out / 'effects.csv'}; open {page}")
     return 0
+
+
+def command_of(given: Mapping[str, Any]) -> str:
+    """Return the command that makes a study anew, from the options given; those left as they are go without saying."""
+    words = ["posewright", "occlude"]
+    for name, option in signature(occlude).parameters.items():
+        if given[name] != option.default:
+            words.append(f"--{name.replace('_', '-')}")
+            words += [] if given[name] is True else [str(given[name])]
+    return shlex.join(words)
 
 
 def about() -> str:
     """Say what the study does, and what verbs stand under it."""
     said = (
-        "Hide keypoints and body parts, and measure what that does to an estimator: study.json, effects.csv and "
-        "influence.csv hold every number with its interval. Every answer is kept as it comes: interrupted, the same "
+        "Hide keypoints and body parts, and measure what that does to an estimator: report.html shows it, and "
+        "study.json, effects.csv and influence.csv hold every number with its interval. Every answer is kept as it comes: interrupted, the same "
         "command goes on from there."
     )
     more = [f"posewright occlude {name}: {(verb.__doc__ or '').splitlines()[0]}" for name, verb in MORE.items()]
@@ -150,7 +166,8 @@ def shown(what: str) -> Iterator[tuple[Callable[[Iterable[Any], int], Iterator[A
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     done: list[Any] = []
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("looking at everybody", total=None)
 
         def track(items: Iterable[Any], total: int) -> Iterator[Any]:

@@ -128,6 +128,8 @@ def _other(first: Side, second: Side) -> str:
     for place, (one, other) in enumerate(zip(first.people, second.people, strict=True)):
         if not _same(one, other):
             return f"person {place} is another (picture {other.scene}, not {one.scene}, or other true keypoints)"
+    if not np.allclose(_reach(first), _reach(second), rtol=NEAR, equal_nan=True):
+        return "right reaches elsewhere: its people have other areas, heads or torsos"
     if first.study.protocol.get("seed") != second.study.protocol.get("seed"):
         return f"its seed is {second.study.protocol.get('seed')}, not {first.study.protocol.get('seed')}"
     odd = [n for n, of in first.of.items() if of and second.of[n] and of != second.of[n]]
@@ -139,6 +141,12 @@ def _same(one: Subject, other: Subject) -> bool:
         return False
     a, b = (s.crop.warp.inverse(s.crop.source_size).points(s.truth.keypoints) for s in (one, other))
     return bool(np.allclose(a, b, rtol=0, atol=NEAR, equal_nan=True))
+
+
+def _reach(side: Side) -> np.ndarray:
+    """(N, K) px of the pictures within which a keypoint is right."""
+    scales = np.array([one.crop.warp.scale for one in side.people])
+    return np.asarray(side.measured.rule.reach / scales[:, None])
 
 
 def _kinds(attacks: Sequence[Attack]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -1,0 +1,193 @@
+"""Comparisons of studies: paired differences that are those of the studies themselves, and honest refusals."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from posewright import load
+from posewright.cli import main
+from posewright.datasets.synthetic import world
+from posewright.scene import Person
+from posewright.skeleton import COCO, LSP
+from posewright.study import attacks, people_for, read_study, study
+from posewright.study.compare import compare, write_compared
+from posewright.study.measure import POOLED
+
+DRAWS = 300
+
+
+class Harmed:
+    """Know the truth of clean crops; move keypoints away by `harm` times how much of the crop has changed."""
+
+    skeleton = COCO
+
+    def __init__(self, people, harm):
+        self.people, self.harm = people, harm
+
+    def __call__(self, pixels, _boxes):
+        changed = [np.mean((one.crop.pixels != pixels).any(-1)) for one in self.people]
+        truth = self.people[int(np.argmin(changed))].truth.keypoints
+        away = np.arange(len(truth))[:, None] * self.harm * min(changed)
+        scores = np.full(len(truth), 0.9 - min(changed))
+        return [Person(truth + away, scores=scores, score=0.5)]
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return world(5, 3, size=(160, 128), people=(1, 2))
+
+
+@pytest.fixture(scope="module")
+def listed():
+    return [*attacks(COCO, ["keypoints", "parts"], ["blackout"])[::3], *attacks(COCO, ["radii"], ["blackout"], [18])]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, scenes, listed):
+    place = tmp_path_factory.mktemp("compare")
+    people = people_for(None, scenes)
+    for name, harm in (("strong", 30.0), ("weak", 300.0), ("same", 30.0)):
+        study(Harmed(people, harm), scenes, listed, out=place / name, draws=DRAWS)
+    return place
+
+
+def test_differences_are_those_of_the_studies(place, listed):
+    (found,) = compare([place / "strong", place / "weak"], DRAWS)
+    first, second = read_study(place / "strong"), read_study(place / "weak")
+    assert found.names == ("strong", "weak")
+    for attack in listed:
+        for number in POOLED:
+            a, b = first.changes[attack.name][number], second.changes[attack.name][number]
+            np.testing.assert_allclose(found.differences[attack.name][number].value, a.value - b.value, atol=1e-12)
+            np.testing.assert_allclose(found.own["weak"][attack.name][number], b, atol=1e-12)
+    for group in found.groups:
+        expected = first.pooled[group]["all"].value - second.pooled[group]["all"].value
+        np.testing.assert_allclose(found.differences[group]["all"].value, expected, atol=1e-12)
+    assert found.differences["clean"]["all"].value == 0
+    parts = found.differences["parts-blackout"]["all"]
+    assert parts.verdict() == "higher"
+    assert 0.05 < parts.low < parts.value < parts.high
+
+
+def test_pairing_makes_intervals_narrower(place):
+    (found,) = compare([place / "strong", place / "weak"], DRAWS)
+    paired, (a, b) = (
+        found.differences["parts-blackout"]["all"],
+        (one["parts-blackout"]["all"] for one in found.own.values()),
+    )
+    assert paired.high - paired.low < (a.high - a.low) + (b.high - b.low)
+
+
+def test_turning_the_order_turns_the_sign(place):
+    (forth,), (back,) = (compare([place / a, place / b], DRAWS) for a, b in (("strong", "weak"), ("weak", "strong")))
+    for row, some in forth.differences.items():
+        for number, effect in some.items():
+            other = back.differences[row][number]
+            np.testing.assert_allclose(effect.value, -other.value, atol=1e-12)
+            np.testing.assert_allclose((effect.low, effect.high), (-other.high, -other.low), atol=1e-12)
+
+
+def test_the_same_answers_do_not_differ(place):
+    (found,) = compare([place / "strong", place / "same"], DRAWS)
+    for some in found.differences.values():
+        for effect in some.values():
+            assert effect.value == effect.low == effect.high == 0 or np.isnan(effect.value)
+
+
+def test_several_are_compared_with_the_first(place):
+    found = compare([place / "strong", place / "weak", place / "same"], DRAWS)
+    assert [one.names for one in found] == [("strong", "weak"), ("strong", "same")]
+
+
+def test_crops_of_other_sizes_are_of_the_same_people(tmp_path):
+    scenes, some = world(2, 8, people=(1, 1), skeleton=LSP), attacks(LSP, ["keypoints"], ["blackout"])
+    people = people_for(None, scenes)
+    own = Harmed(people, 30.0)
+    own.skeleton = LSP
+    study(own, scenes, some, out=tmp_path / "large", draws=1)
+    study(load("default"), scenes, some, out=tmp_path / "default", draws=1)
+    (found,) = compare([tmp_path / "large", tmp_path / "default"], 10)
+    assert found.differences["clean"]["all"].value > 0
+
+
+def other(place, folder, name, scenes, listed, **how):
+    people = people_for(None, scenes)
+    study(Harmed(people, 30.0), scenes, listed, out=folder / name, draws=1, **how)
+    return [place / "strong", folder / name]
+
+
+def test_studies_of_other_things_are_refused_in_one_line(place, tmp_path, scenes, listed):
+    words = {
+        "fewer attacks": (scenes, listed[:-2], {}, "2 attacks are in one of them alone"),
+        "fewer people": (scenes[:-1], listed, {}, "people, not"),
+        "other seed": (scenes, listed, {"seed": 1}, "its seed is 1, not 0"),
+        "other people": (world(5, 3, size=(160, 128), people=(1, 2))[::-1], listed, {}, "is another|people, not"),
+        "other truth": ([_moved(scenes[0]), *scenes[1:]], listed, {}, "person 0 is another"),
+        "other area": ([_of_area(s, 900.0) for s in scenes], listed, {}, "right reaches elsewhere"),
+    }
+    for name, (given, some, how, said) in words.items():
+        folders = other(place, tmp_path, name, given, some, **how)
+        with pytest.raises(ValueError, match=said) as error:
+            compare(folders)
+        assert "\n" not in str(error.value)
+        assert str(folders[1]) in str(error.value)
+
+
+def _of_area(scene, area):
+    return replace(scene, people=tuple(replace(p, area=area) for p in scene.people))
+
+
+def _moved(scene):
+    return replace(scene, people=tuple(replace(p, keypoints=p.keypoints + 1.0) for p in scene.people))
+
+
+def test_another_rule_is_refused(place, tmp_path, scenes, listed):
+    named = replace(COCO, sigmas=tuple(2 * s for s in COCO.sigmas), sigmas_source="mine")
+    again = [replace(scene, skeleton=named) for scene in scenes]
+    estimator = Harmed(people_for(None, again), 30.0)
+    estimator.skeleton = named
+    study(estimator, again, listed, out=tmp_path / "mine", draws=1)
+    with pytest.raises(ValueError, match=r"right means similarity of 0\.5 .*mine"):
+        compare([place / "strong", tmp_path / "mine"])
+
+
+def test_what_is_no_study_is_refused(place, tmp_path, scenes, listed):
+    with pytest.raises(ValueError, match="two studies or more"):
+        compare([place / "strong"])
+    with pytest.raises(ValueError, match="the same study twice"):
+        compare([place / "strong", place / "strong"])
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        compare([place / "strong", tmp_path])
+    folders = other(place, tmp_path, "damaged", scenes, listed)
+    (tmp_path / "damaged" / "answers" / "clean.npz").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match=r"clean\.npz: not an npz file"):
+        compare(folders)
+    (tmp_path / "damaged" / "people.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"people\.json: skeleton: missing"):
+        compare(folders)
+
+
+def test_the_command_line_compares(place, tmp_path, capsys):
+    assert (
+        main(["occlude", "compare", f"{place}/strong", f"{place}/weak", "--out", f"{tmp_path}/c", "--draws", "50"]) == 0
+    )
+    assert "weak loses more under" in capsys.readouterr().out
+    content = json.loads((tmp_path / "c" / "compare.json").read_text())
+    (pair,) = content["compared"]
+    assert pair["differences"]["parts-blackout"]["all"]["verdict"] == "higher"
+    page = (tmp_path / "c" / "compare.html").read_text()
+    assert "<svg" in page
+    assert "weak loses more under" in page
+    assert main(["occlude", "compare", f"{place}/strong", f"{tmp_path}/no"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_written_comparison_holds_every_number(place, tmp_path):
+    found = compare([place / "strong", place / "weak"], 20)
+    content = json.loads(write_compared(found, tmp_path, draws=20).read_text())
+    for row, some in found[0].differences.items():
+        for number, effect in some.items():
+            said = content["compared"][0]["differences"][row][number]["value"]
+            assert said == effect.value or (said is None and np.isnan(effect.value))
