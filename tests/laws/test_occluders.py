@@ -31,7 +31,8 @@ VALUES = {
     "keypoint": st.sampled_from(KEYPOINT), "part": st.sampled_from(PART), "limb": st.sampled_from(LIMB),
     "radius": st.floats(0, 40), "thickness": st.floats(0, 20), "side": st.floats(0, 90), "shift": st.floats(0, 2),
     "width": st.none() | st.floats(16, 400), "person": st.integers(0, 1), "margin": st.integers(0, 4),
-    "box": st.tuples(*[st.floats(-10, 80)] * 4), "area": ranges, "aspect": ranges, "share": ranges, "kept": low,
+    "box": st.tuples(*[st.floats(-10, 80)] * 4) | st.tuples(*[st.floats(-10, 30)] * 2, *[st.floats(30, 80)] * 2),
+    "area": ranges, "aspect": ranges, "share": ranges, "kept": low,
     "unit": st.tuples(st.floats(2, 20), st.floats(20, 90)), "centre": places,
     "chance": st.sampled_from([0.01, 0.3, 0.7, 1.0]),
     "sides": st.lists(st.integers(0, 40), min_size=1, max_size=3).map(tuple),
@@ -174,7 +175,7 @@ def test_the_examples_of_every_region_cover_something_often(region):
         covered.append(0 < alpha.mean() < 1)
 
     cover()
-    assert sum(covered) > 15
+    assert sum(covered) > 8
 
 
 @pytest.mark.parametrize("fill", FILLS, ids=lambda fill: fill.__name__)
@@ -189,7 +190,7 @@ def test_the_examples_of_every_fill_show_something_else(fill):
         changed.append((after[:32] != crop.pixels[:32]).any() and not (after[32:] != crop.pixels[32:]).any())
 
     cover()
-    assert sum(changed) > 15
+    assert sum(changed) > 8
 
 
 @given(crop=crops, seed=seeds, most=st.integers(0, 6), radius=st.floats(1, 9))
