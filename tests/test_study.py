@@ -456,6 +456,8 @@ def test_the_verb_studies_the_world_and_goes_on(tmp_path, monkeypatch, capsys):
     assert main(command) == 0
     out = capsys.readouterr().out
     assert "parts-blur" in out
+    assert f"open {tmp_path / 'study' / 'report.html'}" in out
+    assert f"posewright occlude --out {tmp_path}" in (tmp_path / "study" / "report.html").read_text()
     found = read_study(tmp_path / "study")
     assert found.protocol["model"] == "default"
     assert found.protocol["data"] == "synthetic world, seed 2026, 1 to 2 people a picture"

@@ -100,9 +100,9 @@ def command_of(given: Mapping[str, Any]) -> str:
 def about() -> str:
     """Say what the study does, and what verbs stand under it."""
     said = (
-        "Hide keypoints and body parts, and measure what that does to an estimator: report.html shows it, and "
-        "study.json, effects.csv and influence.csv hold every number with its interval. Every answer is kept as it comes: interrupted, the same "
-        "command goes on from there."
+        "Hide keypoints and body parts, and measure what that does to an estimator: report.html shows it, study.json, "
+        "effects.csv and influence.csv hold every number with its interval. Every answer is kept as it comes: "
+        "interrupted, the same command goes on from there."
     )
     more = [f"posewright occlude {name}: {(verb.__doc__ or '').splitlines()[0]}" for name, verb in MORE.items()]
     return "\n\n".join([said, *more])

@@ -139,7 +139,7 @@ def judged(
         "draws": draws,
         "draws_of_AP": average_precision.draws_of(draws),
         "margin": margin,
-        "equivalence": "none: the 90 % interval lies within the margin, and 3 of those asked about are no more than it",
+        "equivalence": "none: the 90 % interval lies within the margin, and at least 3 / margin were asked about",
         **versions(),
     }
     return Study(
