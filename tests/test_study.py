@@ -490,6 +490,8 @@ def test_control_c_leaves_what_is_done(tmp_path):
         (["--fills", "blur,red"], "no fill red"),
         (["--people", "0"], "--people must be 1 or more"),
         (["--margin", "0"], "margin above 0"),
+        (["--seed", "-1"], "seed 0 or more"),
+        (["--world-seed", "-1"], "--world-seed must be 0 or more"),
         (["--data", "/nowhere"], "/nowhere: no such folder"),
         (["--boxes", "nowhere.json"], "nowhere.json"),
         (["more"], "no verb 'more' under occlude"),

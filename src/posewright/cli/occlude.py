@@ -67,6 +67,8 @@ def occlude(
 
     if people < 1:
         raise ValueError(f"--people must be 1 or more, not {people}")
+    if world_seed < 0:
+        raise ValueError(f"--world-seed must be 0 or more, not {world_seed}")
     estimator = load(model, flip=flip, backend=backend, precision=precision, recipe=recipe)
     skeleton = study.skeleton_of(estimator)
     scenes = scenes_of(data, split, people, world_seed, skeleton)

@@ -57,8 +57,10 @@ def study(
     Raises ValueError where there is nobody to attack, an attack is none, an answer has another form, or the
     folder holds another study.
     """
-    if draws < 1 or not margin > 0:
-        raise ValueError(f"draws must be 1 or more and margin above 0, not {draws} and {margin:g}")
+    if draws < 1 or seed < 0 or not margin > 0:
+        raise ValueError(
+            f"draws must be 1 or more, seed 0 or more and margin above 0, not {draws}, {seed} and {margin:g}"
+        )
     people = people_for(estimator, scenes, boxes, most)
     listed = chosen(occluders, people[0].crop.skeleton)
     folder = None if out is None else Path(out)
