@@ -17,20 +17,20 @@ import torch
 from torch import Tensor, nn
 
 
-def normed(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    """Convolve without a bias, then normalise."""
-    convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+def normed(inputs: int, outputs: int, kernel: int, stride: int = 1, bias: bool = False) -> nn.Sequential:
+    """Convolve, then normalise; a bias does nothing between the two, but some papers' weights have one."""
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=bias)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs))
 
 
-def rectified(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    """Convolve without a bias, normalise, rectify."""
-    return nn.Sequential(*normed(inputs, outputs, kernel, stride), nn.ReLU(inplace=True))
+def rectified(inputs: int, outputs: int, kernel: int, stride: int = 1, bias: bool = False) -> nn.Sequential:
+    """Convolve, normalise, rectify."""
+    return nn.Sequential(*normed(inputs, outputs, kernel, stride, bias), nn.ReLU(inplace=True))
 
 
-def shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
+def shortcut(inputs: int, outputs: int, stride: int, bias: bool = False) -> nn.Module:
     """Pass on what comes in; project it where width or resolution change (option B, section 4.1)."""
-    return nn.Identity() if inputs == outputs and stride == 1 else normed(inputs, outputs, 1, stride)
+    return nn.Identity() if inputs == outputs and stride == 1 else normed(inputs, outputs, 1, stride, bias)
 
 
 class Basic(nn.Module):
@@ -47,14 +47,17 @@ class Basic(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """Add a 3x3 convolution at a quarter of the width to what comes in (Fig. 5 right)."""
+    """Add a 3x3 convolution to what comes in, at an inner width of a quarter of the outer (Fig. 5 right)."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, stride: int = 1, inner: int | None = None, bias: bool = False
+    ) -> None:
         super().__init__()
-        self.first = rectified(inputs, outputs // 4, 1)
-        self.second = rectified(outputs // 4, outputs // 4, 3, stride)
-        self.third = normed(outputs // 4, outputs, 1)
-        self.shortcut = shortcut(inputs, outputs, stride)
+        inner = inner or outputs // 4
+        self.first = rectified(inputs, inner, 1, bias=bias)
+        self.second = rectified(inner, inner, 3, stride, bias)
+        self.third = normed(inner, outputs, 1, bias=bias)
+        self.shortcut = shortcut(inputs, outputs, stride, bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(self.shortcut(x) + self.third(self.second(self.first(x))))
