@@ -37,6 +37,18 @@ def equal(one, other):
     return all(np.array_equal(a, b) for a, b in zip(arrays(one), arrays(other), strict=True))
 
 
+def test_views_are_drawn_evenly_where_a_paper_does_so(people, rng):
+    person = people[0].people[0]
+    views = Jitter(scale=0.25, turn=30.0, turn_chance=1.0, mirror=0.0, half_body=0.0, uniform=True)
+    still = STILL(person, COCO, CODEC.size, rng)
+    warps = [views(person, COCO, CODEC.size, rng) for _ in range(4000)]
+    scales = np.array([still.scale / warp.scale for warp in warps])
+    turns = np.degrees([np.arctan2(warp.matrix[1, 0], warp.matrix[0, 0]) for warp in warps])
+    for drawn, low, high in ((scales, 0.75, 1.25), (turns, -30, 30)):
+        assert low - 1e-9 <= drawn.min() <= drawn.max() <= high + 1e-9
+        np.testing.assert_allclose(np.histogram(drawn, 4, (low, high))[0], 1000, atol=120)
+
+
 @pytest.mark.parametrize("jitter", [Jitter(), Jitter(colour=0.3, shift=0.1)], ids=["plain", "coloured"])
 def test_a_batch_is_what_take_and_encode_make(people, jitter):
     batches = Batches(people, CODEC, jitter, 4, seed=5, aim=Gaussian.around)

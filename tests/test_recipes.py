@@ -11,6 +11,7 @@ from posewright.datasets.synthetic import world
 from posewright.fields import Heatmaps
 from posewright.loader import Batches
 from posewright.models.count import parameters
+from posewright.models.hourglass import StackedHourglass
 from posewright.models.hrnet import HRNet
 from posewright.models.resnet import ResNet
 from posewright.models.simple_baseline import SimpleBaseline
@@ -91,6 +92,10 @@ def narrow_hrnet():
     return HRNet(16, 17)
 
 
+def narrow_hourglass():
+    return StackedHourglass(2, 14, width=64)
+
+
 def shallow_baseline():
     return SimpleBaseline(ResNet((1, 1, 1, 1)), 14)
 
@@ -101,6 +106,7 @@ def shallow_baseline():
         ("default", None, 40, 2e-3),
         ("simple_baseline_r50_lsp", shallow_baseline, 30, 1e-3),
         ("hrnet_w32_coco", narrow_hrnet, 30, 1e-3),
+        ("hourglass_2_lsp", narrow_hourglass, 40, 2e-3),
     ],
 )
 def test_one_picture_is_learnt_by_heart(name, network, taken, rate):

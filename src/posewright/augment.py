@@ -30,7 +30,8 @@ class Jitter:
     scale: the extent is multiplied by 1 + scale * n, n normal and cut at 1; turn: degrees * n, cut at 2,
     with probability turn_chance; mirror: probability; half_body: probability of showing only the upper or
     lower body; shift: of the extent, uniform; colour: gain of each channel, 1 + colour * n, n normal and
-    cut at 2, and as much of an offset.
+    cut at 2, and as much of an offset. uniform: draw scale and turn evenly between their ends instead, 1 - scale
+    to 1 + scale and -turn to turn.
     """
 
     scale: float = 0.35
@@ -40,6 +41,7 @@ class Jitter:
     half_body: float = 0.3
     shift: float = 0.0
     colour: float = 0.0
+    uniform: bool = False
 
     def __call__(
         self, person: Person, skeleton: Skeleton, size: Size, rng: np.random.Generator, aim: Aim = around
@@ -48,11 +50,14 @@ class Jitter:
         center, extent = _region(person)
         if self.half_body and rng.random() < self.half_body:
             center, extent = half_body(person, skeleton, rng) or (center, extent)
-        extent = extent * (1 + self.scale * _cut(rng.normal(), 1))
+        extent = extent * (1 + self.scale * self._drawn(rng, 1))
         center = center + self.shift * extent * rng.uniform(-1, 1, 2)
         turned = rng.random() < self.turn_chance
-        turn = radians(self.turn) * _cut(rng.normal(), 2) if turned else 0.0
+        turn = radians(self.turn) * self._drawn(rng, 2) if turned else 0.0
         return aim(center, extent, size, turn, rng.random() < self.mirror)
+
+    def _drawn(self, rng: np.random.Generator, limit: float) -> float:
+        return rng.uniform(-1, 1) if self.uniform else _cut(rng.normal(), limit)
 
     def paint(self, pixels: Pixels, rng: np.random.Generator) -> Pixels:
         """Change the brightness and colour of a crop (H, W, 3); without `colour` it comes back as it is."""

@@ -9,6 +9,7 @@ import pytest
 
 import posewright.codecs
 from posewright.codecs.gaussian import Gaussian
+from posewright.codecs.hourglass import Hourglass
 from posewright.codecs.megvii import Megvii
 from posewright.scene import Person
 from posewright.skeleton import COCO, LSP
@@ -48,7 +49,7 @@ def margin_of(codec):
 
 
 def test_all_codecs_are_found():
-    assert {"Gaussian", "Dark", "Udp", "UdpOffsets", "Megvii"} <= {codec.__name__ for codec in CODECS}
+    assert {"Gaussian", "Dark", "Udp", "UdpOffsets", "Megvii", "Hourglass"} <= {codec.__name__ for codec in CODECS}
     assert all(codec.__dataclass_params__.frozen for codec in CODECS)
 
 
@@ -156,8 +157,8 @@ def test_arrays_are_single_precision(codec, rng):
         assert array.dtype == np.float32
 
 
-def test_megvii_mirrors_whole_pixels_exactly(rng):
-    codec = Megvii(COCO)
+@pytest.mark.parametrize("codec", [Megvii(COCO), Hourglass(COCO)], ids=lambda codec: type(codec).__name__)
+def test_codecs_that_cut_mirror_whole_pixels_exactly(codec, rng):
     people = [Person(rng.integers(0, codec.size, (17, 2)).astype(float)) for _ in range(64)]
     mirrored = codec.mirror(codec.encode([person.moved(flipped(codec.size), COCO) for person in people]))
     np.testing.assert_allclose(mirrored.maps, codec.encode(people).maps, rtol=1e-5, atol=1e-5)

@@ -6,7 +6,6 @@ parameter's name, so that they need not be stored.
 
 import json
 import re
-import zlib
 
 import numpy as np
 import pytest
@@ -29,41 +28,6 @@ SIZES = {
 }
 
 
-def drawn(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Draw a parameter from the checksum of its original name."""
-    rng = np.random.default_rng(zlib.crc32(name.encode()))
-    kind = name.split(".")[-1]
-    if kind == "num_batches_tracked":
-        return np.zeros(shape, np.int64)
-    if kind in ("running_mean", "bias") or not shape:
-        values = 0.1 * rng.standard_normal(shape)
-    elif kind == "running_var":
-        values = rng.uniform(0.5, 1.5, shape)
-    elif len(shape) == 1:
-        values = rng.uniform(0.5, 1.0, shape)
-    else:
-        values = rng.standard_normal(shape) * np.sqrt(1.0 / np.prod(shape[1:]))
-    return np.asarray(values, np.float32)
-
-
-def waves(seed: int, height: int, width: int) -> np.ndarray:
-    """Draw a smooth picture (1, 3, H, W): in each channel the sum of six plane waves' products, halved."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    picture = np.zeros((1, 3, height, width), np.float32)
-    for channel in picture[0]:
-        for _ in range(6):
-            (rate_y, rate_x), (start_y, start_x) = rng.uniform(0.005, 0.12, 2), rng.uniform(0, 2 * np.pi, 2)
-            channel += np.sin(2 * np.pi * rate_y * y + start_y) * np.cos(2 * np.pi * rate_x * x + start_x)
-    return picture / 2
-
-
-def original_state(vector: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
-    """Return the original's state dict, by its own names."""
-    names, shapes = (json.loads(str(vector[key])) for key in ("names", "shapes"))
-    return {name: torch.from_numpy(drawn(name, tuple(shape))) for name, shape in zip(names, shapes, strict=True)}
-
-
 def renamed(key: str, renames: tuple[tuple[str, str], ...]) -> str:
     for pattern, replacement in renames:
         key = re.sub(pattern, replacement, key)
@@ -71,11 +35,11 @@ def renamed(key: str, renames: tuple[tuple[str, str], ...]) -> str:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_answers_as_the_original(name, reference):
+def test_answers_as_the_original(name, reference, filled, waves):
     network, renames = NETWORKS[name]
     vector = reference(name)
     model = network().eval()
-    model.load_state_dict({renamed(key, renames): value for key, value in original_state(vector).items()})
+    model.load_state_dict({renamed(key, renames): value for key, value in filled(vector).items()})
     with torch.inference_mode():
         stages = model(torch.from_numpy(waves(int(vector["input_seed"]), *vector["input_size"])))
     assert len(stages) == 1

@@ -86,6 +86,15 @@ def test_the_same_arrays_in_an_npz_and_head_boxes(arrays, tmp_path):
         mpii.read(tmp_path, "valid", heads="heads.npz")
 
 
+def test_head_boxes_beside_the_annotations_are_found(arrays, tmp_path):
+    (tmp_path / "annot").mkdir()
+    np.savez(tmp_path / "annot" / "valid.npz", **arrays)
+    (tmp_path / "images").mkdir(exist_ok=True)
+    assert mpii.read(tmp_path, "valid")[0].people[0].head is None
+    savemat(tmp_path / "annot" / "gt_valid.mat", {"headboxes_src": np.array([[[11.0], [12]], [[21], [32]]])})
+    assert mpii.read(tmp_path, "valid")[0].people[0].head.tolist() == [10, 11, 20, 31]
+
+
 def test_without_h5py_the_command_is_named(tmp_path, monkeypatch):
     (tmp_path / "valid.h5").touch()
     load = builtins.__import__

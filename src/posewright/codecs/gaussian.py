@@ -28,6 +28,7 @@ from posewright.codecs.maps import (
     found,
     mirrored,
     peaks,
+    quartered,
     reordered,
     stacked,
     turned,
@@ -147,12 +148,7 @@ def _quarter(maps: Maps) -> tuple[Floats, NDArray[np.float32]]:
     h, w = maps.shape[-2:]
     y, x, scores = peaks(maps)
     inner = (x > 1) & (x < w - 1) & (y > 1) & (y < h - 1) & (scores > 0)
-    flat = maps.reshape(-1)
-    place = np.where(inner, np.arange(x.size).reshape(x.shape) * (h * w) + y * w + x, w + 1)
-    xy = np.stack([x, y], -1).astype(np.float64)
-    for axis, step in ((0, 1), (1, w)):
-        xy[..., axis] += 0.25 * np.where(inner, np.sign(flat.take(place + step) - flat.take(place - step)), 0)
-    return xy, scores
+    return quartered(maps, y, x, inner), scores
 
 
 def flip_back(maps: NDArray, skeleton: Skeleton, shift: bool = True) -> NDArray:

@@ -75,6 +75,20 @@ def peaks(maps: NDArray[np.floating]) -> tuple[Places, Places, NDArray[np.floati
     return y, x, np.take_along_axis(flat, place[..., None], -1)[..., 0]
 
 
+def quartered(maps: Maps, y: Places, x: Places, inner: NDArray[np.bool_]) -> Floats:
+    """Move pixels (...) of maps (..., h, w) by 1/4 toward the larger neighbour along each axis, and return (..., 2).
+
+    Only those that are inner move; they have neighbours on all sides. Equal neighbours leave them.
+    """
+    h, w = maps.shape[-2:]
+    flat = maps.reshape(-1)
+    place = np.where(inner, np.arange(x.size).reshape(x.shape) * (h * w) + y * w + x, w + 1)
+    xy = np.stack([x, y], -1).astype(np.float64)
+    for axis, step in ((0, 1), (1, w)):
+        xy[..., axis] += 0.25 * np.where(inner, np.sign(flat.take(place + step) - flat.take(place - step)), 0)
+    return xy
+
+
 def windows(
     maps: NDArray[np.floating], y: Places, x: Places, reach: int, chosen: Places, reflect: bool = False
 ) -> Floats:

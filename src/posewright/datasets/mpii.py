@@ -29,6 +29,7 @@ from posewright.datasets.records import (
 from posewright.scene import ABSENT, HIDDEN, SEEN, Floats, Person, Scene
 from posewright.skeleton import MPII
 
+TERMS = "MPII Human Pose, train split (Andriluka et al. 2014; pictures for research only)"
 PADDED = 1.25
 """The factor that is already in the h5 form's scale."""
 
@@ -43,8 +44,8 @@ def read(
     `mpii_human_pose_v1_u12_1.mat`, with pictures in `images/`; or takes `annotations`, a file (relative to `root`).
     A person's id is the record's place in the file; in the .mat, the place in the picture.
     heads: a file whose `headboxes_src` (2, 2, N) or `headboxes` (N, 2, 2) are the people's head boxes in the order of
-    the records (`gt_valid.mat`); the .mat has its own. separated: of the .mat only people who stand apart, with whom
-    the single-person task is trained. Raises DataError.
+    the records, by default `annot/gt_{split}.mat` where there is one; the .mat has its own. separated: of the .mat
+    only people who stand apart, with whom the single-person task is trained. Raises DataError.
     """
     root = Path(root)
     forms = [f"{folder}{split}.{form}" for folder in ("annot/", "") for form in ("json", "h5", "npz")]
@@ -57,6 +58,8 @@ def read(
         records = _from_arrays(read_h5(file) if file.suffix == ".h5" else read_arrays(file), str(file))
     else:
         records = _from_json(file)
+    if heads is None and annotations is None and (root / f"annot/gt_{split}.mat").exists():
+        heads = f"annot/gt_{split}.mat"
     boxes = _heads(root / heads, len(records)) if heads is not None else [None] * len(records)
     people: dict[str, list[Person]] = {}
     for place, ((image, xy, visible, box), head) in enumerate(zip(records, boxes, strict=True)):

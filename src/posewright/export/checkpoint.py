@@ -83,7 +83,9 @@ def trained_in(path: Path, recipe: Recipe | None = None) -> Trained:
 def foreign(path: Path, recipe: Recipe) -> Trained:
     """Load the original authors' or MMPose's weights into a recipe's network, and report what fitted.
 
-    Raises WeightsError where they do not fit. Networks that take blue first are turned to take red first.
+    Raises WeightsError where they do not fit. A model's file says what its originals take: `MEAN` and `STD` of
+    values in 0..1 where they are not ImageNet's, in the originals' order, and `BLUE_FIRST`, which matches the
+    originals' names of the convolutions that take blue first: they are turned to take red first.
     """
     network = recipe.network()
     paper = sys.modules[type(network).__module__]
@@ -91,12 +93,16 @@ def foreign(path: Path, recipe: Recipe) -> Trained:
     print(report, file=sys.stderr)
     card = {"recipe": recipe.name, "summary": recipe.summary, "paper": recipe.paper, "data": "as its authors say",
             "weights_from": path.name, "reported": recipe.reported, "scores": {}}  # fmt: skip
-    blue_first = getattr(paper, "BLUE_FIRST", None)
-    if blue_first is None or not any(re.match(blue_first, name) for name in report.matched.values()):
-        return Trained(recipe, FromPixels(network).eval(), card)
-    first = next(value for value in network.parameters() if value.ndim == 4)
-    first.data = first.data.flip(1)
-    return Trained(recipe, FromPixels(network, IMAGENET_MEAN[::-1], IMAGENET_STD[::-1]).eval(), card)
+    mean, std = getattr(paper, "MEAN", IMAGENET_MEAN), getattr(paper, "STD", IMAGENET_STD)
+    turned = getattr(paper, "BLUE_FIRST", None)
+    blue_first = [ours for ours, theirs in report.matched.items() if turned and re.match(turned, theirs)]
+    if not blue_first:
+        return Trained(recipe, FromPixels(network, mean, std).eval(), card)
+    values = dict(network.named_parameters())
+    for name in blue_first:
+        if name in values and values[name].ndim == 4:
+            values[name].data = values[name].data.flip(1)
+    return Trained(recipe, FromPixels(network, mean[::-1], std[::-1]).eval(), card)
 
 
 def recipe_of(content: dict[str, Any], path: Path, given: Recipe | None = None) -> Recipe:

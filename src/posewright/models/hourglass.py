@@ -152,3 +152,8 @@ RENAMES = (
     (r"\.conv3\.conv\.", ".third.2."),
     (r"\.skip_layer\.conv\.", ".shortcut."),
 )
+
+HEAD = r"(heads|returned_maps)\."
+"""What answers for the keypoints, or listens to the answer, and so differs where the skeleton does."""
+MEAN, STD = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+"""The authors' networks take values in 0..1 as they are."""

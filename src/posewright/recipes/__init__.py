@@ -9,6 +9,7 @@ from pathlib import Path
 
 from posewright.recipe import Recipe
 from posewright.recipes.compact import default
+from posewright.recipes.hourglass import hourglass_2_lsp, hourglass_2_mpii, hourglass_8_mpii
 from posewright.recipes.hrnet import hrnet_w32_coco, hrnet_w48_coco
 from posewright.recipes.occlusion import (
     hrnet_w32_coco_keypoint_aware_s1,
@@ -24,6 +25,9 @@ from posewright.recipes.simple_baseline import (
 
 RECIPES = (
     default,
+    hourglass_2_lsp,
+    hourglass_2_mpii,
+    hourglass_8_mpii,
     simple_baseline_r50_lsp,
     simple_baseline_r50_coco,
     simple_baseline_r101_coco,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -17,7 +18,7 @@ from posewright.runtimes.torch import weights_of
 from posewright.weights import SCHEMES, fetch
 
 HEAD = r"head\."
-"""The names of what answers for the keypoints, and so differs where the skeleton does."""
+"""Names what answers for the keypoints, and so differs where the skeleton does; a model's file may say otherwise."""
 
 
 def first_weights(start: str, recipe: Recipe, report: Callable[[str], None] | None = None) -> dict[str, Tensor]:
@@ -53,10 +54,11 @@ def _weights(path: Path, network: nn.Module) -> tuple[dict[str, Tensor], Renames
 
 def _skipped(network: nn.Module, source: Mapping[str, Any], renames: Renames) -> str | None:
     """Return the pattern of the head where it is all that does not fit."""
+    head = getattr(sys.modules[type(network).__module__], "HEAD", HEAD)
     own = {name: shape(value) for name, value in network.state_dict().items()}
     found = compare("", own, {name: shape(value) for name, value in source.items()}, renames)
-    others = [misfit for misfit in found.misfits if not misfit.startswith("head.")]
-    return HEAD if found.misfits and not others else None
+    others = [misfit for misfit in found.misfits if not re.match(head, misfit)]
+    return head if found.misfits and not others else None
 
 
 def _to_stderr(text: str) -> None:

@@ -1,0 +1,136 @@
+"""Hourglass: a Gaussian of one map pixel on the pixel that holds the keypoint, read back to a quarter of it.
+
+Newell, Yang and Deng 2016, "Stacked Hourglass Networks for Human Pose Estimation", arXiv:1603.06937, sections
+3.3 and 4.1. The numbers are those of the authors' PyTorch code (commit ceedc14); associative embedding
+(arXiv:1611.05424) draws the same.
+
+This code base maps crop px to map px by cutting x / 4 down to an integer m, and back by 4 (m + 1/2). For whole
+px, mirroring the crop thus mirrors the target exactly, and a mirrored answer needs no shift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from posewright.codecs.maps import (
+    Floats,
+    Maps,
+    answered,
+    bell,
+    fitted,
+    found,
+    mirrored,
+    peaks,
+    quartered,
+    reordered,
+    stacked,
+    turned,
+)
+from posewright.fields import Heatmaps
+from posewright.scene import Person
+from posewright.skeleton import Skeleton
+from posewright.warp import Size, Warp
+
+
+@dataclass(frozen=True)
+class Hourglass:
+    """Draw each keypoint as a small Gaussian, and read it back from the largest pixel and its neighbours.
+
+    size (width, height) px of the crop; stride px of the crop a map pixel; sigma in map px.
+    """
+
+    skeleton: Skeleton
+    size: Size = (256, 256)
+    stride: int = 4
+    sigma: float = 1.0
+
+    tolerance: ClassVar[float] = 2.0
+    """px along each axis, at the defaults, as all below: half a map px, by cutting."""
+    margin: ClassVar[float] = 4.0
+    """px from the border, beyond which `tolerance` holds."""
+    border_tolerance: ClassVar[float] = 2.5
+    """The crop's outer half px lies outside the map."""
+    mirror_tolerance: ClassVar[float] = 4.0
+    """Keypoints between whole px may be cut to neighbouring map px; not those on whole px."""
+    beyond: ClassVar[float] = 0.0
+    """How far outside the crop an answer may lie."""
+
+    @property
+    def map_size(self) -> Size:
+        """(w, h) of the maps."""
+        return self.size[0] // self.stride, self.size[1] // self.stride
+
+    def encode(self, people: Sequence[Person]) -> Heatmaps:
+        """One person a crop, in crop px, to maps (P, K, h, w) in [0, 1] and weights (P, K).
+
+        A keypoint that is absent or outside the crop has weight 0 and a map of 0. Departure: the authors have
+        no weights, and so teach a network to answer 0 for it.
+        """
+        xy, labelled = stacked(people, self.skeleton)
+        return Heatmaps(*hourglass_target(xy / self.stride, labelled, self.map_size, self.sigma))
+
+    def decode(self, fields: Heatmaps) -> list[Person]:
+        """Maps (P, K, h, w) to P people in crop px; the score is the map's maximum.
+
+        Where that is not above 0 the score is 0.
+        """
+        xy, scores = hourglass_decode(answered(fields.maps, self.skeleton))
+        return found((xy + 0.5) * self.stride, scores)
+
+    def mirror(self, fields: Heatmaps) -> Heatmaps:
+        """Fields of the mirrored crop to fields of the crop."""
+        return Heatmaps(mirrored(fields.maps, self.skeleton), reordered(fields.weights, self.skeleton))
+
+    @staticmethod
+    def around(center: ArrayLike, extent: ArrayLike, size: Size, turn: float = 0.0, mirror: bool = False) -> Warp:
+        """Aim as the authors do; arguments as `posewright.warp.around`.
+
+        The centre goes to (w / 2, h / 2). Departure: mirrored too, where the authors move the keypoints 1 px
+        further than the picture.
+        """
+        width, height = size
+        factor = width / fitted(extent, size)[0]
+        return turned((factor, factor), center, (width / 2, height / 2), turn, mirror, size)
+
+
+def hourglass_target(joints: ArrayLike, labelled: ArrayLike, map_size: Size, sigma: float = 1.0) -> tuple[Maps, Maps]:
+    """Draw joints (..., K, 2) in map px as Gaussians, and return maps (..., K, h, w) and weights (..., K).
+
+    G(p) = exp(-|p - m|^2 / 2 sigma^2) within 3 sigma + 1 of m along each axis, with m = int(x), truncated
+    toward zero. Source: GenerateHeatmap of the authors' code.
+
+    >>> maps, weights = hourglass_target([[2.9, 0.0]], [True], map_size=(5, 2))
+    >>> maps[0].round(2)
+    array([[0.14, 0.61, 1.  , 0.61, 0.14],
+           [0.08, 0.37, 0.61, 0.37, 0.08]], dtype=float32)
+    """
+    joints, labelled = np.asarray(joints, np.float64), np.asarray(labelled, bool)
+    pixels = np.trunc(joints)
+    drawn = labelled & ((pixels >= 0) & (pixels < map_size)).all(-1)
+    across, down = (_line(pixels[..., axis], map_size[axis], sigma) for axis in (0, 1))
+    down *= drawn[..., None]
+    return down[..., :, None] * across[..., None, :], drawn.astype(np.float32)
+
+
+def _line(middle: Floats, length: int, sigma: float) -> Maps:
+    away = np.arange(length) - middle[..., None]
+    return np.where(np.abs(away) <= 3 * sigma + 1, bell(away, sigma), 0.0).astype(np.float32)
+
+
+def hourglass_decode(maps: ArrayLike) -> tuple[Floats, NDArray[np.float32]]:
+    """Find keypoints (..., K, 2) in map px and maxima (..., K) of maps (..., K, h, w) as Newell et al. do.
+
+    The largest pixel, moved by 1/4 toward the larger neighbour along each axis (section 4.1), except in the
+    outermost rows and columns. Equal neighbours leave it, as in the authors' first code (postprocess of
+    pose-hg-train); their PyTorch code then moves it up and to the left, and moves it in the outermost too.
+    """
+    maps = np.asarray(maps, np.float32)
+    h, w = maps.shape[-2:]
+    y, x, scores = peaks(maps)
+    inner = (x > 0) & (x < w - 1) & (y > 0) & (y < h - 1)
+    return quartered(maps, y, x, inner), scores
