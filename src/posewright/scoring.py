@@ -216,7 +216,8 @@ def ask(name: str, predicted: Sequence[Scene], truth: Sequence[Scene]) -> Score:
     """Score by the metric of this name, with what the truth's data set does otherwise."""
     metric = METRICS[NAMES.index(name)]
     known = signature(metric).parameters
-    return metric(predicted, truth, **{key: value for key, value in conventions(truth).items() if key in known})
+    rules = {key: value for key, value in conventions(truth).items() if key in known or "rules" in known}
+    return metric(predicted, truth, **rules)
 
 
 def compare_files(

@@ -17,7 +17,7 @@ from posewright.metrics.heatmaps import HeatmapAccuracy, heatmap_accuracy
 from posewright.metrics.mistakes import mistakes
 from posewright.metrics.mpii_map import mpii_map
 from posewright.metrics.nme import auc, epe, nme
-from posewright.metrics.oks import oks_ap
+from posewright.metrics.oks_ap import oks_ap
 from posewright.metrics.oks_nms import oks_nms, rescored, soft_oks_nms
 from posewright.metrics.pairing import by_person, shared_keypoints, singles
 from posewright.metrics.pck import pck, pckh

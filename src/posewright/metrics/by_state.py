@@ -1,104 +1,77 @@
 """Average precision by the state of the truth: seen or hidden, by keypoint, size, truncation and cause of hiding.
 
-Every function scores groups of keypoints or of people by COCO's rules (`groups` says how) and takes scenes,
-sigmas, box_area, counted_by and predicted_area as `oks_ap` does. Each group has AP, AP50, AP75 and AR, -1 where
-it has nobody to be found.
+Every function scores groups of keypoints or of people by COCO's rules (`groups` says how) and takes scenes and
+`Rules` as `oks_ap` does; where keypoints are divided, counted_by has no say, since a group's own keypoints count.
+Each group has AP, AP50, AP75 and AR, -1 where it has nobody to be found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from posewright.columns import pictures_of
 from posewright.metrics.groups import Problem, between, divided, gather, score_groups, with_keypoints, with_people
 from posewright.metrics.matching import RANGES
-from posewright.metrics.oks import PredictedArea
+from posewright.metrics.oks import Rules
 from posewright.metrics.score import Protocol, Score, named
 from posewright.scene import HIDDEN, SEEN, Cause, Floats, Scene
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 UNKNOWN = 255
 """Stands where a person's visibility or cause of hiding is not told; no group takes it."""
 
 
-def ap_by_visibility(
-    predicted: Sequence[Scene],
-    truth: Sequence[Scene],
-    sigmas: ArrayLike | None = None,
-    *,
-    box_area: float = 1.0,
-    predicted_area: PredictedArea = "own",
-) -> Score:
+def ap_by_visibility(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[Rules]) -> Score:
     """Score the seen and the hidden keypoints apart: "AP_vis" and "AP_invis", "AP50_vis" and so on.
 
     Vis leaves unlabelled every true keypoint that is not SEEN, invis every one that is not HIDDEN; people left
     with none are ignored. The papers that report these numbers say only that the set is split; this is the
     plainest reading of it. Raises ValueError where no person tells what is hidden.
     """
-    problem = gather(predicted, truth, sigmas, box_area=box_area, predicted_area=predicted_area)
+    problem = gather(predicted, truth, **rules)
     visible = _told(problem, "visible")
     groups = {"vis": with_keypoints(problem, visible == SEEN), "invis": with_keypoints(problem, visible == HIDDEN)}
     return score_groups("COCO keypoint average precision by visibility", groups, _untold(visible), joint="_")
 
 
-def ap_by_keypoint(
-    predicted: Sequence[Scene],
-    truth: Sequence[Scene],
-    sigmas: ArrayLike | None = None,
-    *,
-    box_area: float = 1.0,
-    predicted_area: PredictedArea = "own",
-) -> Score:
+def ap_by_keypoint(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[Rules]) -> Score:
     """Score every keypoint as if it were the only one that is labelled: "AP/left_knee" and the like.
 
     Only the keypoint's own sigma matters. The predictions stay whole, and so does the area by which the
     unmatched ones count. A keypoint's loss under an attack is the difference of two such scores.
     """
-    problem = gather(predicted, truth, sigmas, box_area=box_area, predicted_area=predicted_area)
+    problem = gather(predicted, truth, **rules)
     alone = np.eye(len(problem.skeleton), dtype=bool)
     groups = {name: with_keypoints(problem, alone[k]) for k, name in enumerate(problem.skeleton.keypoints)}
     return score_groups("COCO keypoint average precision by keypoint", groups, {})
 
 
-def ap_by_cause(
-    predicted: Sequence[Scene],
-    truth: Sequence[Scene],
-    sigmas: ArrayLike | None = None,
-    *,
-    box_area: float = 1.0,
-    predicted_area: PredictedArea = "own",
-) -> Score:
+def ap_by_cause(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[Rules]) -> Score:
     """Score keypoints by why they are hidden: "AP/self", "AP/person", "AP/object", "AP/outside", and "AP/seen".
 
     As AP_invis, for truth that knows `Person.cause`, which the synthetic world does. Raises ValueError where no
     person does.
     """
-    problem = gather(predicted, truth, sigmas, box_area=box_area, predicted_area=predicted_area)
+    problem = gather(predicted, truth, **rules)
     cause = _told(problem, "cause")
     groups = {why.name.lower(): with_keypoints(problem, cause == why) for why in Cause}
     return score_groups("COCO keypoint average precision by cause of hiding", groups, _untold(cause))
 
 
-def ap_by_hidden(
-    predicted: Sequence[Scene],
-    truth: Sequence[Scene],
-    sigmas: ArrayLike | None = None,
-    *,
-    box_area: float = 1.0,
-    counted_by: Sequence[str] | None = None,
-    predicted_area: PredictedArea = "own",
-) -> Score:
+def ap_by_hidden(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[Rules]) -> Score:
     """Score people by the share of their labelled keypoints that are hidden.
 
     "AP/hidden_none", "AP/hidden_some" for less than a half, "AP/hidden_most" from a half on. All keypoints of
     these people count, seen ones too. People whose visibility is not told are ignored; raises ValueError where
     nobody's is.
     """
-    problem = gather(
-        predicted, truth, sigmas, box_area=box_area, counted_by=counted_by, predicted_area=predicted_area
-    )  # fmt: skip
+    problem = gather(predicted, truth, **rules)
     visible = _told(problem, "visible")
     told = (visible == SEEN) | (visible == HIDDEN)
     hidden = _ratio((visible == HIDDEN).sum(1), told.sum(1))
@@ -107,16 +80,7 @@ def ap_by_hidden(
     return score_groups("COCO keypoint average precision by hidden share", groups, _untold(visible))
 
 
-def ap_by_size(
-    predicted: Sequence[Scene],
-    truth: Sequence[Scene],
-    sigmas: ArrayLike | None = None,
-    *,
-    bins: int = 4,
-    box_area: float = 1.0,
-    counted_by: Sequence[str] | None = None,
-    predicted_area: PredictedArea = "own",
-) -> Score:
+def ap_by_size(predicted: Sequence[Scene], truth: Sequence[Scene], *, bins: int = 4, **rules: Unpack[Rules]) -> Score:
     """Score people by their area: COCO's "AP/medium" and "AP/large", and "AP/area_1_of_4" to "AP/area_4_of_4".
 
     The bins hold equally many of the people who count, smallest first; the protocol says where they end.
@@ -126,9 +90,7 @@ def ap_by_size(
     """
     if bins < 1:
         raise ValueError(f"bins must be at least 1, not {bins}")
-    problem = gather(
-        predicted, truth, sigmas, box_area=box_area, counted_by=counted_by, predicted_area=predicted_area
-    )  # fmt: skip
+    problem = gather(predicted, truth, **rules)
     area, extent = problem.truths.area, problem.predictions.area
     groups = {
         name: with_people(problem, (area >= low) & (area <= high), (extent >= low) & (extent <= high))
@@ -144,14 +106,7 @@ def ap_by_size(
 
 
 def ap_by_truncation(
-    predicted: Sequence[Scene],
-    truth: Sequence[Scene],
-    sigmas: ArrayLike | None = None,
-    *,
-    margin: float = 1.0,
-    box_area: float = 1.0,
-    counted_by: Sequence[str] | None = None,
-    predicted_area: PredictedArea = "own",
+    predicted: Sequence[Scene], truth: Sequence[Scene], *, margin: float = 1.0, **rules: Unpack[Rules]
 ) -> Score:
     """Score people whom the picture's edge cuts apart from those it shows whole: "AP/truncated", "AP/whole".
 
@@ -159,9 +114,7 @@ def ap_by_truncation(
     edge. The second is a guess, as someone may stand at the edge and be whole, but files such as COCO's label no
     keypoint outside. The protocol counts both. Raises ValueError where a scene with people has no size.
     """
-    problem = gather(
-        predicted, truth, sigmas, box_area=box_area, counted_by=counted_by, predicted_area=predicted_area
-    )  # fmt: skip
+    problem = gather(predicted, truth, **rules)
     truths, size = problem.truths, _sizes(problem)
     beyond = (truths.keypoints < -0.5) | (truths.keypoints > size[:, None] - 0.5)
     outside = np.asarray((beyond.any(2) & truths.labelled).any(1))

@@ -9,14 +9,14 @@ processing models", EMNLP 2015) stand beside those of equal width. First collect
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 
 from posewright.metrics.distance import mean_of_known
 from posewright.metrics.matching import Flags, Places
+from posewright.metrics.oks import Rules
 from posewright.metrics.outcomes import (
     Correct,
     Outcomes,
@@ -26,6 +26,9 @@ from posewright.metrics.outcomes import (
 )
 from posewright.metrics.score import Protocol, Score, score_of
 from posewright.scene import Floats, Scene
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 BINS = 15
 """How many bins Guo et al. use."""
@@ -64,14 +67,14 @@ def keypoint_calibration(
     correct: Correct = "oks",
     threshold: float | None = None,
     bins: int = BINS,
-    sigmas: ArrayLike | None = None,
+    **rules: Unpack[Rules],
 ) -> Score:
     """Score how far the scores of keypoints are from the share of them that is near enough to the truth.
 
     See `calibration` for the numbers and `outcomes.keypoint_outcomes` for which keypoints count and when one is
     correct, and for what is raised.
     """
-    return calibration(keypoint_outcomes(predicted, truth, correct, threshold, sigmas), bins)
+    return calibration(keypoint_outcomes(predicted, truth, correct, threshold, **rules), bins)
 
 
 def person_calibration(
@@ -79,23 +82,21 @@ def person_calibration(
     truth: Sequence[Scene],
     threshold: float | None = None,
     bins: int = BINS,
-    sigmas: ArrayLike | None = None,
+    **rules: Unpack[Rules],
 ) -> Score:
     """Score how far the scores of people are from their OKS, or from the share of them that reach an OKS.
 
     See `calibration` for the numbers and `outcomes.person_outcomes` for who counts, and for what is raised.
     """
-    return calibration(person_outcomes(predicted, truth, threshold, sigmas), bins)
+    return calibration(person_outcomes(predicted, truth, threshold, **rules), bins)
 
 
-def visibility_auc(
-    predicted: Sequence[Scene], truth: Sequence[Scene], sigmas: ArrayLike | None = None
-) -> Score:  # fmt: skip
+def visibility_auc(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[Rules]) -> Score:
     """Score how well seen keypoints are told from hidden ones, by the area under the ROC curve.
 
     See `auc` for the numbers and `outcomes.visibility_outcomes` for what tells them apart, and for what is raised.
     """
-    return auc(visibility_outcomes(predicted, truth, sigmas))
+    return auc(visibility_outcomes(predicted, truth, **rules))
 
 
 def reliability(outcomes: Outcomes, bins: int = BINS, equal: Equal = "width") -> Reliability:

@@ -7,18 +7,20 @@ arXiv:1812.00324, section 4, and its evaluator (Jeff-sjtu/CrowdPose, `crowdposet
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from posewright.metrics.groups import Problem, between, divided, gather, score_groups, spans, with_scenes
 from posewright.metrics.matching import Flags, Matches, Places, pairs, summary
-from posewright.metrics.oks import PredictedArea, Truths
+from posewright.metrics.oks import Rules, Truths
 from posewright.metrics.resampling import again_of
 from posewright.metrics.score import Protocol, Score, named
 from posewright.scene import Floats, Scene, box_around
 from posewright.skeleton import Skeleton, mirrored_name
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 LEVELS = {"code": (0.2, 0.8), "paper": (0.1, 0.8)}
 """Where CrowdPose's easy ends and its hard begins: in the evaluator that published numbers come from, and in print."""
@@ -128,7 +130,6 @@ def crowdpose_ap(
         "metric": "CrowdPose keypoint average precision",
         "levels": f"easy is a crowd index below {easy}, medium below {hard}, hard the rest: {_SAID[levels]}",
         "crowd_index": source,
-        "people": int(found.counted[:, 0].sum()),
         **{f"scenes/{name}": int(part.sum()) for name, part in parts.items()},
     }
     return Score({name: values[name] for name in NUMBERS} | inside, problem.protocol | told, again)
@@ -161,14 +162,11 @@ def _of_scenes(matches: Matches, kept: Flags) -> Matches:
 def ap_by_crowding(
     predicted: Sequence[Scene],
     truth: Sequence[Scene],
-    sigmas: ArrayLike | None = None,
     *,
     measure: Literal["overlap", "index"] = "overlap",
     borders: Sequence[float] | None = None,
     crowd_index: Sequence[float] | None = None,
-    box_area: float = 1.0,
-    counted_by: Sequence[str] | None = None,
-    predicted_area: PredictedArea = "own",
+    **rules: Unpack[Rules],
 ) -> Score:
     """Score people by how crowded they are: "AP/overlap_below_0.1" and so on.
 
@@ -177,9 +175,7 @@ def ap_by_crowding(
     each the first value of the next part; None takes 0.1 and 0.3 for overlap, CrowdPose's 0.1 and 0.8 for the
     index. Otherwise as `oks_ap`.
     """
-    problem = gather(
-        predicted, truth, sigmas, box_area=box_area, counted_by=counted_by, predicted_area=predicted_area
-    )  # fmt: skip
+    problem = gather(predicted, truth, **rules)
     if measure == "overlap":
         borders = (0.1, 0.3) if borders is None else borders
         parts = dict(zip(spans(borders), between(largest_overlap(problem.truths), borders), strict=True))

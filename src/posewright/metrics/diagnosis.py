@@ -10,17 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from posewright.metrics.groups import gather
 from posewright.metrics.matching import RANGES, Flags, Places, match, pairs, ranked
-from posewright.metrics.oks import Predictions, Truths, similarities
+from posewright.metrics.oks import Predictions, Rules, Truths, similarities
 from posewright.metrics.score import Protocol, Score, score_of, share
 from posewright.scene import Floats, Scene
 from posewright.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 AREAS = RANGES | {"all": (32.0**2, 1e10)}
 """Areas in px^2 that are diagnosed; "all" starts where medium does, unlike COCO's."""
@@ -105,17 +108,13 @@ class Found(NamedTuple):
     meant: Places
 
 
-def everybody(
-    predicted: Sequence[Scene],
-    truth: Sequence[Scene],
-    sigmas: ArrayLike | None = None,
-    box_area: float = 1.0,
-    counted_by: Sequence[str] | None = None,
-) -> Everybody:
+def everybody(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[Rules]) -> Everybody:
     """Gather the people of all scenes, in the order of the scenes' ids; arguments and errors as in `oks_ap`."""
-    problem = gather(predicted, truth, sigmas, box_area=box_area, counted_by=counted_by)
+    problem = gather(predicted, truth, **rules)
     truths, given = problem.truths, problem.predictions
     kept = ranked(given.image, given.score)
+    counted = int((~truths.ignored & ~outside(truths.area)[0]).sum())
+    told = {"people": counted, "people_ignored": len(truths.image) - counted, **PROTOCOL}
     return Everybody(
         problem.skeleton,
         truths,
@@ -126,8 +125,7 @@ def everybody(
         np.array(problem.order, np.intp),
         kept.order - np.searchsorted(given.image, kept.image),
         np.arange(len(truths.image)) - np.searchsorted(truths.image, truths.image),
-        {name: said for name, said in problem.protocol.items() if name != "thresholds"}
-        | {"predictions_diagnosed": len(kept.order), **PROTOCOL},
+        {name: said for name, said in problem.protocol.items() if name != "thresholds"} | told,
     )
 
 
@@ -201,14 +199,7 @@ def find_kinds(people: Everybody, meant: Places) -> Found:
     return Found(guess, own, kind, best, whose)
 
 
-def diagnose(
-    predicted: Sequence[Scene],
-    truth: Sequence[Scene],
-    sigmas: ArrayLike | None = None,
-    *,
-    box_area: float = 1.0,
-    counted_by: Sequence[str] | None = None,
-) -> Diagnosis:
+def diagnose(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[Rules]) -> Diagnosis:
     """Tell of every prediction which person it means, and of each of its keypoints what it is.
 
     Of each scene the first 20 predictions by score are matched, as COCO does but from an OKS of 0.1 on;
@@ -216,7 +207,7 @@ def diagnose(
     nobody else, and are diagnosed. Arguments and errors as in `oks_ap`. Departure: a similarity of exactly
     0.85, to which the original gives no kind, is good.
     """
-    return diagnosis_of(everybody(predicted, truth, sigmas, box_area, counted_by))
+    return diagnosis_of(everybody(predicted, truth, **rules))
 
 
 def diagnosis_of(people: Everybody) -> Diagnosis:
@@ -236,14 +227,7 @@ def diagnosis_of(people: Everybody) -> Diagnosis:
     )
 
 
-def kinds(
-    predicted: Sequence[Scene],
-    truth: Sequence[Scene],
-    sigmas: ArrayLike | None = None,
-    *,
-    box_area: float = 1.0,
-    counted_by: Sequence[str] | None = None,
-) -> Score:
+def kinds(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[Rules]) -> Score:
     """Score by the share of each kind among the labelled keypoints of predictions that mean somebody.
 
     "good", "jitter", "inversion", "swap", "miss" sum to 1, and so do "good/left_knee" and the like. NaN where
@@ -251,7 +235,7 @@ def kinds(
     ends are inversions; "inverted_people" of people of whom more than half of the two-sided keypoints are.
     The protocol counts the keypoints of each kind. Arguments and errors as in `oks_ap`.
     """
-    people = everybody(predicted, truth, sigmas, box_area, counted_by)
+    people = everybody(predicted, truth, **rules)
     found = diagnosis_of(people)
     names = [kind.name.lower() for kind in KINDS]
 

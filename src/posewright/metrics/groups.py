@@ -15,13 +15,13 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from posewright.columns import people_of
-from posewright.metrics.matching import Flags, Matches, Places, summary
+from posewright.metrics.matching import KEPT, Flags, Matches, Places, summary
 from posewright.metrics.oks import (
     PREDICTED_AREAS,
     PredictedArea,
     Predictions,
     Truths,
+    area_source,
     gather_predictions,
     gather_truths,
     matches,
@@ -81,15 +81,19 @@ def gather(
     order = np.array(order_of(truth))
     truths = taken(order, gather_truths(truth, skeleton, box_area, counted_by))
     predictions = taken(order, gather_predictions(predicted, len(skeleton), predicted_area))
-    without = int(np.isnan(people_of(truth, len(skeleton)).area).sum())
+    to_be_found = int((~truths.ignored).sum())
+    beyond = int(np.maximum(np.bincount(predictions.image) - KEPT, 0).sum())
     protocol: Protocol = {
         "sigmas": source,
         "thresholds": "0.50:0.05:0.95",
-        "area": "annotated" if not without else f"{box_area:g} of the box's for {without} of {len(truths.area)} people",
+        "area": area_source(truth, len(skeleton), box_area),
         "predicted_area": PREDICTED_AREAS[predicted_area],
         "people_counted_by": "any keypoint" if counted_by is None else ", ".join(counted_by),
         "scenes": len(truth),
-        "predictions": len(predictions.score),
+        "people": to_be_found,
+        "people_ignored": len(truths.area) - to_be_found,
+        "predictions": len(predictions.score) - beyond,
+        f"predictions_beyond_{KEPT}_a_scene": beyond,
     }
     return Problem(skeleton, truth, order, truths, predictions, scales, protocol)
 

@@ -7,29 +7,27 @@ Ronchi and Perona, "Benchmarking and error diagnosis in multi-instance pose esti
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from posewright.metrics.diagnosis import AREAS, LOOSE, Everybody, everybody, outside, similarity
 from posewright.metrics.matching import THRESHOLDS, Flags, Places
+from posewright.metrics.oks import Rules
 from posewright.metrics.repair import counting, match_anew
 from posewright.metrics.score import Protocol, Score, score_of, share
 from posewright.metrics.sensitivity import by_visible, visible_keypoints
 from posewright.scene import Floats, Scene
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Shares = dict[str, tuple[Flags, Flags]]
 """Which rows have what a name says, and of which rows that is a share."""
 
 
 def mistakes(
-    predicted: Sequence[Scene],
-    truth: Sequence[Scene],
-    sigmas: ArrayLike | None = None,
-    *,
-    threshold: float = 0.5,
-    box_area: float = 1.0,
-    counted_by: Sequence[str] | None = None,
+    predicted: Sequence[Scene], truth: Sequence[Scene], *, threshold: float = 0.5, **rules: Unpack[Rules]
 ) -> Score:
     """Score by the shares of people badly ranked or not found, and of predictions that are false.
 
@@ -44,7 +42,7 @@ def mistakes(
     """
     if not np.isclose(THRESHOLDS, threshold).any():
         raise ValueError(f"threshold must be one of COCO's 0.50, 0.55 ... 0.95, not {threshold}")
-    people = everybody(predicted, truth, sigmas, box_area, counted_by)
+    people = everybody(predicted, truth, **rules)
     matched = match_anew(people, people.predictions.keypoints, people.predictions.score, counting(people, 0))
     row = int(np.isclose(THRESHOLDS, threshold).argmax())
     person, ignored = matched.person[0, row], matched.ignored[0, row]
@@ -69,7 +67,6 @@ def mistakes(
     told: Protocol = {
         "metric": "score errors, false positives, false negatives",
         "false_from_oks": threshold,
-        "people": int(counted.sum()),
         "people_meant_by_several": int(sums["several"][0].sum()),
     }
     return score_of(again, len(truth), people.protocol | told)

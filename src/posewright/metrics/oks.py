@@ -1,4 +1,4 @@
-"""Object keypoint similarity, and the average precision and recall that COCO ranks pose estimators by.
+"""Object keypoint similarity: how alike a predicted and a true person are, and who is matched with whom by it.
 
 Lin et al., "Microsoft COCO", ECCV 2014, and its keypoint evaluation (cocodataset.org). Equal to pycocotools
 bit by bit; what that computes differs from its description in places, and the docstrings say where.
@@ -7,15 +7,14 @@ bit by bit; what that computes differs from its description in places, and the d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from posewright.columns import extent, people_of, pictures_of
-from posewright.metrics.matching import KEPT, Flags, Matches, Places, match, out_of_range, pairs, ranked, summary
-from posewright.metrics.resampling import again_of
-from posewright.metrics.score import Protocol, Score, named, paired
+from posewright.metrics.matching import Flags, Matches, Places, match, out_of_range, pairs, ranked
+from posewright.metrics.score import named
 from posewright.scene import Floats, Scene
 from posewright.skeleton import COCO, CROWDPOSE, Skeleton
 
@@ -31,6 +30,15 @@ PAIRS_AT_ONCE = 1 << 11
 
 _KIN = {"head": "head_top", "head_bottom": "neck", "upper_neck": "neck", "thorax": "neck",
         "pelvis": "left_hip", "spine": "left_hip", "belly": "left_hip"}  # fmt: skip
+
+
+class Rules(TypedDict, total=False):
+    """What a metric by OKS may be told; `oks_ap` says what each of these means."""
+
+    sigmas: ArrayLike | None
+    box_area: float
+    counted_by: Sequence[str] | None
+    predicted_area: PredictedArea
 
 
 class Truths(NamedTuple):
@@ -129,60 +137,6 @@ def matches(truths: Truths, predictions: Predictions, sigmas: Floats, images: in
     return Matches(kept.image, predictions.score[kept.order], chosen, dropped, counted)
 
 
-def oks_ap(
-    predicted: Sequence[Scene],
-    truth: Sequence[Scene],
-    sigmas: ArrayLike | None = None,
-    *,
-    box_area: float = 1.0,
-    counted_by: Sequence[str] | None = None,
-    predicted_area: PredictedArea = "own",
-) -> Score:
-    """Score people by COCO's average precision and recall: AP, AP50, AP75, APM, APL and AR alike.
-
-    Scenes are paired by position and taken in the order of their ids, as pycocotools does (it matters only
-    where scores are equal). Of each scene the first 20 predictions by score count. Crowds and people without
-    a labelled keypoint are ignored: neither to be found nor wrong to find. A number is -1 where nobody is to
-    be found.
-
-    sigmas (K,): None takes the skeleton's; where nobody published any, COCO's and CrowdPose's by name, and
-    the protocol calls that a choice. box_area: the share of the box's area that stands in for a person
-    without area (CrowdPose's evaluator: 0.53). counted_by: names of the keypoints of which a person must have
-    one in order to count, None for all; COCO's `num_keypoints` counts all, CrowdPose's none of the head and
-    neck. predicted_area decides which unmatched predictions count in APM and APL: "own" takes a prediction's
-    area where it has one, which in a file of results is as pycocotools has it, and else the extent of its
-    keypoints; "keypoints" and "box" take the extent of either.
-
-    Departure: a keypoint of a file that is 0, 0, 0 is absent and as far away as can be; pycocotools takes it to
-    lie in the picture's corner.
-
-    Raises ValueError where scenes do not pair, a prediction has no score, or a true person neither area nor
-    box.
-    """
-    skeleton = paired(predicted, truth)
-    scales, source = oks_sigmas(skeleton, sigmas)
-    order = np.array(order_of(truth))
-    truths = taken(order, gather_truths(truth, skeleton, box_area, counted_by))
-    predictions = taken(order, gather_predictions(predicted, len(skeleton), predicted_area))
-    result = matches(truths, predictions, scales, len(truth))
-    again = again_of(result)
-    without = int(np.isnan(people_of(truth, len(skeleton)).area).sum())
-    protocol: Protocol = {
-        "metric": "COCO keypoint average precision and recall",
-        "sigmas": source,
-        "thresholds": "0.50:0.05:0.95",
-        "area": "annotated" if not without else f"{box_area:g} of the box's for {without} of {len(truths.area)} people",
-        "predicted_area": PREDICTED_AREAS[predicted_area],
-        "people_counted_by": "any keypoint" if counted_by is None else ", ".join(counted_by),
-        "scenes": len(truth),
-        "people": int(result.counted[:, 0].sum()),
-        "people_ignored": len(truths.area) - int(result.counted[:, 0].sum()),
-        "predictions": len(result.score),
-        f"predictions_beyond_{KEPT}_a_scene": len(predictions.score) - len(result.score),
-    }
-    return Score(summary(result), protocol, lambda weights: again(weights[:, order]))
-
-
 def oks_sigmas(skeleton: Skeleton, given: ArrayLike | None = None) -> tuple[Floats, str]:
     """Return the sigmas (K,) to score a skeleton with, and who says so.
 
@@ -229,6 +183,13 @@ def gather_truths(
         )
     ignored = people.crowd | ~labelled[:, counting].any(1)
     return Truths(people.scene, people.keypoints, labelled, area, people.box, people.crowd, ignored)
+
+
+def area_source(scenes: Sequence[Scene], keypoints: int, box_area: float = 1.0) -> str:
+    """Say where the areas of true people come from."""
+    areas = people_of(scenes, keypoints).area
+    without = int(np.isnan(areas).sum())
+    return f"{box_area:g} of the box's for {without} of {len(areas)} people" if without else "annotated"
 
 
 def gather_predictions(scenes: Sequence[Scene], keypoints: int, area: PredictedArea = "own") -> Predictions:

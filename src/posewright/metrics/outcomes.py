@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from posewright.metrics.distance import measured
 from posewright.metrics.matching import KEPT, THRESHOLDS, Flags, Places, ranked
-from posewright.metrics.oks import gather_predictions, gather_truths, matches, oks_sigmas
+from posewright.metrics.oks import Rules, area_source, gather_predictions, gather_truths, matches, oks_sigmas
 from posewright.metrics.score import Protocol, named, paired
 from posewright.scene import ABSENT, SEEN, Floats, Person, Scene
 from posewright.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Correct = Literal["oks", "torso", "box", "head"]
 CUSTOMARY = {"oks": 0.5, "torso": 0.2, "box": 0.2, "head": 0.5}
@@ -66,7 +69,7 @@ def keypoint_outcomes(
     truth: Sequence[Scene],
     correct: Correct = "oks",
     threshold: float | None = None,
-    sigmas: ArrayLike | None = None,
+    **rules: Unpack[Rules],
 ) -> Outcomes:
     """Collect the scores of keypoints beside whether each is near enough to the truth.
 
@@ -79,11 +82,12 @@ def keypoint_outcomes(
         raise ValueError(f"correct must be one of {', '.join(CUSTOMARY)}, not {correct!r}")
     skeleton = paired(predicted, truth)
     limit = CUSTOMARY[correct] if threshold is None else threshold
-    found = couples(predicted, truth, sigmas)
+    found = couples(predicted, truth, **rules)
     protocol: Protocol = {"correct": f"OKS of the keypoint >= {limit:g}", "counted": "labelled and predicted keypoints"}
     if correct == "oks":
-        close, source = _closeness(found, skeleton, sigmas)
-        asked, near, protocol["sigmas"] = np.isfinite(close), close >= limit, source
+        close = _closeness(found, skeleton, rules)
+        asked, near = np.isfinite(close), close >= limit
+        protocol |= _told(truth, skeleton, rules)
     else:
         away = measured(found.predicted, found.truth, correct).away if found.truth else np.zeros((0, len(skeleton)))
         asked, near = np.isfinite(away), away <= limit
@@ -95,7 +99,7 @@ def person_outcomes(
     predicted: Sequence[Scene],
     truth: Sequence[Scene],
     threshold: float | None = None,
-    sigmas: ArrayLike | None = None,
+    **rules: Unpack[Rules],
 ) -> Outcomes:
     """Collect the scores of people beside their OKS: with the true person they match at 0.5, else 0.
 
@@ -104,17 +108,16 @@ def person_outcomes(
     person without keypoints is left out. Raises ValueError as `oks_ap` does.
     """
     skeleton = paired(predicted, truth)
-    scales, source = oks_sigmas(skeleton, sigmas)
     predictions = gather_predictions(predicted, len(skeleton))
-    pairs, dropped = _matched(predicted, truth, skeleton, scales)
+    pairs, dropped = _matched(predicted, truth, skeleton, rules)
     similarity = np.zeros(len(predictions.score))
     hit = pairs >= 0
-    similarity[hit] = _similarity(_joined(predicted, truth, pairs), skeleton, scales)
+    similarity[hit] = _similarity(_joined(predicted, truth, pairs), skeleton, rules)
     kept = ~dropped
     protocol: Protocol = {
         "correct": "OKS" if threshold is None else f"OKS >= {threshold:g}",
         "matched_at": float(THRESHOLDS[0]),
-        "sigmas": source,
+        **_told(truth, skeleton, rules),
         "scenes": len(truth),
         "predictions": int(kept.sum()),
         "predictions_left_out": int(dropped.sum()),
@@ -125,9 +128,7 @@ def person_outcomes(
     return _checked(Outcomes(scene, nothing, score, right[kept], len(truth), (), "person scores", protocol))
 
 
-def visibility_outcomes(
-    predicted: Sequence[Scene], truth: Sequence[Scene], sigmas: ArrayLike | None = None
-) -> Outcomes:  # fmt: skip
+def visibility_outcomes(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[Rules]) -> Outcomes:
     """Collect what is said of keypoints' visibility beside whether they are seen (1) or hidden (0).
 
     Said is `Person.visible` where every paired prediction has it, absent below hidden below seen; else the
@@ -136,7 +137,7 @@ def visibility_outcomes(
     `couples`.
     """
     skeleton = paired(predicted, truth)
-    found = couples(predicted, truth, sigmas)
+    found = couples(predicted, truth, **rules)
     for scene, place in zip(found.truth, found.picture, strict=True):
         if scene.people[0].visible is None:
             raise ValueError(f"truth, {named(int(place), scene)}: a person has no visibility to compare with")
@@ -150,7 +151,7 @@ def visibility_outcomes(
     return _of_keypoints(what, values, true == SEEN, true != ABSENT, found, skeleton, protocol)
 
 
-def couples(predicted: Sequence[Scene], truth: Sequence[Scene], sigmas: ArrayLike | None = None) -> Couples:
+def couples(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[Rules]) -> Couples:
     """Pair predicted with true people, for what is asked of pairs alone; who stays alone is left out, and counted.
 
     Where every true scene holds one person, theirs is the prediction with the best score; else people are matched
@@ -159,14 +160,15 @@ def couples(predicted: Sequence[Scene], truth: Sequence[Scene], sigmas: ArrayLik
     lacks area, sigmas or scores.
     """
     skeleton = paired(predicted, truth)
+    protocol: Protocol = {"pairing": "the best-scored prediction of a scene with its one person"}
     if all(len(scene.people) == 1 for scene in truth):
-        pairs, said = _best(predicted), "the best-scored prediction of a scene with its one person"
+        pairs = _best(predicted)
     else:
-        pairs = _matched(predicted, truth, skeleton, oks_sigmas(skeleton, sigmas)[0])[0]
+        pairs = _matched(predicted, truth, skeleton, rules)[0]
         said = f"matched as in COCO's average precision at OKS {THRESHOLDS[0]:g}, first {KEPT} a scene"
+        protocol = {"pairing": said, **_told(truth, skeleton, rules)}
     joined = _joined(predicted, truth, pairs)
-    protocol: Protocol = {
-        "pairing": said,
+    protocol |= {
         "scenes": len(truth),
         "people": len(joined.truth),
         "people_not_paired": sum(len(scene.people) for scene in truth) - len(joined.truth),
@@ -186,11 +188,12 @@ def _best(predicted: Sequence[Scene]) -> Places:
 
 
 def _matched(
-    predicted: Sequence[Scene], truth: Sequence[Scene], skeleton: Skeleton, sigmas: Floats
+    predicted: Sequence[Scene], truth: Sequence[Scene], skeleton: Skeleton, rules: Rules
 ) -> tuple[Places, Flags]:
     """Return for every prediction (D,) the true person's place or -1, and whether it is left out."""
-    truths, predictions = gather_truths(truth, skeleton), gather_predictions(predicted, len(skeleton))
-    found = matches(truths, predictions, sigmas, len(truth))
+    truths = gather_truths(truth, skeleton, rules.get("box_area", 1.0), rules.get("counted_by"))
+    predictions = gather_predictions(predicted, len(skeleton))
+    found = matches(truths, predictions, oks_sigmas(skeleton, rules.get("sigmas"))[0], len(truth))
     order = ranked(predictions.image, predictions.score).order
     pairs, dropped = np.full(len(predictions.score), -1, np.intp), np.ones(len(predictions.score), bool)
     dropped[order] = found.ignored[0, 0]
@@ -212,18 +215,24 @@ def _people(scenes: Sequence[Scene]) -> Iterator[tuple[int, Scene, Person]]:
     return ((place, scene, person) for place, scene in enumerate(scenes) for person in scene.people)
 
 
-def _closeness(found: Couples, skeleton: Skeleton, sigmas: ArrayLike | None) -> tuple[Floats, str]:
-    """Return the similarity (C, K) of keypoints, NaN where not labelled or not predicted, and the sigmas' source."""
-    scales, source = oks_sigmas(skeleton, sigmas)
-    truths = gather_truths(found.truth, skeleton)
+def _told(truth: Sequence[Scene], skeleton: Skeleton, rules: Rules) -> Protocol:
+    """Say whose sigmas an OKS has, and whose areas."""
+    area = area_source(truth, len(skeleton), rules.get("box_area", 1.0))
+    return {"sigmas": oks_sigmas(skeleton, rules.get("sigmas"))[1], "area": area}
+
+
+def _closeness(found: Couples, skeleton: Skeleton, rules: Rules) -> Floats:
+    """Return the similarity (C, K) of keypoints, NaN where not labelled or not predicted."""
+    scales = oks_sigmas(skeleton, rules.get("sigmas"))[0]
+    truths = gather_truths(found.truth, skeleton, rules.get("box_area", 1.0))
     guess = np.array([scene.people[0].keypoints for scene in found.predicted], np.float64)
     away = ((guess.reshape(truths.keypoints.shape) - truths.keypoints) ** 2).sum(-1)
-    return np.exp(-away / (2 * scales) ** 2 / (truths.area[:, None] + np.spacing(1)) / 2), source
+    return np.exp(-away / (2 * scales) ** 2 / (truths.area[:, None] + np.spacing(1)) / 2)
 
 
-def _similarity(found: Couples, skeleton: Skeleton, sigmas: Floats) -> Floats:
+def _similarity(found: Couples, skeleton: Skeleton, rules: Rules) -> Floats:
     """Return the OKS (C,) of pairs."""
-    close = _closeness(found, skeleton, sigmas)[0]
+    close = _closeness(found, skeleton, rules)
     labelled = np.array([scene.people[0].labelled for scene in found.truth], bool).reshape(close.shape)
     return np.asarray(np.where(np.isnan(close), 0.0, close).sum(1) / labelled.sum(1))
 

@@ -7,10 +7,9 @@ and 5. Equal to the authors' program (coco-analyze), whose departures from the p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from posewright.columns import extent
 from posewright.metrics.diagnosis import (
@@ -27,9 +26,13 @@ from posewright.metrics.diagnosis import (
     similarity,
 )
 from posewright.metrics.matching import Flags, Matches, Places, match, pairs, precision_recall, ranked
+from posewright.metrics.oks import Rules
 from posewright.metrics.resampling import again_of
 from posewright.metrics.score import Score, score_of
 from posewright.scene import Floats, Scene
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 BASELINE = "baseline"
 KEYPOINTS = {"miss": Kind.MISS, "swap": Kind.SWAP, "inversion": Kind.INVERSION, "jitter": Kind.JITTER}
@@ -170,14 +173,7 @@ def average_precision(ranges: Ranges) -> Floats:
     return np.concatenate([precision_recall(matches)[0].mean(1) for matches in ranges], axis=1)
 
 
-def repairs(
-    predicted: Sequence[Scene],
-    truth: Sequence[Scene],
-    sigmas: ArrayLike | None = None,
-    *,
-    box_area: float = 1.0,
-    counted_by: Sequence[str] | None = None,
-) -> Score:
+def repairs(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[Rules]) -> Score:
     """Score by what every repair would bring: "AP", and "AP/miss", "gain/miss", "sequence/miss" and so on.
 
     "AP/..." is average precision after one repair alone, "gain/..." what that is above "AP", "sequence/..."
@@ -186,7 +182,7 @@ def repairs(
     large people. "AP" counts people from 32^2 px^2 on, so that it is not COCO's where smaller ones are.
     -1 where nobody is to be found, and then no gain: NaN. Arguments and errors as in `oks_ap`.
     """
-    people = everybody(predicted, truth, sigmas, box_area, counted_by)
+    people = everybody(predicted, truth, **rules)
     all_stages = stages(people)
     medium, large = (again_of(padded(matches)) for matches in all_stages.alone[BASELINE][1:])
     alone, sequence = ({name: again_of(padded(ranges[0])) for name, ranges in one.items()} for one in all_stages)

@@ -9,16 +9,20 @@ the largest overlap, and for any skeleton by quarters of its keypoints.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from posewright.metrics.crowding import largest_overlap, overlaps
 from posewright.metrics.diagnosis import AREAS, KINDS, PROTOCOL, Kind, diagnose
 from posewright.metrics.groups import Problem, between, divided, gather, score_groups, spans, with_people
 from posewright.metrics.matching import Flags, Places
+from posewright.metrics.oks import Rules
 from posewright.metrics.score import Score, score_of, share
 from posewright.scene import SEEN, Floats, Person, Scene
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 OVERLAPPING = 0.1
 """From which IoU on boxes overlap (paper, section 5.2)."""
@@ -28,14 +32,7 @@ SIDES = (32, 64, 96, 128)
 """Square roots in px of the areas at which sizes are divided; smaller people are not diagnosed."""
 
 
-def sensitivity(
-    predicted: Sequence[Scene],
-    truth: Sequence[Scene],
-    sigmas: ArrayLike | None = None,
-    *,
-    box_area: float = 1.0,
-    counted_by: Sequence[str] | None = None,
-) -> Score:
+def sensitivity(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[Rules]) -> Score:
     """Score groups of people apart: "AP/visible_1_to_5/neighbours_0", "good/overlap_below_0.1", "swap/side_32_to_64".
 
     The groups are visible keypoints x neighbours, largest IoU with a neighbour's box, and the square root of
@@ -45,13 +42,13 @@ def sensitivity(
     group of the person whom it resembles most. The protocol counts the people of every group. People below
     32^2 px^2 and people to ignore are in none. Arguments and errors as in `oks_ap`.
     """
-    problem = gather(predicted, truth, sigmas, box_area=box_area, counted_by=counted_by)
+    problem = gather(predicted, truth, **rules)
     least = AREAS["all"][0]
     problem = with_people(problem, problem.truths.area >= least, problem.predictions.area >= least)
     counted = ~problem.truths.ignored
     parts = {name: part & counted for name, part in groups_of(problem).items()}
     precision = score_groups("COCO keypoint average precision", divided(problem, parts), {})
-    found = diagnose(predicted, truth, sigmas, box_area=box_area, counted_by=counted_by)
+    found = diagnose(predicted, truth, **rules)
     rank = np.empty(len(truth), np.intp)
     rank[problem.order] = np.arange(len(truth))
     person = np.searchsorted(problem.truths.image, rank[found.scene]) + found.truth
@@ -74,6 +71,8 @@ def sensitivity(
     told = {
         "metric": "sensitivity of keypoint average precision and errors",
         **PROTOCOL,
+        "people": int(counted.sum()),
+        "people_ignored": int((~counted).sum()),
         "overlapping_from": OVERLAPPING,
     }
     return score_of(again, len(truth), precision.protocol | told)

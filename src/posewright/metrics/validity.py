@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from posewright.metrics.groups import Problem, gather, score_groups
 from posewright.metrics.matching import KEPT, RANGES, out_of_range, summary
-from posewright.metrics.oks import PredictedArea, Predictions, Truths
+from posewright.metrics.oks import Predictions, Rules, Truths
 from posewright.metrics.score import Score
 from posewright.scene import HIDDEN, Person, Scene
 from posewright.skeleton import AIC, COCO, CROWDPOSE
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Rows = TypeVar("Rows", Truths, Predictions)
 PUBLISHED = tuple(skeleton.sigmas_source for skeleton in (COCO, CROWDPOSE, AIC))
@@ -28,35 +30,19 @@ EQUAL = 0.05
 """The share of predictions with another's score from which on ties are worth a warning."""
 
 
-def sigma_band(
-    predicted: Sequence[Scene],
-    truth: Sequence[Scene],
-    sigmas: ArrayLike | None = None,
-    *,
-    box_area: float = 1.0,
-    counted_by: Sequence[str] | None = None,
-    predicted_area: PredictedArea = "own",
-) -> Score:
+def sigma_band(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[Rules]) -> Score:
     """Score people by `oks_ap` with half, whole and double sigmas: "AP/sigmas_x0.5" to "AP/sigmas_x2".
 
     A conclusion that changes inside the band rests on the sigmas. Doubling them is as good as halving every
     distance, or as four times the area. Arguments and errors as of `oks_ap`.
     """
-    problem = gather(
-        predicted, truth, sigmas, box_area=box_area, counted_by=counted_by, predicted_area=predicted_area
-    )  # fmt: skip
+    problem = gather(predicted, truth, **rules)
     groups = {f"sigmas_x{factor:g}": problem._replace(sigmas=problem.sigmas * factor) for factor in FACTORS}
     return score_groups("COCO keypoint average precision by sigmas", groups, {"sigmas_times": "0.5, 1, 2"})
 
 
 def warnings(
-    truth: Sequence[Scene],
-    predicted: Sequence[Scene] | None = None,
-    sigmas: ArrayLike | None = None,
-    *,
-    box_area: float = 1.0,
-    counted_by: Sequence[str] | None = None,
-    few: int = 50,
+    truth: Sequence[Scene], predicted: Sequence[Scene] | None = None, *, few: int = 50, **rules: Unpack[Rules]
 ) -> list[str]:
     """Say in one line each what makes an OKS score of these scenes doubtful, with numbers; nothing if nothing does.
 
@@ -65,10 +51,9 @@ def warnings(
     scene, equal scores, since their order in the file then decides. Arguments and errors as of `oks_ap`.
     """
     nobody = [Scene("", scene.skeleton) for scene in truth]
-    problem = gather(
-        nobody if predicted is None else predicted, truth, sigmas, box_area=box_area, counted_by=counted_by
-    )
-    said = [*_of_sigmas(problem, sigmas is not None), *_of_areas(problem, box_area), *_of_visibility(problem)]
+    problem = gather(nobody if predicted is None else predicted, truth, **rules)
+    given = rules.get("sigmas") is not None
+    said = [*_of_sigmas(problem, given), *_of_areas(problem, rules.get("box_area", 1.0)), *_of_visibility(problem)]
     said += _of_groups(problem, few)
     return said if predicted is None else [*said, *_of_scores(problem), *_of_ranks(problem)]
 

@@ -17,6 +17,11 @@ OTHERWISE = {"score_errors": ("people_meant_by_several", "people"), "false_posit
 """Numbers that rest on others than the people: the protocol's key, "" where it does not count them; and on what."""
 
 
+COUNTED = {"people_diagnosed": "people", "people": "people", "keypoints": "keypoints", "predictions": "predictions",
+           "scenes": "pictures"}  # fmt: skip
+"""What all other numbers rest on: the protocol's key, the first that it has, and what that counts."""
+
+
 def table_of(score: Score, intervals: Mapping[str, Interval]) -> Rows:
     """Return a row a number, or where several numbers are told of several groups, a row a group and one of all.
 
@@ -96,10 +101,10 @@ def count_of(score: Score, name: str) -> str:
     if kind in OTHERWISE:
         key, what = OTHERWISE[kind]
         return f"{score.protocol[key]:,} {what}" if key in score.protocol and not group else ""
-    for what in ("people", "keypoints", "scenes"):
-        count = score.protocol.get(f"{what}/{group}" if group else what)
+    for key, what in COUNTED.items():
+        count = score.protocol.get(f"{key}/{group}" if group else key)
         if count is not None:
-            return f"{count:,} {what.replace('scenes', 'pictures')}"
+            return f"{count:,} {what}"
     return ""
 
 
