@@ -197,7 +197,7 @@ def test_results_go_and_come_back(rng, tmp_path):
         ({"keypoints": [1.0] * 50}, r"keypoints: must be 51 numbers, not 50"),
         ({"keypoints": [float("nan")] * 51}, r"keypoints: number 0 is nan"),
         ({"keypoints": [1, 2, -0.5] * 17}, r"the score of keypoint 0 is -0.5"),
-        ({"score": -1}, r"score: must be a number from 0"),
+        ({"score": -1}, r"score: must be a number, 0 or more, not"),
         ({"score": "high"}, r"score: must be a number"),
         ({"bbox": [0, 0, -1, 4]}, r"bbox: width and height must not be negative"),
     ],

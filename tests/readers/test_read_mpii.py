@@ -179,7 +179,7 @@ def test_a_mat_of_something_else(tmp_path):
         ({"joints": [[1, 2]] * 15}, "person at place 0: joints: must be 16 lists of 2 numbers"),
         ({"joints_vis": [2] * 16}, "joints_vis: must be 16 numbers out of 0, 1"),
         ({"joints": [[None, 2]] * 16}, "joints: null where joints_vis is 1"),
-        ({"scale": -1}, "scale: must be a number from 0"),
+        ({"scale": -1}, "scale: must be a number, 0 or more, not"),
         ({"center": [1]}, "center: must be 2 numbers, not 1"),
         ({"image": 3}, "image: must be a text, not 3"),
     ],

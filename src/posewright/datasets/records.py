@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import mmap
 import os
 import zlib
@@ -80,14 +81,14 @@ class Record:
         """Return a finite number within bounds."""
         value = self.get(field)
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise self.wrong(field, f"must be a number from {low:g} to {high:g}, not {shown(value)}")
+            raise self.wrong(field, f"must be {limits(low, high, value)}, not {shown(value)}")
         return float(value)
 
     def whole(self, field: str, low: int, high: int = int(LARGEST)) -> int:
         """Return a whole number within bounds, also where the file writes 1.0 or true for 1."""
         value = self.get(field)
         if not isinstance(value, int | float) or not low <= value <= high or value != int(value):
-            raise self.wrong(field, f"must be a whole number from {low} to {high}, not {shown(value)}")
+            raise self.wrong(field, f"must be {limits(low, high, value, 'a whole number')}, not {shown(value)}")
         return int(value)
 
     def items(self, field: str) -> list[Any]:
@@ -108,7 +109,7 @@ class Record:
             raise self.wrong(field, f"must be {count} numbers, not {len(value)}")
         if not all(type(v) in (int, float) and -LARGEST <= v <= LARGEST for v in value):
             i = next(i for i, v in enumerate(value) if type(v) not in (int, float) or not abs(v) <= LARGEST)
-            raise self.wrong(field, f"number {i} is {shown(value[i])}; all must be finite numbers")
+            raise self.wrong(field, f"number {i} is {shown(value[i])}; all must be finite numbers up to {LARGEST:g}")
         return np.array(value, np.float64)
 
     def rows(self, field: str, count: int, width: int) -> Floats:
@@ -149,6 +150,18 @@ class Record:
             allowed = ", ".join(str(v) for v in meaning)
             raise self.wrong(field, f"visibility of keypoint {k} is {triples[k, 2]:g}; it must be one of {allowed}")
         return np.where(visible[:, None] > ABSENT, triples[:, :2] + shift, np.nan), visible
+
+
+def limits(low: float, high: float, value: Any, what: str = "a number") -> str:
+    """Say what would be right instead of a value; of LARGEST, which only damage exceeds, not unless it did.
+
+    >>> limits(0, LARGEST, -1), limits(-LARGEST, LARGEST, "one"), limits(0, 1, 2), limits(0, LARGEST, 1e12)
+    ('a number, 0 or more', 'a number', 'a number from 0 to 1', 'a number from 0 to 1e+09')
+    """
+    damaged = isinstance(value, int | float) and LARGEST < abs(value) < math.inf
+    if high < LARGEST or damaged:
+        return f"{what} from {low:g} to {high:g}"
+    return what if low <= -LARGEST else f"{what}, {low:g} or more"
 
 
 def shown(value: object, longest: int = 40) -> str:
@@ -277,7 +290,7 @@ def array_of(
         raise DataError(f"{where}: {name}: must have the shape ({expected}), not {value.shape}")
     if not text and not (np.abs(value.astype(np.float64)) <= LARGEST).all():
         place = tuple(int(i) for i in np.argwhere(~(np.abs(value.astype(np.float64)) <= LARGEST))[0])
-        raise DataError(f"{where}: {name}: {value[place]} at {place}; all must be finite numbers")
+        raise DataError(f"{where}: {name}: {value[place]} at {place}; all must be finite numbers up to {LARGEST:g}")
     return value
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from posewright.datasets.content import LOOKED, opened
 from posewright.datasets.names import Found, Name, placed
-from posewright.datasets.records import LARGEST, DataError, shown
+from posewright.datasets.records import LARGEST, DataError, limits, shown
 from posewright.scene import Floats, Person, Scene
 from posewright.skeleton import Skeleton
 
@@ -140,5 +140,5 @@ def _number(row: Row, column: str, where: str, low: float = -LARGEST) -> float:
     except ValueError:
         value = float("nan")
     if not low <= value <= LARGEST:
-        raise DataError(f"{where}: {column}: must be a number from {low:g} to {LARGEST:g}, not {shown(text)}")
+        raise DataError(f"{where}: {column}: must be {limits(low, LARGEST, value)}, not {shown(text)}")
     return value
