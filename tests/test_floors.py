@@ -5,7 +5,7 @@ from pathlib import Path
 
 FLOORS = {
     "6 ": "cli",
-    "5c": "demo named study",
+    "5c": "demo named study evolve",
     "5b": "report",
     "5a": "train export gallery page",
     "4b": "predict scoring",
@@ -22,7 +22,7 @@ FLOORS = {
 }
 """From the roof down. b stands on a of the same floor; modules of one line do not know each other."""
 
-WITH_TORCH = ("models", "losses", "train", "export", "runtimes.torch")
+WITH_TORCH = ("models", "losses", "train", "evolve", "export", "runtimes.torch")
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "posewright"
 HEIGHT = {module: -row for row, line in enumerate(FLOORS.values()) for module in line.split()}
 FILES = {".".join(f.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): f

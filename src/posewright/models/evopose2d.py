@@ -10,14 +10,16 @@ the doublings bring the answer to half the picture's resolution. M and L are S, 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
-from math import ceil, sqrt
+from math import ceil, log, sqrt
+from string import ascii_lowercase
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from posewright.fields import Heatmaps
-from posewright.models.efficientnet import EPSILON, MOMENTUM, MBConv, rounded, scaled, swished
+from posewright.models.efficientnet import BLOCK_RENAMES, EPSILON, MOMENTUM, SQUEEZE, Bottleneck, Same, normed, rounded
 from posewright.warp import Size
 
 
@@ -73,6 +75,22 @@ class Doubling(nn.Module):
         return y
 
 
+def bottlenecks(inputs: int, genes: Genotype, depth: float, width: float, drop: float) -> OrderedDict[str, nn.Module]:
+    """Build the modules' blocks, named block1a, block2a, block2b, ... as the authors name them."""
+    blocks: OrderedDict[str, nn.Module] = OrderedDict()
+    count = sum(ceil(depth * module.repeats) for module in genes)
+    for number, (module, expansion) in enumerate(zip(genes, EXPANSIONS, strict=True), 1):
+        outputs = rounded(8 * module.width * width)
+        for letter in ascii_lowercase[: ceil(depth * module.repeats)]:
+            stride = module.stride if letter == "a" else 1
+            blocks[f"block{number}{letter}"] = Bottleneck(
+                inputs, outputs, module.kernel, stride, inner=expansion * inputs, squeezed=max(1, inputs // SQUEEZE),
+                added=stride == 1 and inputs == outputs, dropped=drop * len(blocks) / count,
+            )  # fmt: skip
+            inputs = outputs
+    return blocks
+
+
 class EvoPose2D(nn.Module):
     """Return one map a keypoint, whatever the genes say.
 
@@ -86,17 +104,9 @@ class EvoPose2D(nn.Module):
     ) -> None:
         super().__init__()
         channels = rounded(STEM * width)
-        self.stem = swished(3, channels, 3, stride=2)
-        repeats = [ceil(depth * module.repeats) for module in genes]
-        count, blocks = 0, []
-        for module, expansion, times in zip(genes, EXPANSIONS, repeats, strict=True):
-            outputs, row = rounded(8 * module.width * width), []
-            for place in range(times):
-                stride = module.stride if place == 0 else 1
-                row.append(MBConv(channels, outputs, module.kernel, stride, expansion, drop * count / sum(repeats)))
-                channels, count = outputs, count + 1
-            blocks.append(nn.Sequential(*row))
-        self.blocks = nn.Sequential(*blocks)
+        self.stem = normed(Same(3, channels, 3, 2))
+        self.blocks = nn.Sequential(bottlenecks(channels, genes, depth, width, drop))
+        channels = rounded(8 * genes[-1].width * width)
         widths = [channels, *[rounded(HEAD_WIDTH * width)] * DOUBLINGS]
         self.doublings = nn.Sequential(*(Doubling(widths[n], widths[n + 1]) for n in range(DOUBLINGS)))
         self.head = nn.Conv2d(widths[-1], keypoints, 1)
@@ -119,10 +129,22 @@ def begin(layer: nn.Module) -> None:
             nn.init.zeros_(layer.bias)
 
 
+def scaling(side: float) -> tuple[float, float]:
+    """Return how many times deeper and wider a network is for pictures whose mean side is `side` px.
+
+    phi = ln(side / 224) / ln 1.15, depth 1.2^phi, width 1.1^phi: EfficientNet's rule (equation 3 there).
+
+    >>> scaling(224), scaling(224 * 1.15)
+    ((1.0, 1.0), (1.2, 1.1))
+    """
+    phi = log(side / 224) / log(1.15)
+    return 1.2**phi, 1.1**phi
+
+
 def at(genes: Genotype, size: Size, keypoints: int) -> EvoPose2D:
-    """Build the network for an input of `size` (width, height) px: depth, width and drop follow from its mean side."""
+    """Build the network for pictures of `size` (width, height) px, on which depth, width and drop depend."""
     side = sum(size) / 2
-    return EvoPose2D(genes, keypoints, *scaled(side), drop=next(drop for limit, drop in DROPS if side <= limit))
+    return EvoPose2D(genes, keypoints, *scaling(side), drop=next(drop for limit, drop in DROPS if side <= limit))
 
 
 def evopose2d_xs(keypoints: int = 17) -> EvoPose2D:
@@ -148,16 +170,9 @@ def evopose2d_l(keypoints: int = 17) -> EvoPose2D:
 
 # From the names of the authors' Keras layers, with PyTorch's names of what is in them.
 RENAMES = (
-    (r"^stem_conv\.", "stem.0."),
-    (r"^stem_bn\.", "stem.1."),
-    *((rf"^block(\d){letter}_", rf"block\g<1>.{n}.") for n, letter in enumerate("abcdefgh")),
-    *((rf"^block{n + 1}\.", f"blocks.{n}.") for n in range(7)),
-    (r"\.(expand|project)_conv\.", r".\1.0."),
-    (r"\.(expand|project)_bn\.", r".\1.1."),
-    (r"\.dwconv\.", ".depthwise.0."),
-    (r"^(blocks\.\d\.\d)\.bn\.", r"\1.depthwise.1."),
-    (r"\.se_(reduce|expand)\.", r".excite.\1."),
-    *((rf"^head_block{n + 1}_conv\.", f"doublings.{n}.conv.") for n in range(3)),
-    *((rf"^head_block{n + 1}_bn\.", f"doublings.{n}.after.0.") for n in range(3)),
+    (r"^block(?=\d[a-z]_)", "blocks.block"),
+    *BLOCK_RENAMES,
+    *((rf"^head_block{n + 1}_conv\.", f"doublings.{n}.conv.") for n in range(DOUBLINGS)),
+    *((rf"^head_block{n + 1}_bn\.", f"doublings.{n}.after.0.") for n in range(DOUBLINGS)),
     (r"^final_conv\.", "head."),
 )
