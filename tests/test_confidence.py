@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from posewright.metrics.confidence import compare, draw, intervals
+from posewright.metrics.confidence import compare, draw, holm, intervals
 from posewright.metrics.matching import Matches, summary
 from posewright.metrics.resampling import again_of, resampled
 from posewright.metrics.score import Score, score_of, share
@@ -144,6 +144,16 @@ def test_chance_is_found_as_often_as_p_says_where_nothing_is_different(rng):
     for level in (0.05, 0.2, 0.5):
         found = np.mean(np.array(p) <= level)
         assert abs(found - level) < 3.5 * np.sqrt(level * (1 - level) / 400) + 0.01
+
+
+def test_looking_at_many_numbers_finds_none_that_is_chance_but_one_time_in_twenty(rng):
+    looks = rng.random((2000, 20))
+    assert np.mean(looks.min(1) < 0.05) > 0.6
+    found = np.array([holm(look.tolist()) for look in looks])
+    assert abs(np.mean(found.min(1) < 0.05) - 0.05) < 3.5 * np.sqrt(0.05 * 0.95 / 2000)
+    assert (found >= looks).all()
+    np.testing.assert_allclose(found.min(1), np.minimum(1, 20 * looks.min(1)), rtol=1e-15)
+    assert holm([0.2, 0.9, 0.8]) == pytest.approx([0.6, 1, 1])
 
 
 def test_intervals_of_average_precision_are_those_of_repeating_and_scoring_anew(rng):

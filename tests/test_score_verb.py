@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ from posewright.cli import main
 from posewright.datasets import coco
 from posewright.datasets.synthetic import world
 from posewright.metrics import Score, kinds, oks_ap
-from posewright.metrics.confidence import Interval
-from posewright.report import diagnosis, figure, tables
-from posewright.skeleton import COCO, LSP
+from posewright.metrics.confidence import Difference, Interval
+from posewright.metrics.outcomes import Outcomes
+from posewright.report import diagnosis, figure, scores, tables
+from posewright.skeleton import AIC, COCO, CROWDPOSE, LSP, MPII
 
 
 def moved(scenes, rng, by, inverted=0.0, lost=0.0):
@@ -47,7 +49,21 @@ def place(tmp_path_factory):
     singles = world(4, 2, skeleton=LSP, size=(96, 96), people=(1, 1))
     coco.write(singles, place / "one")
     coco.write_results(moved(singles, rng, 0.01), place / "one.json")
+    for skeleton in (CROWDPOSE, AIC, MPII):
+        scenes = [with_heads(scene) for scene in world(8, 3, skeleton=skeleton, size=(160, 128), people=(2, 3))]
+        coco.write(scenes, place / skeleton.name)
+        coco.write_results(moved(scenes, rng, 0.02), place / f"{skeleton.name}.json")
     return place
+
+
+def with_heads(scene):
+    """A scene as those of AI Challenger, CrowdPose and MPII are: no areas, but MPII's head boxes."""
+
+    def changed(person):
+        x0, y0, x1, _ = person.box
+        return replace(person, area=None, head=np.array([x0, y0, x1, y0 + 0.2 * (x1 - x0)]))
+
+    return replace(scene, people=tuple(map(changed, scene.people)))
 
 
 def run(place, tmp_path, monkeypatch, line):
@@ -122,8 +138,55 @@ def test_two_files_are_compared_on_the_same_pictures(place, tmp_path, monkeypatc
     assert found["value"] == pytest.approx(values[1] - values[0])
     assert 0 < found["low"] < found["value"] < found["high"]
     assert found["p"] == pytest.approx(2 / 201)
-    assert "second - first" in capsys.readouterr().out
-    assert "Two predictions compared" in (tmp_path / "p" / "report.html").read_text()
+    shown = capsys.readouterr().out
+    assert "second - first" in shown
+    assert "Holm's p" in shown
+    page = (tmp_path / "p" / "report.html").read_text()
+    assert "Two predictions compared" in page
+    assert "These are 17 numbers: where nothing differs, 0.9 of them have p &lt; 0.05 by chance" in page
+
+
+@pytest.mark.parametrize("files", ["bad", "bad good"])
+def test_scores_are_drawn_beside_what_came_true(place, tmp_path, monkeypatch, files):
+    paths = " ".join(f"{{place}}/{name}.json" for name in files.split())
+    names = "keypoint_calibration,person_calibration,visibility_auc"
+    assert run(place, tmp_path, monkeypatch, f"score {paths} {TRUTH} --metric {names} --out p") == 0
+    page = (tmp_path / "p" / "report.html").read_text()
+    assert self_contained(page)
+    for name in files.split():
+        for title in ("Reliability of keypoint scores", "Reliability of person scores", "ROC"):
+            assert f">{title}, {name}.json<" in page
+    assert page.count(">bins of equal counts<") == 2 * len(files.split())
+
+
+def test_a_long_roc_is_drawn_with_few_points(monkeypatch, rng):
+    outcomes = Outcomes.of(rng.random(5000), rng.integers(0, 2, 5000))
+    drawn = []
+    monkeypatch.setattr(scores, "curve", lambda *told: drawn.append((told[0], told[1][0])) or "")
+    assert scores.curves(
+        "visibility_auc", scoring.Result(Path("a.json"), {}, {}, [], {"visibility_auc": outcomes})
+    ) == [""]
+    ((title, (_, false, true, count)),) = drawn
+    assert (title, count) == ("ROC, a.json", None)
+    assert len(false) == len(true) == scores.POINTS
+    assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
+    nothing = scoring.Result(Path("a.json"), {}, {}, [], {"visibility_auc": Outcomes.of([], [])})
+    assert scores.curves("visibility_auc", nothing) == scores.curves("pck", nothing) == []
+
+
+def test_of_many_groups_only_those_are_clear_that_hold_beside_all_others():
+    p = {"AP/a": 0.01, "AP/b": 0.02, "AP/c": 0.04, "AP/d": float("nan")}
+    score = Score(dict.fromkeys(p, 0.5), {})
+    found = {name: Difference(0.1, 0.01, 0.2, one) for name, one in p.items()}
+    assert [row[-2:] for row in tables.differences_of([score, score], found)] == [
+        ["p", "Holm's p"], ["0.0100", "0.0300"], ["0.0200", "0.0400"], ["0.0400", "0.0400"], ["-", "-"],
+    ]  # fmt: skip
+    found["AP/a"] = Difference(0.1, 0.01, 0.2, 0.03)
+    assert scores.verdict(score, found) == "AP: no group differs clearly"
+    found["AP/a"] = Difference(0.2, 0.01, 0.2, 0.01)
+    assert scores.verdict(score, found) == "AP: 3 of 4 differ clearly, most a, +0.200"
+    (head, _) = tables.differences_of([Score({"AP": 0.5}, {})] * 2, {"AP": Difference(0.1, 0.01, 0.2, 0.01)})
+    assert head[-1] == "p"
 
 
 def test_a_file_beside_itself_does_not_differ(place, tmp_path, monkeypatch):
@@ -142,15 +205,38 @@ def test_people_alone_are_scored_as_their_data_set_is(place, tmp_path, monkeypat
     assert list(read(tmp_path / "scores.json")["files"][0]["metrics"]) == ["pck"]
 
 
+DATA = dict.fromkeys(scoring.NAMES, "many") | dict.fromkeys(scoring.OF_DISTANCE, "one")
+DATA |= {"crowdpose_ap": "crowdpose", "aic_map": "aic", "mpii_map": "mpii", "pckh": "mpii"}
+
+
 @pytest.mark.parametrize("name", scoring.NAMES)
-def test_every_metric_answers_to_its_name(place, tmp_path, monkeypatch, name):
-    if name in ("crowdpose_ap", "aic_map", "mpii_map", "pckh"):
-        pytest.skip("asks for what this truth does not have")
-    data = "one" if name in scoring.OF_DISTANCE else "many"
-    line = f"score {{place}}/{'one' if data == 'one' else 'good'}.json --truth {{place}}/{data}/annotations.json"
+def test_every_metric_answers_to_its_name_with_intervals_and_a_whole_protocol(place, tmp_path, monkeypatch, name):
+    data = DATA[name]
+    line = f"score {{place}}/{'bad' if data == 'many' else data}.json --truth {{place}}/{data}/annotations.json"
     assert run(place, tmp_path, monkeypatch, f"{line} --draws 20 --metric {name} --out page") == 0
-    scores = read(tmp_path / "page" / "scores.json")["files"][0]["metrics"][name]["scores"]
-    assert any(one["value"] is not None for one in scores.values())
+    found = read(tmp_path / "page" / "scores.json")["files"][0]["metrics"][name]
+    known = [one for one in found["scores"].values() if one["value"] is not None]
+    assert any(abs(one["value"]) > 0 for one in known)
+    assert all(one["low"] <= one["high"] for one in known if one["low"] is not None)
+    assert any(one["low"] is not None for one in known)
+    assert self_contained((tmp_path / "page" / "report.html").read_text())
+    protocol = found["protocol"]
+    assert protocol.keys() >= {"metric", "scenes", "boxes", "pictures_without_prediction"}
+    assert protocol["scenes"] == {"many": 12, "one": 4}.get(data, 8)
+    if name not in scoring.OF_DISTANCE:
+        assert protocol.keys() >= {"sigmas", "sigma_values", "area"}
+    if name not in (*scoring.OF_DISTANCE, "aic_map") and "correct" not in protocol:
+        assert protocol.keys() >= {"predicted_area", "people", "people_ignored", "predictions"}
+
+
+def test_the_default_of_a_data_set_is_its_own_evaluator(place, tmp_path, monkeypatch):
+    asked = {"crowdpose": "crowdpose_ap", "aic": "aic_map", "mpii": "pckh"}
+    for name, metric in asked.items():
+        line = f"score {{place}}/{name}.json --truth {{place}}/{name}/annotations.json --draws 0 --out {name}"
+        assert run(place, tmp_path, monkeypatch, line) == 0
+        assert next(iter(read(tmp_path / name / "scores.json")["files"][0]["metrics"])) == metric
+    protocol = read(tmp_path / "crowdpose" / "scores.json")["files"][0]["metrics"]["crowdpose_ap"]["protocol"]
+    assert protocol["area"] == "0.53 of the box's"
 
 
 def test_boxes_are_told_by_what_predict_writes(place, tmp_path):
@@ -204,6 +290,7 @@ def test_the_customary_metrics_follow_from_the_truth():
     assert asked(LSP) == ["pck"]
     assert asked(COCO) == ["oks_ap", "ap_by_keypoint"]
     assert asked(replace(LSP, name="mine")) == ["oks_ap", "ap_by_keypoint", "sigma_band"]
+    assert asked(replace(COCO, sigmas_source="somebody's")) == ["oks_ap", "ap_by_keypoint", "sigma_band"]
     assert asked(COCO, visible=1) == ["oks_ap", "ap_by_visibility", "ap_by_keypoint"]
     assert scoring.chosen("pck, oks_ap,pck", []) == ["pck", "oks_ap"]
 
@@ -253,6 +340,6 @@ def test_a_heading_says_a_difference_only_where_intervals_are_apart_and_groups_l
     score = Score({f"AP/{n}": value for n, (_, value, _) in zip(names, ends, strict=True)} | {"AP/few": 0.0},
                   {f"people/{n}": 99 for n in names} | {"people/few": 3})  # fmt: skip
     drawn = {f"AP/{n}": Interval(low, high) for n, (low, _, high) in zip(names, ends, strict=True)}
-    told = diagnosis.Told(scoring.Result(None, {"x": score}, {"x": drawn}, []), "x")
+    told = diagnosis.Told(scoring.Result(None, {"x": score}, {"x": drawn}, [], {}), "x")
     assert diagnosis.contrast(told, [*names, "few"], "AP by size") == heading
     assert diagnosis.contrast(told, ["a", "few"], "AP by size") == "AP by size"

@@ -9,7 +9,7 @@ from functools import partial
 from hashlib import sha256
 from inspect import signature
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from posewright.datasets.predictions import read_predictions
 from posewright.datasets.records import read_json, record_of
@@ -48,10 +48,13 @@ from posewright.metrics import (
 from posewright.metrics.calibration import keypoint_calibration, person_calibration, visibility_auc
 from posewright.metrics.confidence import Difference, Interval, compare, intervals
 from posewright.metrics.oks import oks_sigmas
+from posewright.metrics.outcomes import Outcomes, keypoint_outcomes, person_outcomes, visibility_outcomes
 from posewright.metrics.score import Protocol
+from posewright.metrics.validity import PUBLISHED
 from posewright.scene import HIDDEN, Scene
 from posewright.skeleton import SKELETONS, Skeleton
 
+T = TypeVar("T")
 Metric = Callable[..., Score]
 Show = Callable[..., Iterable[Any]]
 """Says what is being done, and counts the rows of items that come by: show(what, total, items)."""
@@ -83,18 +86,28 @@ CUSTOMARY = {"lsp": "pck", "flic": "pck", "mpii": "pckh", "crowdpose": "crowdpos
 """What the data set of a skeleton is scored by; all others by oks_ap."""
 OF_DISTANCE = ("mpii_map", "pck", "pckh", "pdj", "pcp", "nme", "epe", "auc")
 """Metrics that know no OKS, so that what makes OKS doubtful is none of theirs."""
+OUTCOMES: dict[str, Callable[..., Outcomes]] = {
+    "keypoint_calibration": keypoint_outcomes,
+    "person_calibration": person_outcomes,
+    "visibility_auc": visibility_outcomes,
+}
+"""What the metrics that have a curve are asked of."""
 LEVEL = 0.95
 """In how many of all data sets an interval holds what endless data would give."""
 NAMES = [metric.__name__ for metric in METRICS]
 
 
 class Result(NamedTuple):
-    """Hold what metrics say of one file: by the metric's name a score, and by number its interval."""
+    """Hold what metrics say of one file: by the metric's name a score, and by number its interval.
+
+    outcomes: by the metric's name what a curve of it is drawn from, where there is one.
+    """
 
     path: Path
     scores: dict[str, Score]
     intervals: dict[str, dict[str, Interval]]
     warnings: list[str]
+    outcomes: dict[str, Outcomes]
 
 
 def silent(what: str, total: int = 0, items: Iterable[Any] = ()) -> Iterable[Any]:  # noqa: ARG001
@@ -106,7 +119,7 @@ def chosen(names: str | None, truth: Sequence[Scene]) -> list[str]:
     """Return the metrics that are named, with commas between; None is what the truth's data set is scored by.
 
     That is the customary one, and with an AP also AP by visibility, where the truth tells it, by keypoint, and by
-    other sigmas where nobody published any.
+    other sigmas where these are a guess.
     Raises ValueError for a name of no metric.
     """
     if names is not None:
@@ -119,7 +132,7 @@ def chosen(names: str | None, truth: Sequence[Scene]) -> list[str]:
     if not customary.endswith("_ap"):
         return [customary]
     hidden = any((p.visible == HIDDEN).any() for scene in truth for p in scene.people if p.visible is not None)
-    guessed = truth[0].skeleton.sigmas is None
+    guessed = truth[0].skeleton.sigmas_source not in PUBLISHED
     return [
         customary,
         *(["ap_by_visibility"] if hidden else []),
@@ -191,10 +204,12 @@ def measure(
     said: Protocol | None = None,
 ) -> Result:
     """Score predictions that are read already from a path; said: what their protocol tells besides."""
-    result = Result(path, {}, {}, [])
+    result = Result(path, {}, {}, [], {})
     for name in names:
         show(name)
-        result.scores[name] = score = ask(name, predicted, truth)
+        result.scores[name] = score = ask(METRICS[NAMES.index(name)], predicted, truth)
+        if name in OUTCOMES:
+            result.outcomes[name] = ask(OUTCOMES[name], predicted, truth)
         score.protocol |= (said or {}) | {"boxes": boxes_of(path)}
         if "sigmas" in score.protocol:
             score.protocol["sigma_values"] = _sigmas(truth[0].skeleton)
@@ -212,9 +227,8 @@ def _sigmas(skeleton: Skeleton) -> str:
     )
 
 
-def ask(name: str, predicted: Sequence[Scene], truth: Sequence[Scene]) -> Score:
-    """Score by the metric of this name, with what the truth's data set does otherwise."""
-    metric = METRICS[NAMES.index(name)]
+def ask(metric: Callable[..., T], predicted: Sequence[Scene], truth: Sequence[Scene]) -> T:
+    """Ask a metric, with what the truth's data set does otherwise."""
     known = signature(metric).parameters
     rules = {key: value for key, value in conventions(truth).items() if key in known or "rules" in known}
     return metric(predicted, truth, **rules)

@@ -10,7 +10,7 @@ from posewright.metrics.by_state import (
     ap_by_visibility,
 )
 from posewright.metrics.calibration import keypoint_calibration, person_calibration, visibility_auc
-from posewright.metrics.confidence import compare, intervals
+from posewright.metrics.confidence import compare, holm, intervals
 from posewright.metrics.crowding import ap_by_crowding, crowd_index, crowdpose_ap
 from posewright.metrics.diagnosis import Diagnosis, Kind, diagnose, kinds
 from posewright.metrics.heatmaps import HeatmapAccuracy, heatmap_accuracy
@@ -50,6 +50,7 @@ __all__ = [
     "diagnose",
     "epe",
     "heatmap_accuracy",
+    "holm",
     "intervals",
     "keypoint_calibration",
     "kinds",

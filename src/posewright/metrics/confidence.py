@@ -10,7 +10,7 @@ significance tests for machine translation evaluation", EMNLP 2004, section 4.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -71,7 +71,8 @@ def compare(
     That is the level at which the percentile interval of the difference begins to hold 0, so that interval and
     p agree; it is never below 2 / (draws + 1), and 1 where the two predictions are the same. Scenes that both find
     easy or hard cancel out, which is why the interval is much narrower than those of a and b would suggest. Of
-    many numbers that are compared, one in twenty has p < 0.05 by chance: name the one that matters beforehand.
+    many numbers that are compared, one in twenty has p < 0.05 by chance: name the one that matters beforehand,
+    or ask `holm`.
 
     Assumes that both scores are of the same scenes in the same order. Numbers that only one of them has are left
     out. Otherwise, and in what is raised, as `intervals`; ValueError also where scenes or metrics are not the same.
@@ -84,6 +85,23 @@ def compare(
         value = _known(a[name]) - _known(b[name])
         found[name] = Difference(float(value), *_ends(away, value, level), _chance(away, value))
     return found
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Return the p of numbers that are looked at together, so that one in twenty such looks finds any below 0.05.
+
+    The smallest of m is multiplied by m, the next by m - 1 and so on, none below one before it, at most 1; NaN is
+    not among the m and stays. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal
+    of Statistics 1979. Draws must be many times m, since 2 m / (draws + 1) is the least that can come out.
+
+    >>> holm([0.02, 0.3, float("nan"), 0.01])
+    [0.04, 0.3, nan, 0.03]
+    """
+    adjusted, most = list(p), 0.0
+    order = sorted((i for i, value in enumerate(p) if not np.isnan(value)), key=p.__getitem__)
+    for rank, i in enumerate(order):
+        adjusted[i] = most = min(1.0, max(most, (len(order) - rank) * p[i]))
+    return adjusted
 
 
 def draw(scenes: int, draws: int, seed: int = 0) -> Iterator[Floats]:

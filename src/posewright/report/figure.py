@@ -27,6 +27,9 @@ WIDE, ROW, MARGIN = 11.0, 0.27, 0.85
 Row = tuple[str, float, float, float]
 """A name, a value and the ends of its interval, NaN where there is none."""
 
+Line = tuple[str, Floats, Floats, Floats | None]
+"""A name, x, y, and how many every point rests on."""
+
 Cell = tuple[float, int]
 """A value, and how many it rests on."""
 
@@ -131,21 +134,22 @@ def matrix(title: str, rows: Sequence[str], columns: Sequence[str], cells: Mappi
     return drawn[0]
 
 
-def curve(title: str, lines: Sequence[tuple[str, Floats, Floats, Floats]], labels: tuple[str, str]) -> str:
+def curve(title: str, lines: Sequence[Line], labels: tuple[str, str]) -> str:
     """Draw curves of y over x in [0, 1], with dots as large as their counts, beside the line where both are equal.
 
-    lines: name, x (M,), y (M,), count (M,).
+    lines: name, x (M,), y (M,), count (M,) or None for no dots.
     """
     with plot(title, 4.6, 6.2) as (axes, drawn):
         axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1, linestyle=(0, (4, 3)))
         for (name, x, y, count), colour in zip(lines, (BLUE, RED, GREEN), strict=False):
-            axes.plot(x, y, color=colour, linewidth=1.5)
-            axes.scatter(x, y, 12 + 120 * count / count.max(), color=colour, label=name, alpha=0.8, linewidth=0)
+            axes.plot(x, y, color=colour, linewidth=1.5, label=name if count is None else None)
+            if count is not None:
+                axes.scatter(x, y, 12 + 120 * count / count.max(), color=colour, label=name, alpha=0.8, linewidth=0)
         axes.set(xlabel=labels[0], ylabel=labels[1], xlim=(-0.02, 1.04), ylim=(-0.02, 1.04), aspect="equal")
         axes.grid(color=LINE)
-        marks = axes.figure.legend(loc="outside lower left", frameon=False, ncols=len(lines)).legend_handles
-        for mark in marks:
-            mark.set_sizes([40])
+        for mark in axes.figure.legend(loc="outside lower left", frameon=False, ncols=len(lines)).legend_handles:
+            if hasattr(mark, "set_sizes"):
+                mark.set_sizes([40])
     return drawn[0]
 
 

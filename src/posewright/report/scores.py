@@ -6,10 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from posewright.metrics import Score
-from posewright.metrics.confidence import Difference, Interval
+from posewright.metrics.calibration import Reliability, reliability, roc
+from posewright.metrics.confidence import Difference, Interval, holm
 from posewright.page import Section, write_page
-from posewright.report.figure import Row, dots
+from posewright.report.figure import Line, Row, curve, dots
 from posewright.report.tables import (
     differences_of,
     empty,
@@ -26,6 +29,12 @@ from posewright.scoring import LEVEL, Result
 
 CHANCE = 1 - LEVEL
 """Below which p a difference is called clear."""
+POINTS = 200
+"""How many points of an ROC curve are drawn at most."""
+MANY = (
+    "These are {count} numbers: where nothing differs, {expected:.1f} of them have p < {chance:.2f} by chance. Holm's "
+    "p, beside p under Numbers, allows for that; groups are called clear by it, where it is below {chance:.2f}."
+)
 
 
 def write_scores_page(
@@ -51,8 +60,10 @@ def write_scores_page(
 def _section(metric: str, score: Score, intervals: Mapping[str, Interval], result: Result, several: bool) -> Section:
     rows = rows_of(score, intervals)
     kind = str(score.protocol.get("metric", metric))
-    label = f"{spell(split(score, firsts(score)[0])[0])}, with {LEVEL:.0%} intervals over pictures"
+    number = spell(split(score, firsts(score)[0])[0]) if len(grouped(score)) > 1 else "values"
+    label = f"{number}, with {LEVEL:.0%} intervals over pictures"
     figures = [dots(f"{metric}: {kind}", rows, label)] if len(rows) > 1 else []
+    figures += curves(metric, result)
     file = f"{result.path.name}: " if several else ""
     return Section(
         file + _finding(metric, score, intervals),
@@ -60,6 +71,31 @@ def _section(metric: str, score: Score, intervals: Mapping[str, Interval], resul
         grid=table_of(score, intervals),
         details=protocol_of(score),
     )
+
+
+def curves(metric: str, result: Result) -> list[str]:
+    """Draw what scores say beside what came true: a reliability curve, or the ROC of what is seen or hidden."""
+    outcomes = result.outcomes.get(metric)
+    if outcomes is None or not len(outcomes.score):
+        return []
+    if metric.endswith("_auc"):
+        found = roc(outcomes)
+        some = np.unique(np.linspace(0, len(found.true) - 1, POINTS).astype(int))
+        line = (outcomes.of_what, found.false[some], found.true[some], None)
+        labels = ("share of the hidden called seen", "share of the seen called seen")
+        return [curve(f"ROC, {result.path.name}", [line], labels)]
+    bins = int(result.scores[metric].protocol["bins"])
+    lines = [
+        _reliability("bins of equal width", reliability(outcomes, bins, "width")),
+        _reliability("bins of equal counts", reliability(outcomes, bins, "count")),
+    ]
+    labels = (outcomes.of_what, str(outcomes.protocol["correct"]))
+    return [curve(f"Reliability of {outcomes.of_what}, {result.path.name}", lines, labels)]
+
+
+def _reliability(name: str, found: Reliability) -> Line:
+    known = found.amount > 0
+    return name, found.score[known], found.correct[known], found.amount[known].astype(np.float64)
 
 
 def rows_of(score: Score, intervals: Mapping[str, Interval]) -> list[Row]:
@@ -101,21 +137,24 @@ def _comparison(metric: str, results: Sequence[Result], found: Mapping[str, Diff
     names = [name for name in firsts(score) if name in found and not math.isnan(found[name].value)]
     rows: list[Row] = [(_group(score, name), *found[name][:3]) for name in names]
     figures = [dots(f"{metric}: second minus first", rows, "difference", reference=0.0)] if rows else []
+    figures += [drawn for result in results for drawn in curves(metric, result)]
     return Section(
-        _verdict(score, {name: found[name] for name in names}) if names else f"{metric}: no data",
+        verdict(score, {name: found[name] for name in names}) if names else f"{metric}: no data",
+        MANY.format(count=len(names), chance=CHANCE, expected=CHANCE * len(names)) if len(names) > 1 else "",
         figures=figures,
         grid=differences_of([result.scores[metric] for result in results], found),
         details=protocol_of(score),
     )
 
 
-def _verdict(score: Score, found: Mapping[str, Difference]) -> str:
+def verdict(score: Score, found: Mapping[str, Difference]) -> str:
     """Say in a heading how the first number differs, or of groups how many do and which one most."""
     name, first = next(iter(found.items()))
-    clear = [name for name, of in found.items() if of.p < CHANCE]
     if not split(score, name)[1]:
         said = f"{first.value:+.3f} ({ends(first, 3)}, p = {first.p:.3f})"
-        return f"{name}: {said}" if name in clear else f"{name}: no clear difference, {said}"
+        return f"{name}: {said}" if first.p < CHANCE else f"{name}: no clear difference, {said}"
+    beside = holm([of.p for of in found.values()])
+    clear = [name for name, p in zip(found, beside, strict=True) if p < CHANCE]
     kind = split(score, name)[0]
     if not clear:
         return f"{kind}: no group differs clearly"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from posewright.metrics import Score
-from posewright.metrics.confidence import Difference, Interval
+from posewright.metrics.confidence import Difference, Interval, holm
 from posewright.scoring import LEVEL, Result
 
 Rows = list[list[str]]
@@ -49,15 +49,19 @@ def table_of(score: Score, intervals: Mapping[str, Interval]) -> Rows:
 def differences_of(scores: Sequence[Score], found: Mapping[str, Difference]) -> Rows:
     """Return a row a number: in the first file, in the second, their difference, and how likely that is by chance.
 
-    Of groups only their first number.
+    Of groups only their first number. Holm's p is that of a number beside all others of the table.
     """
-    head = ["number", "first", "second", "second - first", ENDS, "p"]
+    head = ["number", "first", "second", "second - first", ENDS, "p", "Holm's p"]
+    names = [name for name in firsts(scores[0]) if name in found]
     rows = [
-        [name, *(spoken(score[name]) for score in scores),
-         "-" if math.isnan(of.value) else f"{of.value:+.4f}", ends(of), "-" if math.isnan(of.p) else f"{of.p:.4f}"]
-        for name, of in ((name, found[name]) for name in firsts(scores[0]) if name in found)
-    ]  # fmt: skip
-    return [head, *rows]
+        [name, *(spoken(score[name]) for score in scores), *_signed(found[name]), spoken(beside)]
+        for name, beside in zip(names, holm([found[name].p for name in names]), strict=True)
+    ]
+    return [row[: len(head) - (len(rows) < 2)] for row in [head, *rows]]
+
+
+def _signed(of: Difference) -> list[str]:
+    return ["-" if math.isnan(of.value) else f"{of.value:+.4f}", ends(of), spoken(of.p)]
 
 
 def grouped(score: Score) -> dict[str, dict[str, str]]:
