@@ -21,6 +21,40 @@ class Heatmaps(NamedTuple):
     weights: Any = None
 
 
+class Levels(NamedTuple):
+    """Heatmaps drawn ever finer: what coarse-to-fine supervision holds the stages of a network against.
+
+    maps (..., T, K, h, w), the coarsest level first, the last one as in `Heatmaps`; seen (..., K): 1 for a
+    keypoint that is seen, 0 for one that is hidden or unknown; weights (..., K) as in `Heatmaps`.
+    """
+
+    maps: Any
+    seen: Any
+    weights: Any
+
+
+class Placed(NamedTuple):
+    """Heatmaps and the places that they were drawn at, for losses that draw more than heatmaps from them.
+
+    maps, weights as in `Heatmaps`; places (..., K, 2) px of the maps, 0 where the weight is.
+    """
+
+    maps: Any
+    places: Any
+    weights: Any
+
+
+class Affinities(NamedTuple):
+    """Two maps a limb that say which way it points where it is: part affinity fields (arXiv:1812.08008).
+
+    maps (..., 2 L, h, w): x and y of each limb's unit vector in turn, 0 off the limb; weights (..., L): how much a
+    target counts, None in an answer.
+    """
+
+    maps: Any
+    weights: Any = None
+
+
 class Offsets(NamedTuple):
     """One disk a keypoint and, inside it, the way to the keypoint (UDP's combined form, arXiv:1911.07524).
 

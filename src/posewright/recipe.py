@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import cos, pi
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from posewright.augment import Aim, Jitter
-from posewright.fields import Heatmaps
 from posewright.occlusion import Augmentation
 from posewright.scene import Scene
 from posewright.skeleton import Skeleton
@@ -30,7 +29,7 @@ class Codec(Protocol):
 
 @dataclass(frozen=True)
 class Phase:
-    """Train some epochs at one learning rate, or glide down a half cosine to another."""
+    """Train some epochs at one learning rate, or glide down to another: along a half cosine, or straight."""
 
     epochs: int
     rate: float
@@ -39,18 +38,20 @@ class Phase:
     """Steps over which the rate rises from 0."""
     occluded: bool = True
     """Whether the recipe's occlusion, where it has one, is at work."""
+    straight: bool = False
 
     def rate_at(self, step: int, steps: int) -> float:
         """Return the learning rate of a step of this phase's `steps`.
 
-        >>> Phase(1, 1e-3, to=0.0).rate_at(50, 100)
-        0.0005
+        >>> Phase(1, 1e-3, to=0.0).rate_at(50, 100), Phase(1, 1e-3, to=0.0, straight=True).rate_at(75, 100)
+        (0.0005, 0.00025)
         """
         if step < self.warmup:
             return self.rate * (step + 1) / self.warmup
         if self.to is None:
             return self.rate
-        return self.to + (self.rate - self.to) * (1 + cos(pi * step / steps)) / 2
+        left = (steps - step) / (steps - self.warmup) if self.straight else (1 + cos(pi * step / steps)) / 2
+        return self.to + (self.rate - self.to) * left
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Recipe:
     where there is none. source: the file that it
     stands in, as my_file.py:my_recipe, None for one of the library's. occlusion(scenes) makes what hides
     parts of the people that are learnt from; scenes are all of them, for those that borrow pixels.
+    counted(scenes) returns what of the network is counted from those people before the first step, by name.
     """
 
     name: str
@@ -72,13 +74,18 @@ class Recipe:
     read: Callable[[Path, str], list[Scene]]
     network: Callable[[], Any]
     codec: Codec
-    loss: Callable[[Any, Heatmaps], Any]
+    loss: Callable[[Any, Any], Any]
     phases: tuple[Phase, ...]
     metric: Callable[..., dict[str, float]]
     jitter: Jitter = field(default_factory=Jitter)
     occlusion: Callable[[Sequence[Scene]], Augmentation] | None = None
+    counted: Callable[[Sequence[Scene]], dict[str, Any]] | None = None
     aim: Aim = around
     batch: int = 32
+    optimiser: Literal["adamw", "adam", "momentum"] = "adamw"
+    """AdamW shrinks weights apart from their gradients, Adam (older papers) as part of them; momentum is plain, of 0.9."""
+    rates: tuple[tuple[str, float], ...] = ()
+    """(pattern, times): parameters whose names match learn at so many times the rate; the first match counts."""
     weight_decay: float = 0.0
     average: float = 0.0
     """Decay a step of a running average of the weights, which is then what is evaluated and exported; 0: none."""

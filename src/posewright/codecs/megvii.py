@@ -6,8 +6,8 @@ those of the authors' released code (commit a84f750).
 
 This code base maps crop px to map px by cutting x / 4 down to an integer m, and back by 4 m + 2. For whole
 px, mirroring the crop thus mirrors the target exactly, and a mirrored answer needs no shift. Networks are
-trained on maps of 0 to 255. MSPN's coarse-to-fine supervision is one codec a unit: `replace(codec, kernel=k)`
-for k in `KERNELS`; the last is the answer's.
+trained on maps of 0 to 255. For coarse-to-fine supervision (MSPN, section 3.3; CPN does so too), `coarse` holds
+larger blurs, and targets are `Levels`.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from posewright.codecs.maps import (
     stacked,
     turned,
 )
-from posewright.fields import Heatmaps
-from posewright.scene import Person
+from posewright.fields import Heatmaps, Levels
+from posewright.scene import SEEN, Person
 from posewright.skeleton import Skeleton
 from posewright.warp import Size, Warp
 
@@ -50,7 +50,8 @@ class Megvii:
     """Draw each keypoint as a blurred pixel of height 255, and read it back from the blurred answer.
 
     size (width, height) px of the crop; stride px of the crop a map pixel; kernel: side of the target's blur;
-    smooth: side of the answer's blur, 5 for COCO and 9 for MPII. Both are odd.
+    smooth: side of the answer's blur, 5 for COCO and 9 for MPII; coarse: sides of further targets' blurs, the
+    largest first. All are odd.
     """
 
     skeleton: Skeleton
@@ -58,6 +59,7 @@ class Megvii:
     stride: int = 4
     kernel: int = 5
     smooth: int = 5
+    coarse: tuple[int, ...] = ()
 
     tolerance: ClassVar[float] = 3.0
     """px along each axis, at the defaults, as all below: 2 by cutting, 1 by the quarter px of a symmetric target."""
@@ -75,25 +77,35 @@ class Megvii:
         """(w, h) of the maps."""
         return self.size[0] // self.stride, self.size[1] // self.stride
 
-    def encode(self, people: Sequence[Person]) -> Heatmaps:
-        """One person a crop, in crop px, to maps (P, K, h, w) in [0, 255] and weights (P, K).
+    def encode(self, people: Sequence[Person]) -> Heatmaps | Levels:
+        """One person a crop, in crop px, to maps (P, K, h, w) in [0, 255] and weights (P, K); with `coarse`, to levels.
 
-        A keypoint that is absent or outside the crop has weight 0 and a map of 0.
+        A keypoint that is absent or outside the crop has weight 0 and a map of 0. One of which nobody says
+        whether it is visible counts as seen.
         """
         xy, labelled = stacked(people, self.skeleton)
-        return Heatmaps(*megvii_target(xy, labelled, self.map_size, self.stride, self.kernel))
+        levels = [megvii_target(xy, labelled, self.map_size, self.stride, side) for side in (*self.coarse, self.kernel)]
+        maps, weights = levels[-1]
+        if not self.coarse:
+            return Heatmaps(maps, weights)
+        seen = np.array([_seen(person) for person in people], np.float32).reshape(weights.shape)
+        return Levels(np.stack([maps for maps, _ in levels], axis=1), seen * weights, weights)
 
-    def decode(self, fields: Heatmaps) -> list[Person]:
-        """Maps (P, K, h, w) to P people in crop px; the score is the value there / 255.
+    def decode(self, fields: Heatmaps | Levels) -> list[Person]:
+        """Maps (P, K, h, w) to P people in crop px; the score is the value there / 255. Of levels, the last is read.
 
         Departure: the authors add 1/2 to the score, which puts it above 1.
         """
-        xy, values = megvii_decode(answered(fields.maps, self.skeleton), self.smooth)
+        maps = fields.maps[:, -1] if isinstance(fields, Levels) else fields.maps
+        xy, values = megvii_decode(answered(maps, self.skeleton), self.smooth)
         return found(xy * self.stride + self.stride / 2, values / PEAK)
 
-    def mirror(self, fields: Heatmaps) -> Heatmaps:
+    def mirror(self, fields: Heatmaps | Levels) -> Heatmaps | Levels:
         """Fields of the mirrored crop to fields of the crop."""
-        return Heatmaps(mirrored(fields.maps, self.skeleton), reordered(fields.weights, self.skeleton))
+        maps, weights = mirrored(fields.maps, self.skeleton), reordered(fields.weights, self.skeleton)
+        if not isinstance(fields, Levels):
+            return Heatmaps(maps, weights)
+        return Levels(maps, reordered(fields.seen, self.skeleton), weights)
 
     @staticmethod
     def around(center: ArrayLike, extent: ArrayLike, size: Size, turn: float = 0.0, mirror: bool = False) -> Warp:
@@ -104,6 +116,11 @@ class Megvii:
         width, height = size
         factor = width / fitted(extent, size)[0]
         return turned((factor, factor), center, (width / 2, height / 2), turn, mirror, size)
+
+
+def _seen(person: Person) -> NDArray[np.bool_]:
+    """(K,) which keypoints are not said to be hidden."""
+    return np.ones(len(person), bool) if person.visible is None else np.asarray(person.visible == SEEN)
 
 
 def megvii_target(

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from posewright.fields import Heatmaps
+from posewright.models import resnet
 from posewright.models.blocks import enlarged
 from posewright.models.resnet import Bottleneck, normed, rectified
 
@@ -103,7 +104,7 @@ class MSPN(nn.Module):
 
     def __init__(self, block: Block, widths: Sequence[int], depths: Sequence[int], stages: int, keypoints: int) -> None:
         super().__init__()
-        self.stem = nn.Sequential(rectified(3, STEM, 7, stride=2, bias=True), nn.MaxPool2d(3, 2, 1))
+        self.stem = nn.Sequential(*rectified(3, STEM, 7, stride=2, bias=True), nn.MaxPool2d(3, 2, 1))
         last = stages - 1
         self.stages = nn.ModuleList(Stage(block, widths, depths, keypoints, n == last) for n in range(stages))
         for stage in self.stages:
@@ -125,9 +126,10 @@ def mspn(stages: int, keypoints: int = 17) -> MSPN:
     return MSPN(bottleneck, (256, 512, 1024, 2048), (3, 4, 6, 3), stages, keypoints)
 
 
-# From the authors' names.
+# From the authors' names, and of ImageNet's ResNets into the first stage.
 RENAMES = (
-    (r"^top\.conv\.", "stem.0."),
+    (r"^top\.conv\.conv\.", "stem.0."),
+    (r"^top\.conv\.bn\.", "stem.1."),
     (r"^stage(\d)\.", r"stages.\1."),
     (r"\.downsample\.layer1\.", ".down.0."),
     (r"\.downsample\.layer2\.", ".down.1."),
@@ -136,7 +138,6 @@ RENAMES = (
     (r"\.conv_bn_relu1\.", ".first."),
     (r"\.conv_bn_relu2\.", ".second."),
     (r"\.conv_bn_relu3\.", ".third."),
-    (r"\.downsample\.", ".shortcut."),
     (r"\.upsample\.up4\.cross_conv\.", ".onward."),
     (r"\.upsample\.up1\.", ".units.0."),
     (r"\.upsample\.up2\.", ".units.1."),
@@ -150,6 +151,11 @@ RENAMES = (
     (r"\.res_conv2\.bn\.", ".head.4."),
     (r"\.skip1\.", ".tell_down."),
     (r"\.skip2\.", ".tell_up."),
+    *resnet.RENAMES,
+    (r"^stage1\.", "stages.0.down.0."),
+    (r"^stage2\.", "stages.0.down.1."),
+    (r"^stage3\.", "stages.0.down.2."),
+    (r"^stage4\.", "stages.0.down.3."),
     (r"\.conv\.(?=(weight|bias)$)", ".0."),
     (r"\.bn\.", ".1."),
 )

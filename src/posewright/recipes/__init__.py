@@ -9,12 +9,23 @@ from pathlib import Path
 
 from posewright.recipe import Recipe
 from posewright.recipes.compact import default
+from posewright.recipes.cpn import cpn_r50_coco, cpn_r50_coco_384x288, cpn_r50_lsp, cpn_r101_coco_384x288
 from posewright.recipes.hourglass import hourglass_2_lsp, hourglass_2_mpii, hourglass_8_mpii
 from posewright.recipes.hrnet import hrnet_w32_coco, hrnet_w48_coco
+from posewright.recipes.mspn import mspn_1_coco, mspn_2_coco, mspn_3_coco, mspn_4_coco, mspn_4_coco_384x288
 from posewright.recipes.occlusion import (
     hrnet_w32_coco_keypoint_aware_s1,
     hrnet_w32_coco_keypoint_aware_s2,
     hrnet_w32_coco_keypoint_aware_s3,
+)
+from posewright.recipes.rsn import (
+    rsn18_coco,
+    rsn18_lsp,
+    rsn50_2_coco,
+    rsn50_3_coco,
+    rsn50_4_coco,
+    rsn50_4_coco_384x288,
+    rsn50_coco,
 )
 from posewright.recipes.simple_baseline import (
     simple_baseline_r50_coco,
@@ -28,6 +39,10 @@ RECIPES = (
     hourglass_2_lsp,
     hourglass_2_mpii,
     hourglass_8_mpii,
+    cpn_r50_lsp,
+    cpn_r50_coco,
+    cpn_r50_coco_384x288,
+    cpn_r101_coco_384x288,
     simple_baseline_r50_lsp,
     simple_baseline_r50_coco,
     simple_baseline_r101_coco,
@@ -37,6 +52,18 @@ RECIPES = (
     hrnet_w32_coco_keypoint_aware_s1,
     hrnet_w32_coco_keypoint_aware_s2,
     hrnet_w32_coco_keypoint_aware_s3,
+    mspn_1_coco,
+    mspn_2_coco,
+    mspn_3_coco,
+    mspn_4_coco,
+    mspn_4_coco_384x288,
+    rsn18_lsp,
+    rsn18_coco,
+    rsn50_coco,
+    rsn50_2_coco,
+    rsn50_3_coco,
+    rsn50_4_coco,
+    rsn50_4_coco_384x288,
 )
 
 

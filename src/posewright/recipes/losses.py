@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from posewright.fields import Heatmaps
+from posewright.fields import Heatmaps, Levels
 
 
 def mean_squared_error(stages: Sequence[Heatmaps], target: Heatmaps) -> Any:
@@ -13,6 +13,27 @@ def mean_squared_error(stages: Sequence[Heatmaps], target: Heatmaps) -> Any:
     from posewright import losses
 
     return losses.mean_squared_error(stages, target)
+
+
+def hard_keypoints(stages: Sequence[Heatmaps], target: Heatmaps | Levels) -> Any:
+    """See `posewright.losses.hard_keypoints`."""
+    from posewright import losses
+
+    return losses.hard_keypoints(stages, target)
+
+
+def cascaded(stages: Sequence[Heatmaps], target: Levels) -> Any:
+    """See `posewright.losses.cascaded`."""
+    from posewright import losses
+
+    return losses.cascaded(stages, target)
+
+
+def coarse_to_fine(stages: Sequence[Heatmaps], target: Levels) -> Any:
+    """See `posewright.losses.coarse_to_fine`."""
+    from posewright import losses
+
+    return losses.coarse_to_fine(stages, target)
 
 
 def spatial_cross_entropy(stages: Sequence[Heatmaps], target: Heatmaps) -> Any:

@@ -31,7 +31,7 @@ class State:
     """Hold network, moments, running average of the weights ({} where the recipe has none), and steps taken."""
 
     module: FromPixels
-    optimiser: torch.optim.AdamW
+    optimiser: torch.optim.Optimizer
     average: dict[str, Tensor]
     step: int = 0
 
@@ -98,7 +98,8 @@ def prepared(recipe: Recipe, seed: int, machine: Machine) -> State:
     torch.backends.cudnn.deterministic = True
     module = FromPixels(recipe.network()).to(machine.device)
     module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(module.parameters(), lr=0.0, weight_decay=recipe.weight_decay, fused=True)
+    steered = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[recipe.optimiser]
+    optimiser = steered(module.parameters(), lr=0.0, weight_decay=recipe.weight_decay, fused=True)
     average = {name: value.clone() for name, value in module.network.state_dict().items()} if recipe.average else {}
     return State(module, optimiser, average)
 

@@ -1,0 +1,92 @@
+"""CPN (Chen et al. 2018, arXiv:1711.07319): the easy keypoints first, then the hard ones.
+
+Schedule of the authors' TensorFlow code: Adam at 5e-4, halved every 3.6 million crops, 24 epochs of COCO's 149,813
+people; its README judges after 21 million. Weights shrink by 1e-5, 32 crops a device. The paper starts from
+ImageNet weights, which `--start` takes. Of four crops of a person they mirror one and turn two, and never both;
+here the two are drawn apart, with the same chances. They show 1.2 and 1.3 times a box's sides, here it is 1.25.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from posewright.augment import Jitter
+from posewright.codecs.megvii import Megvii
+from posewright.datasets import coco, lsp
+from posewright.metrics import oks_ap, pck
+from posewright.recipe import Phase, Recipe
+from posewright.recipes.losses import cascaded
+from posewright.skeleton import COCO, LSP, Skeleton
+from posewright.warp import Size
+
+PAPER = "https://arxiv.org/abs/1711.07319"
+PHASES = (*(Phase(24, 5e-4 / 2**halvings) for halvings in range(5)), Phase(20, 5e-4 / 2**5))
+JITTER = Jitter(scale=0.35, turn=45.0, turn_chance=0.5, mirror=0.25, half_body=0.0, uniform=True)
+KERNELS = {(192, 256): (15, 11, 9, 7), (256, 256): (15, 11, 9, 7), (288, 384): (23, 17, 13, 9)}
+"""Sides of the targets' blurs by the size of the crop, from the coarsest feature to the finest; 256x256 is ours."""
+SMOOTH = 21
+"""Side of the answer's blur."""
+
+
+def network(depth: int, keypoints: int) -> Any:
+    """Build the network over a ResNet of 50, 101 or 152 layers."""
+    from posewright.models import cpn
+
+    return {50: cpn.cpn_r50, 101: cpn.cpn_r101, 152: cpn.cpn_r152}[depth](keypoints)
+
+
+def codec(skeleton: Skeleton, size: Size) -> Megvii:
+    """The paper's targets, four of ever smaller blurs, and its decode."""
+    *coarse, kernel = KERNELS[size]
+    return Megvii(skeleton, size, kernel=kernel, smooth=SMOOTH, coarse=tuple(coarse))
+
+
+def on_coco(depth: int, size: Size, parameters: int, ap: float) -> Recipe:
+    """The paper's protocol on COCO for one depth and size; ap: of the authors' code."""
+    shape = f"{size[1]}x{size[0]}"
+    ending = "" if size == (192, 256) else f"_{shape}"
+    return Recipe(
+        name=f"cpn_r{depth}_coco{ending}",
+        summary=f"CPN over ResNet-{depth}, COCO, {shape}",
+        paper=PAPER,
+        read=coco.read,
+        network=partial(network, depth, len(COCO)),
+        codec=codec(COCO, size),
+        loss=cascaded,
+        phases=PHASES,
+        metric=oks_ap,
+        jitter=JITTER,
+        aim=Megvii.around,
+        batch=32,
+        optimiser="adam",
+        weight_decay=1e-5,
+        parameters=parameters,
+        reported={"AP (minival, detector boxes of 55.3 person AP, flip, the authors' code)": ap},
+        data=coco.TERMS,
+        judged_on="val",
+    )
+
+
+cpn_r50_coco = on_coco(50, (192, 256), 27_406_826, 0.697)
+cpn_r50_coco_384x288 = on_coco(50, (288, 384), 27_406_826, 0.723)
+cpn_r101_coco_384x288 = on_coco(101, (288, 384), 46_398_954, 0.729)
+
+cpn_r50_lsp = Recipe(
+    name="cpn_r50_lsp",
+    summary="CPN over ResNet-50, LSP-extended, 256x256; no published number",
+    paper=PAPER,
+    read=lsp.read,
+    network=partial(network, 50, len(LSP)),
+    codec=codec(LSP, (256, 256)),
+    loss=cascaded,
+    phases=PHASES,
+    metric=pck,
+    jitter=JITTER,
+    aim=Megvii.around,
+    batch=32,
+    optimiser="adam",
+    weight_decay=1e-5,
+    parameters=27_372_236,
+    data="LSP-extended, train split (Johnson and Everingham 2011; pictures for research only)",
+)
