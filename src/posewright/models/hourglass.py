@@ -15,6 +15,8 @@ the width stays and nothing asks for them (a fifth of all its parameters): they 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -44,7 +46,7 @@ class Residual(nn.Module):
         self.first = preactivated(inputs, outputs // 2)
         self.second = preactivated(outputs // 2, outputs // 2, 3)
         self.third = preactivated(outputs // 2, outputs)
-        self.shortcut = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
+        self.shortcut: nn.Module = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         total: Tensor = self.shortcut(x) + self.third(self.second(self.first(x)))
@@ -86,23 +88,29 @@ def stem(width: int) -> nn.Sequential:
     return nn.Sequential(*narrow, nn.MaxPool2d(2), Residual(128, 128), Residual(128, width))
 
 
-class StackedHourglass(nn.Module):
-    """Return one map a keypoint at a quarter of the resolution, from each stack.
+class Stacks(nn.Module):
+    """Ask one hourglass after another, and tell each next one what the last one saw and said (Fig. 4).
 
-    images (B, 3, H, W), H and W multiples of 64; one stage of `Heatmaps` (B, K, H/4, W/4) a stack. Weights
-    start as PyTorch draws them, which is how the authors' code starts.
+    stem: pictures to x; then a list with one entry a stack: hourglasses, x to x; features, x to features; heads,
+    features to maps; and with one entry fewer, what features and maps become to be added to the next one's x.
     """
 
-    def __init__(self, stacks: int, keypoints: int, width: int = WIDTH, depth: int = DEPTH) -> None:
+    def __init__(
+        self,
+        stem: nn.Module,
+        hourglasses: Iterable[nn.Module],
+        features: Iterable[nn.Module],
+        heads: Iterable[nn.Module],
+        returned_features: Iterable[nn.Module],
+        returned_maps: Iterable[nn.Module],
+    ) -> None:
         super().__init__()
-        self.stem = stem(width)
-        self.hourglasses = nn.ModuleList(hourglass(depth, width) for _ in range(stacks))
-        self.features = nn.ModuleList(
-            nn.Sequential(Residual(width, width), rectified(width, width)) for _ in range(stacks)
-        )
-        self.heads = nn.ModuleList(nn.Conv2d(width, keypoints, 1) for _ in range(stacks))
-        self.returned_features = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in range(stacks - 1))
-        self.returned_maps = nn.ModuleList(nn.Conv2d(keypoints, width, 1) for _ in range(stacks - 1))
+        self.stem = stem
+        self.hourglasses = nn.ModuleList(hourglasses)
+        self.features = nn.ModuleList(features)
+        self.heads = nn.ModuleList(heads)
+        self.returned_features = nn.ModuleList(returned_features)
+        self.returned_maps = nn.ModuleList(returned_maps)
 
     def forward(self, images: Tensor) -> list[Heatmaps]:
         x = self.stem(images)
@@ -114,6 +122,24 @@ class StackedHourglass(nn.Module):
             if number < len(self.returned_maps):
                 x = x + self.returned_maps[number](maps) + self.returned_features[number](features)
         return stages
+
+
+class StackedHourglass(Stacks):
+    """Return one map a keypoint at a quarter of the resolution, from each stack.
+
+    images (B, 3, H, W), H and W multiples of 64; one stage of `Heatmaps` (B, K, H/4, W/4) a stack. Weights
+    start as PyTorch draws them, which is how the authors' code starts.
+    """
+
+    def __init__(self, stacks: int, keypoints: int, width: int = WIDTH, depth: int = DEPTH) -> None:
+        super().__init__(
+            stem(width),
+            (hourglass(depth, width) for _ in range(stacks)),
+            (nn.Sequential(Residual(width, width), rectified(width, width)) for _ in range(stacks)),
+            (nn.Conv2d(width, keypoints, 1) for _ in range(stacks)),
+            (nn.Conv2d(width, width, 1) for _ in range(stacks - 1)),
+            (nn.Conv2d(keypoints, width, 1) for _ in range(stacks - 1)),
+        )
 
 
 def hourglass_2(keypoints: int = 16) -> StackedHourglass:
