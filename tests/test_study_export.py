@@ -189,15 +189,39 @@ def test_pictures_without_predictions_are_misses(place, people, listed):
     assert found.clean["all"].value < whole["clean"]["all"]["value"]
 
 
-def test_only_attacks_that_were_predicted_are_studied(place, people, listed):
+def test_an_attack_without_any_prediction_is_a_miss_as_where_the_estimator_finds_nobody(place, people, scenes, listed):
+    """Only who says that the tool was not run on it may leave it out."""
     kept = {CLEAN, listed[0].name, listed[-1].name}
+    pictures = {crop.tobytes() for crop in (picture.read(f) for f in (place / "occluded" / "pictures").iterdir()
+                                            if f.name.rpartition("-")[0] in kept)}  # fmt: skip
+
+    def blind(pixels, boxes):
+        return Oracle(people)(pixels, boxes) if pixels.tobytes() in pictures else []
+
+    study(blind, scenes, listed, out=place / "blind", draws=DRAWS)
     file = predicted(place, people, "some", lambda file: file.rpartition("-")[0] in kept)
-    found = score_predictions(place / "occluded", file, draws=DRAWS)
-    whole = numbers(place / "own")
-    assert [attack.name for attack in found.attacks] == [listed[0].name, listed[-1].name]
+    found = score_predictions(place / "occluded", file, place / "silent", draws=DRAWS)
+    assert numbers(place / "silent") == numbers(place / "blind")
     assert found.protocol["notes"][0].startswith(f"{len(listed) - 2} of {len(listed)} attacks have no prediction")
-    for attack in found.attacks:
-        assert found.changes[attack.name]["all"].value == whole["changes"][attack.name]["all"]["value"]
+    some = score_predictions(place / "occluded", file, draws=DRAWS, partial=True)
+    assert [attack.name for attack in some.attacks] == [listed[0].name, listed[-1].name]
+    (note,) = some.protocol["notes"]
+    assert "are left out" in note
+    whole = numbers(place / "own")
+    for attack in some.attacks:
+        assert some.changes[attack.name]["all"].value == whole["changes"][attack.name]["all"]["value"]
+
+
+def test_an_estimator_without_scores_has_none_through_files_either(place, people, scenes, listed):
+    def silent(pixels, boxes):
+        return [replace(person, scores=None, score=None) for person in Oracle(people)(pixels, boxes)]
+
+    study(silent, scenes, listed, out=place / "unscored", draws=DRAWS)
+    coco.write_results(run_tool(place / "occluded", silent), place / "unscored.json")
+    found = score_predictions(place / "occluded", place / "unscored.json", place / "unscored-files", draws=DRAWS)
+    assert numbers(place / "unscored-files") == numbers(place / "unscored")
+    assert np.isnan(found.pooled[CLEAN]["overconfidence"].value)
+    assert "taken for none" in found.protocol["notes"][-1]
 
 
 @pytest.mark.parametrize(("kept", "lack"), [("clean", "attacked"), ("keypoints", "clean")])

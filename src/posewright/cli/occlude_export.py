@@ -48,6 +48,7 @@ Predictions = Annotated[
 SkeletonName = Annotated[
     str | None, arg(metavar="NAME", help="what the predictions' keypoints are, where the file does not say", **QUIET)
 ]
+Partial = Annotated[bool, arg(help="leave out attacks without any prediction: the tool was not run on them")]
 
 
 def export(
@@ -114,6 +115,7 @@ def score(
     skeleton: SkeletonName = None,
     draws: Draws = 10_000,
     margin: Margin = 0.02,
+    partial: Partial = False,
 ) -> int:
     """Study what another tool says of exported pictures, with the same numbers as a model that is run here."""
     from posewright.scoring import skeleton_by
@@ -124,7 +126,8 @@ def score(
     if draws < 1 or not margin > 0:
         raise ValueError(f"--draws must be 1 or more and --margin above 0, not {draws} and {margin:g}")
     by = None if skeleton is None else skeleton_by(skeleton)
-    found = score_predictions(manifest, predictions, out, skeleton=by, draws=draws, margin=margin)
+    found = score_predictions(manifest, predictions, out, skeleton=by, draws=draws, margin=margin,
+                              partial=partial)  # fmt: skip
     say(found)
     for note in found.protocol["notes"]:
         print(f"note: {note}")

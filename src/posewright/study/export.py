@@ -37,6 +37,8 @@ KEYS = {
     "pictures": "`person` is a place in `people`; `box` x0, y0, x1, y1 px, where to look; `visible` of the keypoints "
     "after the attack: 0 absent, 1 hidden, 2 seen; `covered` 1 where the occluder lies on one",
     "unchanged": "people whose picture an attack leaves as it is: the answer to their clean picture stands",
+    "predictions": "COCO results with the pictures' ids, or any other form that `posewright score` reads; a picture "
+    "without one is a miss; a tool without scores writes 1 for every keypoint's",
 }
 """What the manifest says about itself."""
 

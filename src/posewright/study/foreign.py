@@ -25,10 +25,14 @@ from posewright.study.tables import Study, write_study
 from posewright.study.truth import Asked, keep
 
 
+UNSCORED = (1.0, 2.0)
+"""What stands for every keypoint's score where a tool has none: 1, or COCO's word for a keypoint that is seen."""
+
+
 class Foreign(NamedTuple):
     """Hold what a tool says: whom it was asked about, in the keypoints it knows, its answers, and what to be told.
 
-    attacks: those that it has answered; notes: what was left out or missed, a sentence each.
+    attacks: those that are judged; notes: what was left out or missed, a sentence each.
     """
 
     asked: Asked
@@ -45,14 +49,16 @@ def score_predictions(
     skeleton: Skeleton | None = None,
     draws: int = DRAWS,
     margin: float = MARGIN,
+    partial: bool = False,
 ) -> Study:
     """Tell what predictions on exported pictures say: the study that the estimator itself would have been in.
 
     predictions: whatever `datasets.read_predictions` reads. skeleton: what their keypoints are, where the file
-    does not say. out: a folder for the study and its answers. Raises DataError.
+    does not say. out: a folder for the study and its answers. partial: leave attacks out that nothing is predicted
+    under, see `foreign`. Raises DataError.
     """
     read = read_manifest(manifest)
-    found = foreign(read, predictions, skeleton)
+    found = foreign(read, predictions, skeleton, partial)
     about = {**read.about, "predictions": str(predictions), "notes": found.notes}
     if Path(predictions).is_file():
         about["predictions_sha256"] = hashlib.sha256(Path(predictions).read_bytes()).hexdigest()
@@ -82,12 +88,16 @@ def keep_foreign(found: Foreign, out: Path) -> None:
         keep_answers(out / "answers" / f"{name}.npz", answers)
 
 
-def foreign(read: Manifest, predictions: Path | str, skeleton: Skeleton | None = None) -> Foreign:
+def foreign(
+    read: Manifest, predictions: Path | str, skeleton: Skeleton | None = None, partial: bool = False
+) -> Foreign:
     """Read a tool's predictions on exported pictures as answers; raises DataError.
 
     Of several people in a picture the one who overlaps the box most is meant. Keypoints are joined by their
-    names; those that the tool does not know are left out of the study, and so are attacks of whose pictures none
-    has a prediction. A picture without any is a miss.
+    names; those that the tool does not know are left out of the study. A picture without a prediction is a miss, as
+    it is where the estimator runs here and finds nobody, also where that is so of all pictures of an attack;
+    partial: the tool was not run on such attacks, and they are left out. Where every keypoint has one of UNSCORED
+    for its score, it has none.
     """
     shown = [one for one in read.pictures if one.file is not None]
     own = read.asked.people[0].crop.skeleton
@@ -96,20 +106,30 @@ def foreign(read: Manifest, predictions: Path | str, skeleton: Skeleton | None =
     shared = own.only(name for name in own.keypoints if name in theirs.keypoints)
     if not len(shared):
         raise DataError(f"{predictions}: none of its keypoints ({theirs.name}) is one of {own.name}")
-    asked = _worded(read.asked, shared)
+    asked, rated = _worded(read.asked, shared), _rated(said)
     found: dict[str, dict[int, Person]] = {}
     for one, scene in zip(shown, said, strict=True):
         people = [person.to(theirs, shared) for person in scene.people]
         best = meant(people, asked.people[one.person].box)
         if best is not None:
-            found.setdefault(one.attack, {})[one.person] = best
-    wanted = {one.attack for one in shown}
-    attacks = [attack for attack in read.attacks if attack.name in found or attack.name not in wanted]
+            found.setdefault(one.attack, {})[one.person] = best if rated else replace(best, scores=None)
     if CLEAN not in found or not found.keys() - {CLEAN}:
         lack = "attacked" if CLEAN in found else "clean"
         raise DataError(f"{predictions}: nobody is predicted in any {lack} picture, so there is no change to tell")
+    silent = {one.attack for one in shown} - found.keys()
+    attacks = [attack for attack in read.attacks if not (partial and attack.name in silent)]
     kept = [own.index(name) for name in shared.keypoints]
-    return Foreign(asked, _answers(read, asked.people, attacks, found, kept), attacks, _notes(read, shared, found))
+    notes = [*_left_out(read, shared), *_missed(read, found, partial)]
+    if not rated:
+        notes.append("every keypoint has the same score, 1 or 2, which is taken for none: what scores tell is left out")
+    return Foreign(asked, _answers(read, asked.people, attacks, found, kept), attacks, notes)
+
+
+def _rated(said: Sequence[Scene]) -> bool:
+    """Tell whether keypoints have scores, and not for every one the same number of UNSCORED."""
+    people = [person for scene in said for person in scene.people if person.scores is not None]
+    numbers = {float(score) for person in people for score in np.unique(np.asarray(person.scores)[person.labelled])}
+    return bool(numbers) and not (len(numbers) == 1 and numbers <= set(UNSCORED))
 
 
 def _worded(asked: Asked, skeleton: Skeleton) -> Asked:
@@ -147,21 +167,24 @@ def _answers(
     return answers
 
 
-def _notes(read: Manifest, shared: Skeleton, found: Mapping[str, Mapping[int, Person]]) -> list[str]:
-    """Say what is left out of the study, and how many pictures count as misses."""
+def _left_out(read: Manifest, shared: Skeleton) -> list[str]:
+    """Say which keypoints are left out of the study."""
     own = read.asked.people[0].crop.skeleton
-    notes = []
     unknown = [name for name in own.keypoints if name not in shared.keypoints]
-    if unknown:
-        notes.append(f"keypoints that the predictions do not have are left out: {', '.join(unknown)}")
+    return [f"keypoints that the predictions do not have are left out: {', '.join(unknown)}"] if unknown else []
+
+
+def _missed(read: Manifest, found: Mapping[str, Mapping[int, Person]], partial: bool) -> list[str]:
+    """Say how many pictures count as misses, and which attacks nothing is predicted under."""
+    notes = []
     wanted = {one.attack for one in read.pictures if one.file is not None}
     silent = [attack.name for attack in read.attacks if attack.name in wanted - found.keys()]
     if silent:
-        notes.append(
-            f"{len(silent)} of {len(read.attacks)} attacks have no prediction and are left out: {_some(silent)}"
-        )
-    asked = [one for one in read.pictures if one.file is not None and one.attack in found]
-    missed = sum(one.person not in found[one.attack] for one in asked)
+        count = f"{len(silent)} of {len(read.attacks)} attacks have no prediction at all"
+        way = "are left out" if partial else "count as misses; --partial leaves out those that the tool was not run on"
+        notes.append(f"{count} and {way}: {_some(silent)}")
+    asked = [one for one in read.pictures if one.file is not None and not (partial and one.attack in silent)]
+    missed = sum(one.person not in found.get(one.attack, {}) for one in asked)
     if missed:
         notes.append(f"{missed} of {len(asked)} pictures have no prediction and count as misses")
     return notes
