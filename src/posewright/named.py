@@ -45,9 +45,9 @@ def load(
     The other arguments are for networks of posewright's own. flip: average with the mirrored picture, at twice the
     cost. batch: crops a call. backend: auto is openvino where it is installed, else onnxruntime, and torch for a
     checkpoint. precision: bf16 needs openvino or torch. recipe: what a checkpoint is of where it does not say so
-    itself, a name or my_file.py:my_recipe (the authors' and MMPose's files). Raises FileNotFoundError where there is
-    no such file, ModelFileError or WeightsError where it is no network of posewright's, ValueError for a combination
-    that there is not, ImportError where what runs it is not installed.
+    itself, a name or my_file.py:my_recipe: those of the authors and MMPose (.pth, .safetensors, .npz). Raises
+    FileNotFoundError where there is no such file, ModelFileError or WeightsError where it is no network of
+    posewright's, ValueError for a combination that there is not, ImportError where what runs it is not installed.
 
     >>> people = load()("photo.jpg")  # doctest: +SKIP
     """
@@ -57,7 +57,7 @@ def load(
             raise ValueError(f"{name}: flip, backend, precision and recipe are for networks of posewright's own")
         return other()
     path = located(str(name))
-    if path.suffix in (".pt", ".pth"):
+    if path.suffix in (".pt", ".pth", ".safetensors", ".npz"):
         if backend not in ("auto", "torch"):
             raise ValueError(f"{path}: a checkpoint runs with torch; `posewright export` makes a file for {backend}")
         from posewright.export import checkpoint

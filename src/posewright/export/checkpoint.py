@@ -89,7 +89,8 @@ def foreign(path: Path, recipe: Recipe) -> Trained:
     """
     network = recipe.network()
     paper = sys.modules[type(network).__module__]
-    report = load_into(network, path, getattr(paper, "RENAMES", ()), size=recipe.codec.size)
+    renames, orders = getattr(paper, "RENAMES", ()), getattr(paper, "ORDERS", ())
+    report = load_into(network, path, renames, orders, size=recipe.codec.size)
     print(report, file=sys.stderr)
     card = {"recipe": recipe.name, "summary": recipe.summary, "paper": recipe.paper, "data": "as its authors say",
             "weights_from": path.name, "reported": recipe.reported, "scores": {}}  # fmt: skip

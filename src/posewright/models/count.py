@@ -10,12 +10,23 @@ from torch.utils.hooks import RemovableHandle
 
 
 def parameters(model: nn.Module) -> int:
-    """Count the numbers that training changes.
+    """Count the numbers that training changes; what a network keeps frozen is not among them.
 
     >>> parameters(nn.Conv2d(3, 8, kernel_size=3))
     224
     """
-    return sum(parameter.numel() for parameter in model.parameters())
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def numbers(model: nn.Module) -> int:
+    """Count all numbers that decide a network's answer, frozen ones and the statistics of BatchNorms among them.
+
+    Keras counts "parameters" so, and with it EfficientPose's and EvoPose2D's papers.
+
+    >>> numbers(nn.BatchNorm2d(8))
+    32
+    """
+    return sum(value.numel() for value in model.state_dict().values() if value.is_floating_point())
 
 
 def macs(model: nn.Module, size: tuple[int, int]) -> int:

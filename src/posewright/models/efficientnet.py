@@ -23,7 +23,6 @@ from torch.nn.functional import pad
 
 EPSILON = 1e-3  # of every normalisation, as in the authors' code
 MOMENTUM = 0.01  # Keras's 0.99, the other way round
-EXPANSION = 6  # Table 1: MBConv6; the first block's is 1
 SQUEEZE = 4  # the squeezed width is the block's entering width over this
 STEM = 32  # Table 1
 
@@ -133,8 +132,9 @@ def rounded(width: float) -> int:
 def scaled(number: int, stages: int) -> tuple[int, list[Stage]]:
     """Return the stem's width and the first stages of EfficientNet-B0 to B7, widened and deepened.
 
-    >>> scaled(2, 2)
-    (32, [Stage(kernel=3, stride=1, expansion=1, width=16, repeats=2), Stage(kernel=3, stride=2, ...repeats=3)])
+    >>> stem, stages = scaled(2, 3)
+    >>> stem, [(stage.width, stage.repeats) for stage in stages]
+    (32, [(16, 2), (24, 3), (48, 3)])
     """
     wider, deeper = SCALES[number]
     rows = [row._replace(width=rounded(wider * row.width), repeats=ceil(deeper * row.repeats)) for row in B0[:stages]]
@@ -144,7 +144,10 @@ def scaled(number: int, stages: int) -> tuple[int, list[Stage]]:
 def bottlenecks(
     inputs: int, stages: Iterable[Stage], squeeze: int = SQUEEZE, activation: Activation = nn.SiLU
 ) -> OrderedDict[str, nn.Module]:
-    """Build stages, each block by its name in the authors' code: block1a, block2a, block2b... squeeze 0: no excitation."""
+    """Build stages, each block by its name in the authors' code: block1a, block2a, block2b, ...
+
+    squeeze: how many times narrower than a block's input the excitation is squeezed; 0 for none.
+    """
     blocks: OrderedDict[str, nn.Module] = OrderedDict()
     for number, (kernel, stride, expansion, width, repeats) in enumerate(stages, 1):
         for letter in ascii_lowercase[:repeats]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from codecs import utf_8_decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from posewright.models.keras import from_keras, is_keras
 from posewright.models.report import Renames, Report, WeightsError, compare, listed
 
+Orders = Sequence[tuple[str, Sequence[int]]]
 ENVELOPES = ("state_dict", "model_state_dict", "model", "network")  # where training programs put the weights
 
 
@@ -23,6 +25,7 @@ def load_into(
     model: nn.Module,
     source: str | Path | Mapping[str, Any],
     renames: Renames = (),
+    orders: Orders = (),
     *,
     partial: bool = False,
     skip: str | None = None,
@@ -30,10 +33,11 @@ def load_into(
 ) -> Report:
     """Put weights into a network and let it answer one self-test picture.
 
-    source: a .pth, .pt or .safetensors file, or what such a file holds. renames: the model file's
-    `RENAMES`. partial: a file may lack parameters, as one of a backbone alone does; they stay as they
-    are. skip: a pattern of our names to leave out on both sides, as `"head"` for another skeleton's.
-    size (width, height) px of the self-test picture.
+    source: a .pth, .pt, .safetensors or .npz file (of PyTorch's names or Keras's), or what such a file holds.
+    renames: the model file's `RENAMES`; orders: its `ORDERS`, patterns of the file's names and where our outputs
+    stand among theirs. partial: a file may lack parameters, as one of a backbone alone does; they stay as they are.
+    skip: a pattern of our names to leave out on both sides, as `"head"` for another skeleton's. size (width, height)
+    px of the self-test picture.
 
     Raises WeightsError where the file cannot be read, does not fit or gives a senseless answer; the
     network is then as it was before. What the file has beyond the network's needs is reported as unused.
@@ -45,12 +49,26 @@ def load_into(
     report = compare(name, wanted, {key: shape(value) for key, value in state.items()}, renames)
     refuse(report, wanted, partial)
     before = {key: value.clone() for key, value in own.items()}
-    model.load_state_dict({ours: state[theirs] for ours, theirs in report.matched.items()}, strict=False)
+    model.load_state_dict(
+        {ours: ordered(state[theirs], theirs, orders) for ours, theirs in report.matched.items()}, strict=False
+    )
     try:
         return replace(report, answer=self_test(model, size))
     except WeightsError as error:
         model.load_state_dict(before)
         raise WeightsError(f"{name}: {error}") from None
+
+
+def ordered(value: Tensor, name: str, orders: Orders) -> Tensor:
+    """Put the outputs of a file's parameter into our order.
+
+    >>> ordered(torch.tensor([5, 6, 7]), "final.bias", [("final", (2, 0, 1))])
+    tensor([7, 5, 6])
+    """
+    for pattern, order in orders:
+        if re.match(pattern, name):
+            value = value[list(order)]
+    return value
 
 
 def refuse(report: Report, wanted: Mapping[str, str], partial: bool) -> None:
@@ -81,7 +99,7 @@ def read(path: Path) -> Any:
             from safetensors.torch import load_file
 
             return load_file(path)
-        return _unpickled(path)
+        return _arrays(path) if path.suffix == ".npz" else _unpickled(path)
     except Exception as error:  # whatever a damaged file makes the readers stumble over
         raise WeightsError(f"{path}: {_reason(error)}") from None
 
@@ -92,6 +110,13 @@ def _is_text(beginning: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return all(letter.isprintable() or letter.isspace() for letter in letters)
+
+
+def _arrays(path: Path) -> dict[str, Tensor]:
+    """Read an archive of numpy's arrays, named by Keras or by PyTorch."""
+    with np.load(path, allow_pickle=False) as content:
+        arrays = dict(content)
+    return from_keras(arrays) if is_keras(arrays) else {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def _unpickled(path: Path) -> Any:

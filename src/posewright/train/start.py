@@ -34,7 +34,8 @@ def first_weights(start: str, recipe: Recipe, report: Callable[[str], None] | No
     source, renames = _weights(path, network)
     skip = _skipped(network, source, renames)
     try:
-        found = load_into(network, source, renames, partial=True, skip=skip, size=recipe.codec.size)
+        orders = getattr(sys.modules[type(network).__module__], "ORDERS", ())
+        found = load_into(network, source, renames, orders, partial=True, skip=skip, size=recipe.codec.size)
     except WeightsError as error:
         raise WeightsError(f"{start}: {str(error).removeprefix('state dict: ')}") from None
     (report or _to_stderr)(str(replace(found, source=start)))
