@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from pycocotools.cocoeval import COCOeval
 from posewright.columns import Columns
 from posewright.datasets import coco
 from posewright.metrics import oks_ap
-from posewright.metrics.matching import precision_recall
+from posewright.metrics.groups import gather
+from posewright.metrics.matching import precision_recall, summary
 from posewright.metrics.oks import gather_predictions, gather_truths, matches
 
 WIDTH = 128
@@ -28,10 +30,11 @@ def problems(draw, count=None, crowds=None, labels=None, people=5, results=24):
     """Draw a file of annotations and a list of results, with ties, crowds and areas on the borders."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     count = count or draw(st.sampled_from([1, 2, 7, 8, 9, 17, 133]))
-    crowds = draw(st.sampled_from([0.0, 0.2, 1.0])) if crowds is None else crowds
-    labels = draw(st.sampled_from([0.0, 0.1, 0.7, 1.0])) if labels is None else labels
+    crowds = draw(st.sampled_from([0.0, 0.2, 0.4])) if crowds is None else crowds
+    labels = draw(st.sampled_from([0.3, 0.7, 1.0])) if labels is None else labels
     sizes = draw(st.lists(st.tuples(st.integers(0, people), st.integers(0, results)), min_size=1, max_size=4))
-    counted = rng.random(count) < draw(st.sampled_from([0.3, 1.0]))
+    counted = rng.random(count) < draw(st.sampled_from([0.5, 1.0]))
+    counted[rng.integers(count)] = True
     boxed = draw(st.booleans())
     annotations, found = [], []
     images = rng.permutation(50)[: len(sizes)].tolist()
@@ -115,6 +118,44 @@ def assert_equal(folder, problem):
 
 def examples(count):
     return settings(max_examples=count, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def kinds_of(file, results, matched, numbers):
+    """Say what is in a problem that a wrong evaluator would get wrong."""
+    keypoints = len(file["categories"][0]["keypoints"])
+    told = {
+        "some found": 0.05 < numbers["AP"] < 0.95 and 0.05 < numbers["AR"] < 1,
+        f"{keypoints} keypoints": 0 < numbers["AP"] < 1,
+        "medium and large apart": -1 < numbers["APM"] != numbers["APL"] > -1,
+        "nobody is counted": bool(results) and numbers["AP"] == -1,
+        "equal scores": len({result["score"] for result in results}) < len(results) / 2,
+        "more than 20 in a picture": len(matched.score) < len(results),
+        "the ignored are matched": (matched.ignored & (matched.person >= 0))[0].any(),
+        "outside of the range": (matched.ignored & (matched.person < 0)).any(),
+        "crowds": any(annotation["iscrowd"] for annotation in file["annotations"]),
+    }
+    return {kind for kind, so in told.items() if so}
+
+
+def test_the_problems_are_of_every_kind(tmp_path):
+    seen = Counter()
+
+    @settings(examples(300), derandomize=True)
+    @given(problem=problems())
+    def look(problem):
+        file, results, sigmas, counted_by = problem
+        (tmp_path / "annotations.json").write_text(json.dumps(file))
+        (tmp_path / "results.json").write_text(json.dumps(results))
+        truth = coco.read(tmp_path, "")
+        predicted = coco.read_results(tmp_path / "results.json", truth)
+        matched = gather(predicted, truth, sigmas, counted_by=counted_by).matches()
+        seen.update(kinds_of(file, results, matched, summary(matched)))
+
+    look()
+    expected = {"some found", "medium and large apart", "nobody is counted", "equal scores", "crowds",
+                "more than 20 in a picture", "the ignored are matched", "outside of the range"}  # fmt: skip
+    assert expected | {f"{count} keypoints" for count in (1, 17, 133)} <= seen.keys()
+    assert seen["some found"] > 100
 
 
 @examples(200)

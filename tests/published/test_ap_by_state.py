@@ -118,10 +118,15 @@ def test_every_keypoint_is_scored_as_coco_scores_it_alone_and_an_attack_s_loss_i
     assert set(np.argsort(lost)[-2:]) == {1, 2}
 
 
-def test_the_groups_ten_numbers_and_precision_are_coco_s_on_crowdpose_too(crowdpose_val, reference):
-    truth, found = crowdpose_val
-    vector = reference("coco_ap_vis_invis_crowdpose")
-    problem = gather(found(str(vector["input_detections"])), truth, box_area=BOX_AREA)
+@pytest.mark.parametrize("name", ["coco_mini", "crowdpose"])
+def test_the_groups_ten_numbers_and_precision_are_coco_s(name, request, reference):
+    vector = reference(f"coco_ap_vis_invis_{name}")
+    if name == "crowdpose":
+        truth, found = request.getfixturevalue("crowdpose_val")
+        problem = gather(found(str(vector["input_detections"])), truth, box_area=BOX_AREA)
+    else:
+        _, truth, predicted, _ = request.getfixturevalue("coco_mini")
+        problem = gather(predicted, truth)
     visible = np.array([person.visible for person in problem.people])
     for group, state in (("vis", SEEN), ("invis", HIDDEN)):
         matched = with_keypoints(problem, visible == state).matches()
@@ -129,15 +134,23 @@ def test_the_groups_ten_numbers_and_precision_are_coco_s_on_crowdpose_too(crowdp
         np.testing.assert_array_equal(precision, vector[f"output_{group}_precision"][:, :, 0, :, 0])
         np.testing.assert_array_equal(recall, vector[f"output_{group}_recall"][:, 0, :, 0])
         assert list(summary(matched).values()) == vector[f"output_{group}_stats"].tolist()
+        assert (visible == state).any(1).sum() == vector[f"output_{group}_gt_with_keypoints"]
 
 
+@pytest.mark.parametrize("name", ["coco_mini", "crowdpose"])
 @pytest.mark.parametrize("attack", ["", "_attacked"])
-def test_every_keypoint_of_crowdpose_is_scored_as_coco_scores_it_alone(crowdpose_val, reference, attack):
-    truth, found = crowdpose_val
-    vector = reference("ap_per_keypoint_crowdpose")
-    score = ap_by_keypoint(found(str(vector[f"input_detections{attack}"])), truth, box_area=BOX_AREA)
-    people = [score.protocol[f"people/{name}"] for name in CROWDPOSE.keypoints]
-    assert_keypoints(score, CROWDPOSE.keypoints, vector[f"output_stats{attack}"], people)
+def test_every_keypoint_s_ten_numbers_are_coco_s(name, attack, request, reference):
+    vector = reference(f"ap_per_keypoint_{name}")
+    if name == "crowdpose":
+        truth, found = request.getfixturevalue("crowdpose_val")
+        problem = gather(found(str(vector[f"input_detections{attack}"])), truth, box_area=BOX_AREA)
+    else:
+        _, truth, *found = request.getfixturevalue("coco_mini")
+        problem = gather(found[bool(attack)], truth)
+    alone = np.eye(len(problem.skeleton), dtype=bool)
+    for k, expected in enumerate(vector[f"output_stats{attack}"]):
+        assert list(summary(with_keypoints(problem, alone[k]).matches()).values()) == expected.tolist()
+        assert problem.truths.labelled[:, k].sum() == vector["output_gt_with_keypoint"][k]
 
 
 def test_crowdpose_s_numbers_and_levels_are_its_evaluator_s(crowdpose_val, reference, data_dir):

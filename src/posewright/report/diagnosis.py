@@ -19,7 +19,7 @@ from posewright.report.figure import GREY, ORANGE, PINK, RED, SKY, Row, curve, d
 from posewright.report.tables import empty, ends, protocol_of, spell, spoken
 from posewright.report.worst import worst_cases
 from posewright.scene import Scene
-from posewright.scoring import LEVEL, Result, Show, measure, write_scores
+from posewright.scoring import LEVEL, Result, Show, ask, measure, write_scores
 
 ASKED = ("kinds", "repairs", "mistakes", "sensitivity")
 COLOURS = {"good": GREY, "jitter": SKY, "inversion": ORANGE, "swap": PINK, "miss": RED}
@@ -164,7 +164,7 @@ def _ranking(told: Told, predicted: Sequence[Scene], truth: Sequence[Scene]) -> 
         ("keypoints: score and nearness", keypoint_outcomes),
     ):
         try:
-            found = reliability(collect(predicted, truth))
+            found = reliability(ask(collect, predicted, truth))
         except ValueError:
             continue
         known = found.amount > 0
