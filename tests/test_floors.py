@@ -14,7 +14,7 @@ FLOORS = {
     "3c": "estimate",
     "3b": "loader runtimes",
     "3a": "recipe weights inputs",
-    "2 ": "datasets codecs models occlusion metrics losses augment draw",
+    "2 ": "datasets codecs models occlusion metrics losses augment draw proposals",
     "1b": "columns",
     "1a": "scene",
     "0b": "picture",

@@ -23,6 +23,10 @@ Aim = Callable[..., Warp]
 """(center, extent, size, turn, mirror) -> Warp: the house's `around`, or a published code base's."""
 
 
+Proposal = Callable[[Person, Skeleton, np.random.Generator], NDArray[np.float64]]
+"""(person, skeleton, rng) -> box (4,) px: where a detector might have seen the person."""
+
+
 @dataclass(frozen=True)
 class Jitter:
     """Draw a view of a person; the defaults are HRNet's for COCO (arXiv:1902.09212, section 4.1).
@@ -31,7 +35,7 @@ class Jitter:
     with probability turn_chance; mirror: probability; half_body: probability of showing only the upper or
     lower body; shift: of the extent, uniform; colour: gain of each channel, 1 + colour * n, n normal and
     cut at 2, and as much of an offset. uniform: draw scale and turn evenly between their ends instead, 1 - scale
-    to 1 + scale and -turn to turn.
+    to 1 + scale and -turn to turn. proposal: draws the box that is aimed at, instead of the person's own.
     """
 
     scale: float = 0.35
@@ -42,12 +46,13 @@ class Jitter:
     shift: float = 0.0
     colour: float = 0.0
     uniform: bool = False
+    proposal: Proposal | None = None
 
     def __call__(
         self, person: Person, skeleton: Skeleton, size: Size, rng: np.random.Generator, aim: Aim = around
     ) -> Warp:
         """Aim at the person's box, jittered; crop_from_scene of `size`. Raises ValueError for a person without box."""
-        center, extent = _region(person)
+        center, extent = region(self.proposal(person, skeleton, rng)) if self.proposal else _region(person)
         if self.half_body and rng.random() < self.half_body:
             center, extent = half_body(person, skeleton, rng) or (center, extent)
         extent = extent * (1 + self.scale * self._drawn(rng, 1))

@@ -22,9 +22,12 @@ from numpy.typing import NDArray
 from posewright.augment import Aim, Jitter
 from posewright.occlusion import Augmentation
 from posewright.picture import Pixels
-from posewright.recipe import Codec
+from posewright.recipe import Codec, Given
 from posewright.scene import PADDING, Crop, Floats, Person, Scene, aim, each_person
 from posewright.warp import Warp, around
+
+HIDDEN, GIVEN = 1, 2
+"""Streams of randomness beside that of the views."""
 
 MARGIN = 1.5
 """How much larger than an unjittered crop a kept crop is, so that scale and turn find pixels."""
@@ -36,7 +39,9 @@ class Batches:
 
     scenes hold one person each (`scene.each_person`). The last batch of an epoch is filled up from its
     start, so that all have the same size. occlusion hides something of a jittered crop, in the epochs that
-    `occluded` holds (None: in all), and says how much the targets that it covers still count.
+    `occluded` holds (None: in all), and says how much the targets that it covers still count. jitters: one an
+    epoch, where they differ. given makes what is told beside the pixels, which then come as (pixels, given); it is
+    shown everybody of a scene, the person first.
     """
 
     scenes: Sequence[Scene]
@@ -47,6 +52,8 @@ class Batches:
     aim: Aim = around
     occlusion: Augmentation | None = None
     occluded: Container[int] | None = None
+    jitters: Sequence[Jitter] = ()
+    given: Given | None = None
 
     def __len__(self) -> int:
         return -(-len(self.scenes) // self.size)
@@ -67,10 +74,22 @@ class Batches:
             numbers[group] = number
         return numbers
 
-    def batch(self, epoch: int, number: int) -> tuple[Pixels, Any]:
+    def batch(self, epoch: int, number: int) -> tuple[Any, Any]:
         """Return batch `number` of an epoch."""
+        pixels, crops = self._views(epoch, number)
+        told = pixels if self.given is None else (pixels, self.given(crops, self._rng(epoch, number, GIVEN)))
+        if self.occlusion is None or not (self.occluded is None or epoch in self.occluded):
+            return told, self.codec.encode([crop.people[0] for crop in crops])
+        return told, self._hidden(pixels, crops, self.occlusion, self._rng(epoch, number, HIDDEN))
+
+    def _rng(self, epoch: int, number: int, *stream: int) -> np.random.Generator:
+        return np.random.default_rng((self.seed, epoch, number, *stream))
+
+    def _views(self, epoch: int, number: int) -> tuple[Pixels, list[Crop]]:
+        """Cut a batch's crops out of its pictures; of the people, all are in them where somebody is told."""
         chosen = np.take(_order(self, epoch), range(number * self.size, (number + 1) * self.size), mode="wrap")
-        rng = np.random.default_rng((self.seed, epoch, number))
+        rng = self._rng(epoch, number)
+        jitter = self.jitters[epoch] if self.jitters else self.jitter
         width, height = self.codec.size
         pixels = np.empty((len(chosen), height, width, 3), np.uint8)
         crops: list[Crop] = []
@@ -80,21 +99,21 @@ class Batches:
             if place != decoded:
                 decoded, picture = place, scene.pixels()
             person = scene.people[0]
-            warp = self.jitter(person, scene.skeleton, self.codec.size, rng, self.aim)
+            warp = jitter(person, scene.skeleton, self.codec.size, rng, self.aim)
             warp.image(picture, out=row)
-            row[:] = self.jitter.paint(row, rng)
-            mask = person.mask if self.occlusion else None
-            known = Person(person.keypoints, person.visible, mask=mask, id=person.id)
-            person = known.moved(warp, scene.skeleton)
-            crops.append(Crop(row, (person,), warp, scene.skeleton, (picture.shape[1], picture.shape[0])))
-        if self.occlusion is None or not (self.occluded is None or epoch in self.occluded):
-            return pixels, self.codec.encode([crop.people[0] for crop in crops])
-        return self._hidden(pixels, crops, self.occlusion, np.random.default_rng((self.seed, epoch, number, 1)))
+            row[:] = jitter.paint(row, rng)
+            shown = scene.people if self.given else scene.people[:1]
+            people = tuple(self._known(person).moved(warp, scene.skeleton) for person in shown)
+            crops.append(Crop(row, people, warp, scene.skeleton, (picture.shape[1], picture.shape[0])))
+        return pixels, crops
 
-    def _hidden(
-        self, pixels: Pixels, crops: Sequence[Crop], occlusion: Augmentation, rng: np.random.Generator
-    ) -> tuple[Pixels, Any]:
-        """Hide something of each crop, in `pixels`, and weigh what it covers."""
+    def _known(self, person: Person) -> Person:
+        """Leave out of a person what no target and no occlusion asks for."""
+        mask = person.mask if self.occlusion else None
+        return Person(person.keypoints, person.visible, area=person.area, mask=mask, id=person.id)
+
+    def _hidden(self, pixels: Pixels, crops: Sequence[Crop], occlusion: Augmentation, rng: np.random.Generator) -> Any:
+        """Hide something of each crop, in `pixels`, and return targets that weigh what it covers."""
         people, counts = [], []
         for row, crop in zip(pixels, crops, strict=True):
             hidden, factors = occlusion.weighed(crop, rng)
@@ -102,7 +121,7 @@ class Batches:
             people.append(hidden.people[0])
             counts.append(factors[0])
         fields = self.codec.encode(people)
-        return pixels, fields._replace(weights=fields.weights * np.stack(counts).astype(np.float32))
+        return fields._replace(weights=fields.weights * np.stack(counts).astype(np.float32))
 
 
 @lru_cache(maxsize=2)
@@ -116,21 +135,33 @@ def _key(scene: Scene) -> object:
     return id(scene.image) if isinstance(scene.image, np.ndarray) else scene.image
 
 
-def kept(scenes: Sequence[Scene], file: Path, codec: Codec, report: Callable[[int], None] | None = None) -> list[Scene]:
+def kept(
+    scenes: Sequence[Scene],
+    file: Path,
+    codec: Codec,
+    report: Callable[[int], None] | None = None,
+    each: Callable[[Sequence[Scene]], list[Scene]] = each_person,
+) -> list[Scene]:
     """Decode each person's surroundings once into `file` (.npy), and return scenes that read from there.
 
     The crops are MARGIN times larger than an unjittered one in reach and resolution alike, so one px of
     them is one px of a crop. A file of the right shape is reused: name it for what it holds. report: is told
-    after each person how many are done. Raises ValueError for a person without a box.
+    after each person how many are done. each: makes one scene of every person, the person first. Raises ValueError
+    for a person without a box.
     """
-    people = each_person(scenes)
+    people = each(scenes)
     size = (int(MARGIN * codec.size[0]), int(MARGIN * codec.size[1]))
     warps = [aim(_box(scene.people[0]), size, MARGIN * PADDING) for scene in people]
     shape = (len(people), size[1], size[0], 3)
     if not (file.exists() and np.load(file, mmap_mode="r").shape == shape):
         _write_crops(file, shape, people, warps, report)
     return [
-        replace(scene, image=file / str(number), size=size, people=(scene.people[0].moved(warp, scene.skeleton),))
+        replace(
+            scene,
+            image=file / str(number),
+            size=size,
+            people=tuple(person.moved(warp, scene.skeleton) for person in scene.people),
+        )
         for number, (scene, warp) in enumerate(zip(people, warps, strict=True))
     ]
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import cos, pi
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from posewright.augment import Aim, Jitter
 from posewright.occlusion import Augmentation
-from posewright.scene import Scene
+from posewright.scene import Crop, Scene, each_person
 from posewright.skeleton import Skeleton
 from posewright.warp import Size, around
+
+Given = Callable[[Sequence[Crop], np.random.Generator], NDArray[np.float32]]
+"""(crops, rng) -> (B, ...): what a network is told beside the crops' pixels."""
 
 
 class Codec(Protocol):
@@ -39,6 +45,8 @@ class Phase:
     occluded: bool = True
     """Whether the recipe's occlusion, where it has one, is at work."""
     straight: bool = False
+    jitter: Jitter | None = None
+    """What takes the place of the recipe's jitter."""
 
     def rate_at(self, step: int, steps: int) -> float:
         """Return the learning rate of a step of this phase's `steps`.
@@ -80,10 +88,16 @@ class Recipe:
     jitter: Jitter = field(default_factory=Jitter)
     occlusion: Callable[[Sequence[Scene]], Augmentation] | None = None
     counted: Callable[[Sequence[Scene]], dict[str, Any]] | None = None
+    each: Callable[[Sequence[Scene]], list[Scene]] = each_person
+    """Makes one scene of every person that is learnt from, the person first; others may stand behind."""
+    given: Given | None = None
+    """Says what the network is told beside the pixels of a batch, as the poses that it is to refine."""
+    predicted: Callable[[Any, Sequence[Scene]], Iterable[Scene]] | None = None
+    """(network, scenes) -> predictions that every epoch is judged by; by default people at their annotated boxes."""
     aim: Aim = around
     batch: int = 32
     optimiser: Literal["adamw", "adam", "momentum"] = "adamw"
-    """AdamW shrinks weights apart from their gradients, Adam (older papers) as part of them; momentum is plain, of 0.9."""
+    """AdamW shrinks weights apart from their gradients, Adam (older papers) as part of them; momentum is 0.9."""
     rates: tuple[tuple[str, float], ...] = ()
     """(pattern, times): parameters whose names match learn at so many times the rate; the first match counts."""
     weight_decay: float = 0.0
@@ -105,6 +119,11 @@ class Recipe:
         """The epochs, counted from 0, in which the occlusion is at work."""
         phases = (phase.occluded for phase in self.phases for _ in range(phase.epochs))
         return frozenset(epoch for epoch, occluded in enumerate(phases) if occluded)
+
+    @property
+    def jitters(self) -> tuple[Jitter, ...]:
+        """The jitter of each epoch."""
+        return tuple(phase.jitter or self.jitter for phase in self.phases for _ in range(phase.epochs))
 
     def rate_at(self, step: int, steps_per_epoch: int) -> float:
         """Return the learning rate of a step counted from the start of training."""

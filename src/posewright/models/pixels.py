@@ -14,7 +14,11 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class FromPixels(nn.Module):
-    """Normalise pixels with a mean and a deviation a channel (of values in 0..1), then ask the network."""
+    """Normalise pixels with a mean and a deviation a channel (of values in 0..1), then ask the network.
+
+    What else a network is told, it is given as it is; `given` says what that is, by name, and its shape but for
+    the leading B. All of it may be left out.
+    """
 
     mean: Tensor
     std: Tensor
@@ -27,6 +31,11 @@ class FromPixels(nn.Module):
         self.register_buffer("mean", 255 * torch.tensor(mean).reshape(3, 1, 1), persistent=False)
         self.register_buffer("std", 255 * torch.tensor(std).reshape(3, 1, 1), persistent=False)
 
-    def forward(self, pixels: Tensor) -> list[Heatmaps]:
+    @property
+    def given(self) -> dict[str, tuple[int, ...]]:
+        """What the network may be told beside the pixels."""
+        return getattr(self.network, "GIVEN", {})
+
+    def forward(self, pixels: Tensor, *given: Tensor) -> list[Heatmaps]:
         images = pixels.permute(0, 3, 1, 2).to(self.mean.dtype)
-        return self.network((images - self.mean) / self.std)
+        return self.network((images - self.mean) / self.std, *given)

@@ -25,7 +25,7 @@ from posewright.files import write_whole
 from posewright.loader import Batches, kept
 from posewright.recipe import Recipe
 from posewright.runtimes.torch import network_of
-from posewright.scene import Scene, each_person
+from posewright.scene import Scene
 from posewright.train.log import Log, about
 from posewright.train.machine import MACHINE, Machine, Team, team
 from posewright.train.start import first_weights
@@ -78,9 +78,12 @@ def train(
         scenes = _scenes(recipe, data, out, place, machine)
         occlusion = recipe.occlusion and recipe.occlusion(scenes)
         batches = Batches(
-            scenes, recipe.codec, recipe.jitter, recipe.batch, seed, recipe.aim, occlusion, recipe.occluded
-        )
+            scenes, recipe.codec, recipe.jitter, recipe.batch, seed, recipe.aim, occlusion, recipe.occluded,
+            recipe.jitters, recipe.given
+        )  # fmt: skip
         state = prepared(recipe, seed, machine)
+        if recipe.counted:
+            state.begin_with(recipe.counted(scenes))
         if start is not None:
             state.begin_with(start)
         log = Log(about(recipe, data, batches, place))
@@ -121,9 +124,10 @@ def _lead(
 
 
 def scores(recipe: Recipe, state: State, truth: list[Scene]) -> dict[str, float]:
-    """Judge the network at the annotated boxes, without flip test."""
+    """Judge the network at the annotated boxes, without flip test, or as the recipe says."""
     network = network_of(state.best(), recipe.codec, aim=recipe.aim)
-    return recipe.metric(list(predict(TopDown(network, recipe.codec), truth)), truth)
+    found = recipe.predicted(network, truth) if recipe.predicted else predict(TopDown(network, recipe.codec), truth)
+    return recipe.metric(list(found), truth)
 
 
 def _check(checkpoint: Path, resume: bool) -> None:
@@ -135,14 +139,14 @@ def _check(checkpoint: Path, resume: bool) -> None:
 
 def _scenes(recipe: Recipe, data: str, out: Path, place: Team, machine: Machine) -> list[Scene]:
     """List what to train on; where crops are kept, the first process writes them and the others wait."""
-    scenes = each_person(recipe.read(Path(data), "train"))
+    scenes = recipe.each(recipe.read(Path(data), "train"))
     if not scenes:
         raise ValueError(f"{data}: nobody in the train split is labelled, so there is nothing to learn from")
     if not machine.keep:
         return scenes
     if place.rank > 0:
         barrier()
-    found = kept(scenes, out / "crops.npy", recipe.codec)
+    found = kept(scenes, out / "crops.npy", recipe.codec, each=list)
     if place.rank == 0 and place.size > 1:
         barrier()
     return found

@@ -44,12 +44,12 @@ def steps(
     """Take the steps that are left, one an item; yields each step's loss."""
     drawn = Drawn(batches, Team(rank, team))
     network = trained(state.module, machine, team)
-    for pixels, target in _loaded(drawn, range(state.step, recipe.epochs * drawn.steps), machine):
+    for told, target in _loaded(drawn, range(state.step, recipe.epochs * drawn.steps), machine):
         torch.manual_seed(_seed(batches.seed, state.step, rank))
         for group in state.optimiser.param_groups:
-            group["lr"] = recipe.rate_at(state.step, drawn.steps)
+            group["lr"] = group.get("times", 1.0) * recipe.rate_at(state.step, drawn.steps)
         with machine.half():
-            answer = network(pixels.to(machine.device))
+            answer = network(*(one.to(machine.device) for one in ([told] if isinstance(told, Tensor) else told)))
         loss = recipe.loss(answer, type(target)(*(field.to(machine.device) for field in target)))
         loss.backward()
         state.optimiser.step()
@@ -67,7 +67,7 @@ def trained(module: nn.Module, machine: Machine, team: int) -> nn.Module:
     return network.train()
 
 
-def _loaded(drawn: Drawn, numbers: range, machine: Machine) -> Iterator[tuple[Tensor, Any]]:
+def _loaded(drawn: Drawn, numbers: range, machine: Machine) -> Iterator[tuple[Any, Any]]:
     """Let the loader's processes draw ahead; raises what hindered them."""
     ahead = AHEAD if machine.workers else None
     loader = DataLoader(drawn, batch_size=None, sampler=numbers, num_workers=machine.workers,
