@@ -239,6 +239,12 @@ def test_the_default_of_a_data_set_is_its_own_evaluator(place, tmp_path, monkeyp
     assert protocol["area"] == "0.53 of the box's"
 
 
+def test_the_page_on_predictions_names_every_metric_and_no_other():
+    page = (Path(__file__).parents[1] / "docs" / "predictions.md").read_text()
+    section = page.partition("**Metrics**")[2].partition("\n\n")[0]
+    assert sorted(re.findall(r"`([a-z_]+)`", section)) == sorted(scoring.NAMES)
+
+
 def test_boxes_are_told_by_what_predict_writes(place, tmp_path):
     (tmp_path / "protocol.json").write_text(json.dumps({"boxes": "mine.json"}))
     assert scoring.boxes_of(tmp_path / "predictions.json") == "mine.json"
