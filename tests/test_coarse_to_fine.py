@@ -1,5 +1,6 @@
 """Coarse-to-fine supervision and hard keypoints, as CPN, MSPN and RSN learn: levels, losses, learning by heart."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from posewright.occlusion.presets import AUGMENTATIONS
 from posewright.recipe import Phase
 from posewright.recipes import losses as named
 from posewright.recipes import recipe_named
+from posewright.runtimes.metadata import codec_from, described
 from posewright.scene import ABSENT, HIDDEN, SEEN, Person
 from posewright.skeleton import COCO
 from posewright.train import Machine, prepared, steps
@@ -80,6 +82,10 @@ def test_levels_are_read_at_the_finest_and_mirror_whole(rng):
     mirrored = CODEC.mirror(CODEC.encode([person.moved(flipped(CODEC.size), COCO) for person in people]))
     for ours, theirs in zip(mirrored, levels, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_levels_are_written_into_files_and_read_back():
+    assert codec_from(json.loads(json.dumps(described(CODEC)))) == CODEC
 
 
 def test_nobody_in_is_nobody_out():

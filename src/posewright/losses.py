@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from posewright.fields import Heatmaps, Levels
 
 HARDEST = 8
-"""Keypoints of a person that the finest maps learn from: of 17, the best of CPN's choices (section 3.2.2, Table 6)."""
+"""Keypoints of a person that the finest maps learn from: of 17, the best that CPN's authors found (section 3.2.2)."""
 
 
 def mean_squared_error(stages: Sequence[Heatmaps], target: Heatmaps) -> Tensor:
@@ -80,6 +80,34 @@ def _of_seen(stage: Heatmaps, level: Tensor, target: Levels) -> Tensor:
     """Mean squared difference from one level's maps of what is seen; the other maps are to be blank."""
     shown = (target.seen * target.weights)[..., None, None]
     return (stage.maps.float() - shown * level).square().mean()
+
+
+def summed_squared_error(stages: Sequence[Heatmaps], target: Heatmaps) -> Tensor:
+    """Half the squared difference of maps, summed over all but the people, and over the stages.
+
+        L = sum over stages of  1/2B sum over B, K, h, w of (w (m - t))^2
+
+    Caffe's EuclideanLoss, by which Wei et al. 2016 (arXiv:1602.00134, section 3.3) learn: plain momentum needs
+    the sum that its rate was chosen for.
+    """
+    weights = target.weights[..., None, None]
+    total = torch.stack([(weights * (stage.maps.float() - target.maps)).square().sum() for stage in stages]).sum()
+    return total / (2 * len(target.maps))
+
+
+def window_cross_entropy(stages: Sequence[Heatmaps], target: Heatmaps) -> Tensor:
+    """Cross-entropy of each window's yes or no in the first stage, yes and no weighing alike.
+
+        L = 1/2 mean over B, K of  w (mean of -log s(m) where t = 1, and mean of -log(1 - s(m)) where t = 0)
+
+    with s the logistic function, as Jain et al. 2014 (arXiv:1312.7302) train detectors; how many negative windows
+    they show for each positive one could not be read, so here as many, in weight. Later stages are not learnt.
+    """
+    logits, truth = stages[0].maps.float(), target.maps
+    each = binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    yes = (each * truth).sum((-2, -1)) / truth.sum((-2, -1)).clamp(min=1)
+    no = (each * (1 - truth)).sum((-2, -1)) / (1 - truth).sum((-2, -1)).clamp(min=1)
+    return (target.weights * (yes + no)).mean() / 2
 
 
 def spatial_cross_entropy(stages: Sequence[Heatmaps], target: Heatmaps) -> Tensor:

@@ -1,5 +1,6 @@
 """CPN, MSPN and RSN against their originals: the same weights and input give the same maps at every stage."""
 
+import json
 import re
 from functools import partial
 
@@ -7,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from posewright.export.checkpoint import foreign
 from posewright.models import cpn, mspn, rsn
 from posewright.models.count import macs, parameters
 from posewright.models.load import load_into
 from posewright.models.report import renamed
+from posewright.recipes import recipe_named
 
 NETWORKS = {
     "cpn_r50": (cpn.cpn_r50, cpn, ["global0", "global1", "global2", "global3", "refine"]),
@@ -138,3 +141,36 @@ def test_only_the_last_maps_are_refined(rng):
         assert all(torch.equal(a.maps, b.maps) for a, b in zip(stages[:-1], before[:-1], strict=True))
         assert torch.equal(stages[-1].maps, model.refine(before[-1].maps))
         assert parameters(model) - parameters(rsn.RSN((1, 1, 1, 1), 2, 14)) == parameters(model.refine)
+
+
+@pytest.mark.parametrize(("network", "paper"), [(cpn.cpn_r50, cpn), (partial(mspn.mspn, 2), mspn)])
+def test_ways_down_start_from_resnets_of_imagenet(network, paper, reference):
+    names, shapes = (json.loads(str(reference("cpn_r50")[key])) for key in ("names", "shapes"))
+    theirs = {name.removeprefix("resnet."): tuple(shape) for name, shape in zip(names, shapes, strict=True)
+              if name.startswith("resnet.")}  # fmt: skip
+    with torch.device("meta"):
+        own = {name: tuple(value.shape) for name, value in network().state_dict().items()}
+    taken = {renamed(name, paper.RENAMES): shape for name, shape in theirs.items()}
+    assert len(taken) == len(theirs) == 318
+    assert all(own[name] == shape for name, shape in taken.items())
+
+
+@pytest.mark.parametrize(("recipe", "vector"), [("rsn18_coco", "rsn18"), ("cpn_r50_coco", "cpn_r50")])
+def test_the_authors_files_answer_as_they_did_for_them(recipe, vector, reference, filled, rng, tmp_path):
+    """RSN takes blue first, less ImageNet's mean and over its deviation; CPN red first, less a mean of its own."""
+    network, paper, _ = NETWORKS[vector]
+    state = filled(reference(vector))
+    torch.save({"state_dict": {f"module.{name}": value for name, value in state.items()}}, tmp_path / "theirs.pth")
+    module = foreign(tmp_path / "theirs.pth", recipe_named(recipe)).module
+    model = network().eval()
+    load_into(model, state, paper.RENAMES, size=(64, 64))
+    pixels = rng.integers(0, 256, (1, 64, 64, 3), dtype=np.uint8)
+    red_first = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255
+    if vector == "rsn18":
+        mean, std = (torch.tensor(values).reshape(3, 1, 1) for values in ((0.406, 0.456, 0.485), (0.225, 0.224, 0.229)))
+        seen = (red_first.flip(1) - mean) / std
+    else:
+        seen = red_first - torch.tensor([122.7717, 115.9465, 102.9801]).reshape(3, 1, 1) / 255
+    with torch.inference_mode():
+        wanted, found = model(seen)[-1].maps, module(torch.from_numpy(pixels))[-1].maps
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4 * float(wanted.abs().max()))

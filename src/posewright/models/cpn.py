@@ -23,12 +23,12 @@ from posewright.models import resnet
 from posewright.models.blocks import enlarged
 from posewright.models.resnet import Bottleneck, ResNet, normed, rectified
 
-WIDTH = 256  # of the pyramid (section 3.2)
+WIDTH = 256  # of the pyramid
 BACKBONE_WIDTHS = (2048, 1024, 512, 256)  # of C5, C4, C3 and C2
 
 
 class Prediction(nn.Module):
-    """Turn a feature of the pyramid into maps at the finest resolution (Fig. 2)."""
+    """Turn a feature of the pyramid into maps at the finest resolution."""
 
     def __init__(self, keypoints: int) -> None:
         super().__init__()

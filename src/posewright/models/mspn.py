@@ -2,12 +2,12 @@
 
     images -> 7x7 /2, pool /2 -> x                                      64 channels at /4
 
-    a stage:  x -> /4 ----> /8 ----> /16 ---> /32         down: ResNet's four stages (Fig. 2)
+    a stage:  x -> /4 ----> /8 ----> /16 ---> /32         down: ResNet's four stages
                     |        |        |        |
             x' <- unit <-- unit <-- unit <-- unit         up: each adds, and answers with K maps (supervised)
 
     the next: x' -> /4 ----> /8 ----> /16 ---> /32        each first adds what the stage before says of its
-                     + told   + told   + told   + told    resolution, going down and coming up (Fig. 3)
+                     + told   + told   + told   + told    resolution, going down and coming up (section 3.2)
 
 Drawn as the authors' code has it. Convolutions have a bias although a normalisation follows; a prediction ends
 in a normalisation; enlargement keeps the corners in their places; every stage starts from 64 channels again.
@@ -34,7 +34,7 @@ bottleneck: Block = partial(Bottleneck, bias=True)
 
 
 class Unit(nn.Module):
-    """Add a feature of the way down to what the coarser unit found, and answer with maps (Fig. 2).
+    """Add a feature of the way down to what the coarser unit found, and answer with maps.
 
     inputs: the feature's width; heard: whether a further stage hears of it. Returns what is found
     (B, WIDTH, h, w), maps (B, K, h, w), and what the next stage adds here (B, inputs, h, w) (section 3.2).
@@ -122,7 +122,7 @@ class MSPN(nn.Module):
 
 
 def mspn(stages: int, keypoints: int = 17) -> MSPN:
-    """Any number of stages, each with ResNet-50's depths and widths (Table 3)."""
+    """Any number of stages, each with ResNet-50's depths and widths."""
     return MSPN(bottleneck, (256, 512, 1024, 2048), (3, 4, 6, 3), stages, keypoints)
 
 
@@ -164,3 +164,5 @@ HEAD = r"stages\.\d\.units\.\d\.head\.[34]\."
 """What answers for the keypoints, and so differs where the skeleton does."""
 BLUE_FIRST = r"(module\.)?top\.conv\."
 """How the first convolution is named in the authors' own files, whose networks take blue first (COLOR_RGB: false)."""
+MEAN, STD = (0.406, 0.456, 0.485), (0.225, 0.224, 0.229)
+"""What they take from a picture of values in 0..1 and divide by, blue first too."""

@@ -11,8 +11,8 @@
 The blocks stand in MSPN's pyramids, on which the authors build. Drawn as their code has it: a block is as wide
 inside as what enters it asks for, not as what leaves it, and halves the resolution in its first 1x1.
 
-The pose refine machine at the end (section 3.3, Fig. 3) is in no published weights: the authors' code defines
-it and never calls it. Here `refine` puts it behind the last unit's maps, with as many channels as keypoints.
+The pose refine machine at the end (section 3.3) is in no vector: the authors' code defines it and never calls
+it. Here `refine` puts it behind the last unit's maps, with as many channels as keypoints.
 
 Sources disagree on RSN-50. The vector and MMPose's weights have ResNet-50's depths at RSN-18's widths: 19.4 M
 parameters, 4.07 GMACs. The paper's tables say 6.4 "GFLOPs"; widths four times larger would give 38.4 M and
@@ -122,4 +122,4 @@ RENAMES = (
 )  # fmt: skip
 
 HEAD = rf"{mspn.HEAD}|refine\."
-BLUE_FIRST = mspn.BLUE_FIRST
+BLUE_FIRST, MEAN, STD = mspn.BLUE_FIRST, mspn.MEAN, mspn.STD
