@@ -96,7 +96,7 @@ class Recipe:
     """(network, scenes) -> predictions that every epoch is judged by; by default people at their annotated boxes."""
     aim: Aim = around
     batch: int = 32
-    optimiser: Literal["adamw", "adam", "momentum"] = "adamw"
+    optimiser: Literal["adamw", "adam", "momentum", "rmsprop"] = "adamw"
     """AdamW shrinks weights apart from their gradients, Adam (older papers) as part of them; momentum is 0.9."""
     rates: tuple[tuple[str, float], ...] = ()
     """(pattern, times): parameters whose names match learn at so many times the rate; the first match counts."""

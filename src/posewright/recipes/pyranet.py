@@ -1,0 +1,58 @@
+"""PyraNet (Yang et al. 2017, arXiv:1708.01101): stacked hourglasses of pyramid residual modules.
+
+Schedule of the authors' code and scripts: RMSProp, divided by 10 from the 150th, the 170th and the 200th epoch on;
+two stacks with 6 crops a step at 2.5e-4 for 250 epochs, eight with 16 at 6.7e-4 for 200. Views as in multi-context
+attention, whose authors share the code.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from posewright.codecs.hourglass import Hourglass
+from posewright.datasets import mpii
+from posewright.metrics import pckh
+from posewright.recipe import Phase, Recipe
+from posewright.recipes.losses import mean_squared_error
+from posewright.recipes.multi_context_attention import JITTER
+from posewright.skeleton import MPII
+
+
+def network(stacks: int) -> Any:
+    """Build the network of 2 or 8 stacks."""
+    from posewright.models import pyranet
+
+    return {2: pyranet.pyranet_2, 8: pyranet.pyranet_8}[stacks](len(MPII))
+
+
+def on_mpii(
+    stacks: int, rate: float, batch: int, epochs: int, parameters: int, reported: dict[str, float] | None = None
+) -> Recipe:
+    """The paper's protocol on MPII at 256x256 for a number of stacks."""
+    return Recipe(
+        name=f"pyranet_{stacks}_mpii",
+        summary=f"{stacks} hourglasses of pyramid residual modules, MPII, 256x256",
+        paper="https://arxiv.org/abs/1708.01101",
+        read=mpii.read,
+        network=partial(network, stacks),
+        codec=Hourglass(MPII),
+        loss=mean_squared_error,
+        phases=(Phase(149, rate), Phase(20, rate / 10), Phase(30, rate / 100), Phase(epochs - 199, rate / 1000)),
+        metric=pckh,
+        jitter=JITTER,
+        aim=Hourglass.around,
+        batch=batch,
+        optimiser="rmsprop",
+        parameters=parameters,
+        reported=reported or {},
+        data=mpii.TERMS,
+        judged_on="valid",
+    )
+
+
+pyranet_2_mpii = on_mpii(2, 2.5e-4, 6, 250, 7_286_464)
+pyranet_8_mpii = on_mpii(8, 6.7e-4, 16, 200, 28_131_832, {
+    "PCKh@0.5 (MPII validation, annotated centre and scale, flip, several scales, the authors' README)": 0.9027,
+    "PCKh@0.5 (MPII test, annotated centre and scale, flip, several scales)": 0.920,
+})  # fmt: skip
