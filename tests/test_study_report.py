@@ -14,7 +14,8 @@ from posewright.skeleton import LSP
 from posewright.study import Study, attacks, people_for, read_study, study
 from posewright.study.attacks import Attack
 from posewright.study.effect import Effect
-from posewright.study.figures import compared, influences
+from posewright.study.figures import Spot, compared, influences, scatter
+from posewright.study.relations import outliers
 from posewright.study.report import FILE, write_report
 from posewright.study.words import points, stands_out
 
@@ -252,3 +253,43 @@ def test_rows_of_a_figure_may_be_without_data():
     drawn = compared("Rows", ["a_b", "c"], {"blur": [NOTHING, Effect(0.1, 0.0, 0.2, 0.0, 0.2, 9)]}, "points")
     assert "a b" in drawn
     assert "nan" not in drawn.lower()
+
+
+def test_what_nobody_has_stands_in_no_figure_and_is_named(tmp_path):
+    scenes = dotted(4, np.random.default_rng(1))
+    gone = LSP.index("neck")
+    for place, scene in enumerate(scenes):
+        xy, visible = scene.people[0].keypoints.copy(), scene.people[0].visible.copy()
+        xy[gone], visible[gone] = np.nan, 0
+        scenes[place] = replace(scene, people=(replace(scene.people[0], keypoints=xy, visible=visible),))
+    found = study(Finder(), scenes, attacks(LSP, ["keypoints"], ["blackout"]), draws=20)
+    text = write_report(found, tmp_path).read_text(encoding="utf-8")
+    assert ">neck<" not in text
+    assert ">head top<" in text
+    assert "Of 1 of 14 attacks there is no data, as they reach nobody: neck." in text
+    assert "13 of 13 do clear harm" in titles(text)[1]
+
+
+def test_people_who_cannot_be_judged_are_counted(tmp_path):
+    scenes = dotted(4, np.random.default_rng(1))
+    xy, visible = scenes[0].people[0].keypoints.copy(), scenes[0].people[0].visible.copy()
+    xy[LSP.index("right_hip")], visible[LSP.index("right_hip")] = np.nan, 0
+    scenes[0] = replace(scenes[0], people=(replace(scenes[0].people[0], keypoints=xy, visible=visible),))
+    found = study(Finder(), scenes, attacks(LSP, ["parts"], ["blackout"]), draws=20)
+    assert (found.protocol["people"], found.protocol["judged"]) == (4, 3)
+    assert "by which 3 of them can be judged" in write_report(found, tmp_path).read_text(encoding="utf-8")
+
+
+def near(value, spread):
+    return Effect(value, value - spread, value + spread, value - spread, value + spread, 100)
+
+
+def test_only_outliers_of_a_scatter_are_named_and_no_name_lies_on_another():
+    listed = attacks(LSP, ["keypoints"], ["blackout"])
+    pairs = {a: (near(-0.01 * n, 0.1), near(-0.3 if n == 5 else 0.0, 0.05)) for n, a in enumerate(listed)}
+    assert outliers(pairs, listed) == {listed[5]}
+    crowd = [Spot("blur", f"name {n}", near(-0.2 + 1e-4 * n, 0.3), near(-0.1, 0.2)) for n in range(9)]
+    drawn = scatter("Crowd", crowd, ("x", "y"), (100, 100))
+    assert 1 <= len(re.findall("name [0-9]", drawn)) <= 4
+    apart = [Spot("blur", f"name {n}", near(-0.1 * n, 0.1), near(-0.1 * n, 0.1)) for n in range(4)]
+    assert len(set(re.findall("name [0-9]", scatter("Apart", apart, ("x", "y"), (100, 100))))) == 4

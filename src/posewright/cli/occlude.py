@@ -190,9 +190,10 @@ def say(study: Study) -> None:
 
     console = Console()
     console = console if console.is_terminal else Console(width=WIDTH)
-    people, rule = study.protocol["people"], study.protocol["right"]
-    console.print(f"{people} people; right, by {rule}: {spoken(study.clean['all'])}; AP {spoken(study.clean['AP'])}",
-                  highlight=False)  # fmt: skip
+    people, judged, rule = (study.protocol[name] for name in ("people", "judged", "right"))
+    left = "" if judged == people else f", {judged} of whom can be judged"
+    right, AP = spoken(study.clean["all"]), spoken(study.clean["AP"])
+    console.print(f"{people} people{left}; right, by {rule}: {right}; AP {AP}", highlight=False)
     table = Table(title="change of the share of right keypoints", title_justify="left", title_style="bold")
     table.add_column("attacks")
     for column in ("of those covered", "of the others", "of all"):

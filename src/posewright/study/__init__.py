@@ -135,6 +135,7 @@ def judged(
     protocol = {
         **about,
         "right": m.rule.name,
+        "judged": int(m.asked.any(axis=1).sum()),
         "AP": average_precision.protocol(truth),
         "pictures": len(truth.scenes),
         "intervals": "95 %, percentiles over bootstrap samples of the pictures",

@@ -121,14 +121,26 @@ def scatter(title: str, spots: Sequence[Spot], labels: tuple[str, str], scales: 
             axes.hlines(y, x_low, x_high, color=colour, linewidth=0.8, alpha=0.35)
             axes.vlines(x, y_low, y_high, color=colour, linewidth=0.8, alpha=0.35)
             axes.plot(x, y, "o", color=colour, markersize=4.5, label=group)
-        for spot in spots:
-            if spot.name:
-                at = (scales[0] * spot.x.value, scales[1] * spot.y.value)
-                axes.annotate(spot.name, at, (6, 3), textcoords="offset points", fontsize=8, color=INK)
         axes.set(xlabel=labels[0], ylabel=labels[1])
         axes.grid(color=LINE)
         _legend(axes, groups)
+        _name_spots(axes, spots, scales)
     return drawn[0]
+
+
+def _name_spots(axes: Any, spots: Sequence[Spot], scales: tuple[float, float]) -> None:
+    """Write the names of spots beside them where they have room; a name that would lie on another stays away."""
+    axes.figure.draw_without_rendering()
+    taken: list[Any] = []
+    for spot in sorted((spot for spot in spots if spot.name), key=lambda spot: spot.y.value):
+        at = (scales[0] * spot.x.value, scales[1] * spot.y.value)
+        for shift, side in (((6, 3), "left"), ((-6, 3), "right"), ((6, -10), "left"), ((-6, -10), "right")):
+            text = axes.annotate(spot.name, at, shift, textcoords="offset points", fontsize=8, color=INK, ha=side)
+            room = text.get_window_extent()
+            if axes.bbox.x0 < room.x0 and room.x1 < axes.bbox.x1 and not any(room.overlaps(one) for one in taken):
+                taken.append(room)
+                break
+            text.remove()
 
 
 def beside(figures: Iterable[str]) -> str:

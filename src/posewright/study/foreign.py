@@ -24,7 +24,6 @@ from posewright.study.subjects import Subject, subject
 from posewright.study.tables import Study, write_study
 from posewright.study.truth import Asked, keep
 
-
 UNSCORED = (1.0, 2.0)
 """What stands for every keypoint's score where a tool has none: 1, or COCO's word for a keypoint that is seen."""
 

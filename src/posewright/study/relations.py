@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from posewright.page import Section
 from posewright.study.attacks import CLEAN, Attack
+from posewright.study.effect import Effect
 from posewright.study.figures import Spot, beside, compared, influences, scatter
 from posewright.study.sections import NOTHING
 from posewright.study.tables import Effects, Study
@@ -30,16 +31,17 @@ STRONGEST = 12
 FULL = 0.4
 """A change that is shown in full colour, or the largest there is where none is so large."""
 NAMED = 4
-"""Points of a scatter that get their names."""
+"""Points of a scatter that get their names, at most, for each of its two directions."""
 KINDS = {"keypoints": "keypoints", "parts": "parts", "radii": "discs", "own": "own"}
 
 
 def influence(study: Study) -> Section | None:
     """Show the matrix of influence, attacked keypoint or part by affected keypoint, and name what is strongest."""
-    attacks = [a for a in study.attacks if a.kind in ("keypoints", "parts")]
+    attacks = of_kind(study, "keypoints") + of_kind(study, "parts")
     if not attacks:
         return None
-    columns = list(study.influence[attacks[0].name])
+    told = [k for k in study.influence[attacks[0].name] if any(study.influence[a.name][k].asked for a in attacks)]
+    columns = told or list(study.influence[attacks[0].name])
     found = {(a, k): e for a in attacks for k, e in study.influence[a.name].items() if e.value == e.value}
     most = min(FULL, max((abs(effect.value) for effect in found.values()), default=FULL)) or FULL
     drawn = [_matrix(study, of, fill, columns, most) for fill in fills_of(attacks) if (of := _filled(attacks, fill))]
@@ -75,7 +77,7 @@ def _matrix(study: Study, attacks: Sequence[Attack], fill: str, columns: Sequenc
     cells = {
         (row, column): (effect, effect.verdict(study.margin))
         for row, a in enumerate(attacks)
-        for column, effect in enumerate(study.influence[a.name].values())
+        for column, effect in enumerate(study.influence[a.name][k] for k in columns)
     }
     first = next((row for row, a in enumerate(attacks) if a.kind == "parts"), None)
     return influences(f"Influence, {fill}", [a.target for a in attacks], columns, cells, most, first)
@@ -94,9 +96,8 @@ def hit_and_collateral(study: Study) -> Section | None:
         pairs = {a: (study.changes[a.name]["hit"], study.changes[a.name]["collateral"]) for a in attacks}
         known = [a for a in attacks if all(effect.value == effect.value for effect in pairs[a])]
         if known:
-            extreme = {min(known, key=lambda a: pairs[a][0].value)}
-            extreme |= set(sorted(known, key=lambda a: pairs[a][1].value)[:NAMED])
-            spots = [Spot(a.fill, spelled(a.target) if a in extreme else "", *pairs[a]) for a in known]
+            far = outliers(pairs, known)
+            spots = [Spot(a.fill, spelled(a.target) if a in far else "", *pairs[a]) for a in known]
             labels = "change of covered keypoints, points", "change of the others, points"
             drawn.append(scatter(f"Hit and collateral: {kind}", spots, labels, (100, 100)))
         for fill in fills_of(attacks):
@@ -118,6 +119,15 @@ def hit_and_collateral(study: Study) -> Section | None:
     if all(some["collateral"].verdict(study.margin) == "none" for *_, some in said):
         title = f"Keypoints that nothing covers stay as they are, within {margin_words(study)}"
     return Section(title, text, figures=[beside(drawn)], grid=[head, *grid])
+
+
+def outliers(pairs: Mapping[Attack, tuple[Effect, Effect]], known: Sequence[Attack]) -> set[Attack]:
+    """Return the attacks that cost most of what they cover, or of what they do not, and clearly do."""
+    found: set[Attack] = set()
+    for number in (0, 1):
+        clear = [a for a in known if stands_out(pairs[a][number], len(known)) and pairs[a][number].value < 0]
+        found |= set(sorted(clear, key=lambda a: pairs[a][number].value)[:NAMED])
+    return found
 
 
 def _collateral(both: Effects) -> str:
@@ -176,7 +186,7 @@ def _known(rated: Mapping[str, Effects]) -> str:
 
 def confusions(study: Study) -> Section | None:
     """Say where attacks turn left into right, or one person into another."""
-    attacks = [a for a in study.attacks if a.kind != "radii"]
+    attacks = [a for kind in ("keypoints", "parts", "own") for a in of_kind(study, kind)]
     groups = [
         name for name, some in study.pooled.items() if "inverted" in some and " - " not in name and "radii" not in name
     ]
@@ -232,5 +242,8 @@ def without_effect(study: Study) -> Section:
         "that covers one keypoint of many can do no more to all of them than their share: what it does to that "
         "keypoint itself stands above."
     )
+    nobody = [a for a in study.attacks if verdicts[a] == "no data"]
+    targets = listed(dict.fromkeys(spelled(a.target) for a in nobody))
+    silent = f"Of {len(nobody)} of {len(study.attacks)} attacks there is no data, as they reach nobody: {targets}."
     grid = [["attacks", "fill", "none", "lower", "higher", "undecided", "no effect"], *rows]
-    return Section(title + f"{100 * study.margin:g} points", text, grid=grid)
+    return Section(title + f"{100 * study.margin:g} points", text, notes=[silent] if nobody else [], grid=grid)

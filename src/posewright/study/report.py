@@ -93,10 +93,12 @@ def _lead(study: Study) -> str:
     said: Mapping[str, object] = study.protocol
     data = f" of {said['data']}" if "data" in said else ""
     model = f"{said['model']}, " if "model" in said else ""
+    judged, people = said.get("judged"), said.get("people")
+    left = f", by which {judged} of them can be judged" if judged != people and isinstance(judged, int) else ""
     return (
         f"{model}{said.get('people', '?')} people in {said.get('pictures', '?')} pictures{data}, clean and under "
-        f"{len(study.attacks)} attacks. A keypoint is right by {said.get('right', 'the customary rule')}. Changes are "
-        "in the same people, with 95 % intervals over pictures; one is called none only where its interval shows that "
+        f"{len(study.attacks)} attacks. A keypoint is right by {said.get('right', 'the customary rule')}{left}. Changes "
+        "are in the same people, with 95 % intervals over pictures; one is called none only where its interval shows that "
         f"it lies within {margin_words(study)}."
     )
 

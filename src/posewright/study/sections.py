@@ -120,8 +120,8 @@ def parts(study: Study, large: Sequence[str]) -> Section | None:
         lines = series(told, rows, lambda a: against[a] or NOTHING)
         drawn.append(compared("A part less the keypoint that comes closest", rows, lines, "difference, points"))
         text += (
-            f" {len(worse)} of {len(told)} parts cost clearly more than every single one of their keypoints covered by "
-            "a disc with the same fill, in the same people."
+            f" {len(worse)} of {len(told)} attacks on parts cost clearly more than every single one of their keypoints "
+            "covered by a disc with the same fill, in the same people."
         )
     fills = _fill_differences(study)
     if fills:

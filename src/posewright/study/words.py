@@ -74,8 +74,9 @@ def listed(names: Iterable[str], most: int = 12) -> str:
 
 
 def of_kind(study: Study, kind: str, fill: str | None = None) -> list[Attack]:
-    """Return a study's attacks of a kind, and of a fill where one is named."""
-    return [a for a in study.attacks if a.kind == kind and fill in (None, a.fill)]
+    """Return a study's attacks of a kind, and of a fill where one is named, that reach anybody; all if none does."""
+    found = [a for a in study.attacks if a.kind == kind and fill in (None, a.fill)]
+    return [a for a in found if study.changes[a.name]["all"].asked] or found
 
 
 def fills_of(attacks: Iterable[Attack]) -> list[str]:
