@@ -97,9 +97,9 @@ def _lead(study: Study) -> str:
     left = f", by which {judged} of them can be judged" if judged != people and isinstance(judged, int) else ""
     return (
         f"{model}{said.get('people', '?')} people in {said.get('pictures', '?')} pictures{data}, clean and under "
-        f"{len(study.attacks)} attacks. A keypoint is right by {said.get('right', 'the customary rule')}{left}. Changes "
-        "are in the same people, with 95 % intervals over pictures; one is called none only where its interval shows that "
-        f"it lies within {margin_words(study)}."
+        f"{len(study.attacks)} attacks. A keypoint is right by {said.get('right', 'the customary rule')}{left}. "
+        "Changes are in the same people, with 95 % intervals over pictures; one is called none only where its interval "
+        f"shows that it lies within {margin_words(study)}."
     )
 
 
