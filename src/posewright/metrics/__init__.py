@@ -1,6 +1,7 @@
 """Metrics: functions `(predicted, truth) -> Score`, a dict of numbers that carries its protocol."""
 
 from posewright.metrics.aic_map import aic_map
+from posewright.metrics.average_precision import oks_ap
 from posewright.metrics.by_state import (
     ap_by_cause,
     ap_by_hidden,
@@ -17,7 +18,6 @@ from posewright.metrics.heatmaps import HeatmapAccuracy, heatmap_accuracy
 from posewright.metrics.mistakes import mistakes
 from posewright.metrics.mpii_map import mpii_map
 from posewright.metrics.nme import auc, epe, nme
-from posewright.metrics.oks_ap import oks_ap
 from posewright.metrics.oks_nms import oks_nms, rescored, soft_oks_nms
 from posewright.metrics.pairing import by_person, shared_keypoints, singles
 from posewright.metrics.pck import pck, pckh
