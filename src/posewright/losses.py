@@ -123,6 +123,32 @@ def spatial_cross_entropy(stages: Sequence[Heatmaps], target: Heatmaps) -> Tenso
     return torch.stack(losses).sum()
 
 
+def cross_entropy_and_place(stages: Sequence[Heatmaps], target: Heatmaps) -> Tensor:
+    """Cross-entropy of each map as a distribution over its pixels, and how far its mean place is off along each axis.
+
+        L = sum over stages of  mean over B, K of w_k H(softmax(t), softmax(m))
+                                + mean over B, K and the axes of w_k |x(m) - x(t)|,   x(m) = sum_p softmax(m)_p p
+
+    in map px. Moon et al. 2019 (arXiv:1812.03595, section 4.2). Departure: the true place is the target's own mean,
+    which in the last map px of a row or a column is that pixel's middle.
+    """
+    truth = target.maps.flatten(-2).softmax(-1)
+    place, weights = mean_place(target.maps), target.weights
+    losses = [
+        _entropy(stage.maps, truth, weights).mean()
+        + (weights[..., None] * (mean_place(stage.maps.float()) - place).abs()).mean()
+        for stage in stages
+    ]
+    return torch.stack(losses).sum()
+
+
+def mean_place(maps: Tensor) -> Tensor:
+    """Return the mean place (..., K, 2) in map px of logits (..., K, h, w)."""
+    shares = maps.flatten(-2).softmax(-1).reshape(maps.shape)
+    x, y = (torch.arange(length, device=maps.device, dtype=maps.dtype) for length in (maps.shape[-1], maps.shape[-2]))
+    return torch.stack([(shares.sum(-2) * x).sum(-1), (shares.sum(-1) * y).sum(-1)], -1)
+
+
 def _entropy(maps: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
     """(B, K) the cross-entropy of each map, times its weight."""
     logits = maps.float().flatten(-2)

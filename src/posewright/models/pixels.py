@@ -34,7 +34,7 @@ class FromPixels(nn.Module):
     @property
     def given(self) -> dict[str, tuple[int, ...]]:
         """What the network may be told beside the pixels."""
-        return getattr(self.network, "GIVEN", {})
+        return getattr(self.network, "given", {})
 
     def forward(self, pixels: Tensor, *given: Tensor) -> list[Heatmaps]:
         images = pixels.permute(0, 3, 1, 2).to(self.mean.dtype)

@@ -36,8 +36,29 @@ def coarse_to_fine(stages: Sequence[Heatmaps], target: Levels) -> Any:
     return losses.coarse_to_fine(stages, target)
 
 
+def summed_squared_error(stages: Sequence[Heatmaps], target: Heatmaps) -> Any:
+    """See `posewright.losses.summed_squared_error`."""
+    from posewright import losses
+
+    return losses.summed_squared_error(stages, target)
+
+
+def window_cross_entropy(stages: Sequence[Heatmaps], target: Heatmaps) -> Any:
+    """See `posewright.losses.window_cross_entropy`."""
+    from posewright import losses
+
+    return losses.window_cross_entropy(stages, target)
+
+
 def spatial_cross_entropy(stages: Sequence[Heatmaps], target: Heatmaps) -> Any:
     """See `posewright.losses.spatial_cross_entropy`."""
     from posewright import losses
 
     return losses.spatial_cross_entropy(stages, target)
+
+
+def cross_entropy_and_place(stages: Sequence[Heatmaps], target: Heatmaps) -> Any:
+    """See `posewright.losses.cross_entropy_and_place`."""
+    from posewright import losses
+
+    return losses.cross_entropy_and_place(stages, target)
