@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from posewright.models.load import read
 from posewright.models.pixels import FromPixels
@@ -98,10 +100,25 @@ def prepared(recipe: Recipe, seed: int, machine: Machine) -> State:
     torch.backends.cudnn.deterministic = True
     module = FromPixels(recipe.network()).to(machine.device)
     module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    steered = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[recipe.optimiser]
-    optimiser = steered(module.parameters(), lr=0.0, weight_decay=recipe.weight_decay, fused=True)
+    optimiser = optimiser_of(recipe, module.network)
     average = {name: value.clone() for name, value in module.network.state_dict().items()} if recipe.average else {}
     return State(module, optimiser, average)
+
+
+def optimiser_of(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
+    """Build the optimiser, with a group of parameters for each of the recipe's rates; a group says its `times`."""
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        times = next((times for pattern, times in recipe.rates if re.match(pattern, name)), 1.0)
+        groups.setdefault(times, []).append(parameter)
+    optimisers: dict[str, Callable[..., torch.optim.Optimizer]] = {
+        "adamw": partial(torch.optim.AdamW, fused=True),
+        "adam": partial(torch.optim.Adam, fused=True),
+        "momentum": partial(torch.optim.SGD, momentum=0.9, fused=True),
+        "rmsprop": torch.optim.RMSprop,
+    }
+    steered = [{"params": members, "times": times} for times, members in groups.items()]
+    return optimisers[recipe.optimiser](steered, lr=0.0, weight_decay=recipe.weight_decay)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
