@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from posewright.codecs.cpm import Beliefs
 from posewright.codecs.distribution import Distribution
 from posewright.codecs.gaussian import Gaussian
+from posewright.codecs.jain import Windows
 from posewright.fields import Heatmaps
-from posewright.losses import mean_squared_error, spatial_cross_entropy
+from posewright.losses import mean_squared_error, spatial_cross_entropy, summed_squared_error, window_cross_entropy
 from posewright.recipes import losses as named
 from posewright.scene import Person
 from posewright.skeleton import LSP
@@ -34,6 +36,27 @@ def test_squares_are_those_of_the_formula(rng):
     maps, weights = target.maps.numpy(), target.weights.numpy()[..., None, None]
     wanted = sum(0.5 * np.mean((weights * (stage.maps.numpy() - maps)) ** 2, dtype=np.float64) for stage in stages)
     assert float(mean_squared_error(stages, target)) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_summed_squares_are_those_of_the_formula(rng):
+    target = target_of(Beliefs(LSP, (64, 64)), rng)
+    stages = answers(target, rng, 2)
+    maps, weights = target.maps.numpy(), target.weights.numpy()[..., None, None]
+    wanted = sum(np.sum((weights * (stage.maps.numpy() - maps)) ** 2, dtype=np.float64) for stage in stages) / 2 / 3
+    assert float(summed_squared_error(stages, target)) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_positive_window_weighs_as_much_as_all_negative_ones(rng):
+    target = target_of(Windows(LSP, (64, 64)), rng)
+    (stage,) = answers(target, rng)
+    likely = 1 / (1 + np.exp(-stage.maps.numpy().astype(np.float64)))
+    yes = target.maps.numpy() > 0
+    costs = [
+        (-np.log(p[t]).mean() - np.log(1 - p[~t]).mean()) / 2 if t.any() else 0.0
+        for p, t in zip(likely.reshape(-1, 16, 16), yes.reshape(-1, 16, 16), strict=True)
+    ]
+    later = Heatmaps(torch.full_like(stage.maps, torch.nan))
+    assert float(window_cross_entropy([stage, later], target)) == pytest.approx(np.mean(costs), rel=1e-5)
 
 
 def test_squares_are_those_of_the_authors_loop(rng):

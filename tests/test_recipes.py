@@ -15,9 +15,9 @@ from posewright.models.cpm import ConvolutionalPoseMachine
 from posewright.models.fastpose import FastPose
 from posewright.models.hourglass import StackedHourglass
 from posewright.models.hrnet import HRNet
+from posewright.models.jain import PartDetectors
 from posewright.models.multi_context_attention import MultiContextAttention
 from posewright.models.pyranet import PyraNet
-from posewright.models.jain import PartDetectors
 from posewright.models.resnet import ResNet
 from posewright.models.simple_baseline import SimpleBaseline
 from posewright.recipe import Phase

@@ -121,7 +121,9 @@ class Batches:
             people.append(hidden.people[0])
             counts.append(factors[0])
         fields = self.codec.encode(people)
-        return fields._replace(weights=fields.weights * np.stack(counts).astype(np.float32))
+        weights, factors = fields.weights.copy(), np.stack(counts).astype(np.float32)
+        weights[:, : factors.shape[1]] *= factors  # what stands behind the keypoints, as a background, counts as before
+        return fields._replace(weights=weights)
 
 
 @lru_cache(maxsize=2)

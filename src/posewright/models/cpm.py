@@ -18,7 +18,7 @@ from torch.nn.functional import avg_pool2d
 
 from posewright.fields import Heatmaps
 
-STAGES = 6  # section 4.1
+STAGES, WIDTH = 6, 128  # section 4.1 and the authors' prototxt
 CENTRE_SIGMA = 21.0  # px, of the map that says where the person stands (the authors' code)
 Layers = list[nn.Module]
 
@@ -28,24 +28,24 @@ def rectified(inputs: int, outputs: int, kernel: int) -> Layers:
     return [nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2), nn.ReLU(inplace=True)]
 
 
-def features() -> nn.Sequential:
-    """Bring a picture (B, 3, H, W) to (B, 128, H/8, W/8)."""
+def features(width: int) -> nn.Sequential:
+    """Bring a picture (B, 3, H, W) to (B, width, H/8, W/8)."""
     layers: Layers = []
-    for inputs in (3, 128, 128):
-        layers += [*rectified(inputs, 128, 9), nn.MaxPool2d(3, 2, ceil_mode=True)]
+    for inputs in (3, width, width):
+        layers += [*rectified(inputs, width, 9), nn.MaxPool2d(3, 2, ceil_mode=True)]
     return nn.Sequential(*layers)
 
 
-def first_look() -> nn.Sequential:
+def first_look(width: int) -> nn.Sequential:
     """Look at local evidence alone (section 3.2.1)."""
     wide = [*rectified(32, 512, 9), nn.Dropout(0.5), *rectified(512, 512, 1), nn.Dropout(0.5)]
-    return nn.Sequential(*rectified(128, 32, 5), *wide)
+    return nn.Sequential(*rectified(width, 32, 5), *wide)
 
 
-def context(beliefs: int) -> nn.Sequential:
+def context(beliefs: int, width: int) -> nn.Sequential:
     """Read local evidence, the last stage's beliefs and the centre map, over 31 x 31 cells (section 3.2.2)."""
-    large = [*rectified(32 + beliefs + 1, 128, 11), *rectified(128, 128, 11), *rectified(128, 128, 11)]
-    return nn.Sequential(*large, *rectified(128, 128, 1))
+    large = [*rectified(32 + beliefs + 1, width, 11), *rectified(width, width, 11), *rectified(width, width, 11)]
+    return nn.Sequential(*large, *rectified(width, width, 1))
 
 
 def centre_map(images: Tensor, sigma: float = CENTRE_SIGMA) -> Tensor:
@@ -67,14 +67,14 @@ class ConvolutionalPoseMachine(nn.Module):
     them, normal with a deviation of 0.01.
     """
 
-    def __init__(self, keypoints: int, stages: int = STAGES) -> None:
+    def __init__(self, keypoints: int, stages: int = STAGES, width: int = WIDTH) -> None:
         super().__init__()
         beliefs = keypoints + 1
-        self.own_features, self.features = features(), features()
-        self.first_look = first_look()
-        self.evidence = nn.ModuleList(nn.Sequential(*rectified(128, 32, 5)) for _ in range(stages - 1))
-        self.context = nn.ModuleList(context(beliefs) for _ in range(stages - 1))
-        self.heads = nn.ModuleList(nn.Conv2d(512 if not stage else 128, beliefs, 1) for stage in range(stages))
+        self.own_features, self.features = features(width), features(width)
+        self.first_look = first_look(width)
+        self.evidence = nn.ModuleList(nn.Sequential(*rectified(width, 32, 5)) for _ in range(stages - 1))
+        self.context = nn.ModuleList(context(beliefs, width) for _ in range(stages - 1))
+        self.heads = nn.ModuleList(nn.Conv2d(width if stage else 512, beliefs, 1) for stage in range(stages))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.normal_(module.weight, std=0.01)

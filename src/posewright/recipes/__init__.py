@@ -9,15 +9,20 @@ from pathlib import Path
 
 from posewright.recipe import Recipe
 from posewright.recipes.compact import default
+from posewright.recipes.cpm import cpm_lsp, cpm_mpii
 from posewright.recipes.cpn import cpn_r50_coco, cpn_r50_coco_384x288, cpn_r50_lsp, cpn_r101_coco_384x288
+from posewright.recipes.fastpose import fastpose_r50_coco
 from posewright.recipes.hourglass import hourglass_2_lsp, hourglass_2_mpii, hourglass_8_mpii
 from posewright.recipes.hrnet import hrnet_w32_coco, hrnet_w48_coco
+from posewright.recipes.jain import jain_lsp
 from posewright.recipes.mspn import mspn_1_coco, mspn_2_coco, mspn_3_coco, mspn_4_coco, mspn_4_coco_384x288
+from posewright.recipes.multi_context_attention import multi_context_attention_8_mpii
 from posewright.recipes.occlusion import (
     hrnet_w32_coco_keypoint_aware_s1,
     hrnet_w32_coco_keypoint_aware_s2,
     hrnet_w32_coco_keypoint_aware_s3,
 )
+from posewright.recipes.pyranet import pyranet_2_mpii, pyranet_8_mpii
 from posewright.recipes.rsn import (
     rsn18_coco,
     rsn18_lsp,
@@ -36,9 +41,16 @@ from posewright.recipes.simple_baseline import (
 
 RECIPES = (
     default,
+    jain_lsp,
+    cpm_lsp,
+    cpm_mpii,
+    fastpose_r50_coco,
     hourglass_2_lsp,
     hourglass_2_mpii,
     hourglass_8_mpii,
+    multi_context_attention_8_mpii,
+    pyranet_2_mpii,
+    pyranet_8_mpii,
     cpn_r50_lsp,
     cpn_r50_coco,
     cpn_r50_coco_384x288,
