@@ -13,7 +13,7 @@ FLOORS = {
     "3d": "adapters",
     "3c": "estimate",
     "3b": "loader runtimes",
-    "3a": "recipe weights inputs",
+    "3a": "recipe weights inputs boxes",
     "2 ": "datasets codecs models occlusion metrics losses augment draw proposals",
     "1b": "columns",
     "1a": "scene",

@@ -16,7 +16,7 @@ from posewright.datasets import DataError, coco
 from posewright.datasets.records import record_of
 from posewright.datasets.synthetic import world
 from posewright.evaluate import translated
-from posewright.predict import read_boxes
+from posewright.boxes import read_boxes
 from posewright.scene import Person, Scene
 from posewright.skeleton import COCO, LSP
 from posewright.study import attacks, people_for, study
@@ -87,7 +87,7 @@ def run_tool(folder, estimator, keep=bool):
     for image in images:
         file = folder / image["file_name"]
         if keep(file.name):
-            said = estimator(picture.read(file), boxes[file.name])
+            said = estimator(picture.read(file), [one.box for one in boxes[file.name]])
             found.append(Scene(file, COCO, tuple(said), id=image["id"]))
     return found
 
@@ -163,7 +163,7 @@ def test_the_crop_of_a_crop_is_the_crop(scenes):
 def test_boxes_survive_x_y_width_height(people, place):
     boxes = read_boxes(place / "occluded" / "annotations.json")
     for n, one in enumerate(people):
-        np.testing.assert_array_equal(boxes[f"clean-{n:06d}.png"][0], one.box)
+        np.testing.assert_array_equal(boxes[f"clean-{n:06d}.png"][0].box, one.box)
 
 
 def test_whom_a_study_asks_about_comes_back_to_the_last_bit(scenes, people):

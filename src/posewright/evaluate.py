@@ -14,25 +14,49 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from posewright.boxes import Detected
 from posewright.datasets import coco
 from posewright.estimate import Estimator
 from posewright.files import write_whole
-from posewright.metrics import Score, by_person, oks_ap, pck, pckh
-from posewright.scene import Floats, Scene, each_person
+from posewright.metrics import Score, by_person, oks_ap, oks_nms, pck, pckh, rescored
+from posewright.metrics.oks import oks_sigmas
+from posewright.scene import PADDING, Floats, Person, Scene, each_person
 from posewright.skeleton import Skeleton
 
 Metric = Callable[[Sequence[Scene], Sequence[Scene]], dict[str, float]]
 
 
-def predict(estimator: Estimator, scenes: Sequence[Scene]) -> Iterator[Scene]:
+def predict(
+    estimator: Estimator, scenes: Sequence[Scene], detected: Sequence[Sequence[Detected]] | None = None
+) -> Iterator[Scene]:
     """Estimate people at the boxes annotated for them, in their order; crowds and the unlabelled are left out.
 
-    Each answer keeps the box that it was asked for, by which it is scored against the right person.
-    Raises ValueError for a person without a box.
+    Each answer keeps the box that it was asked for, by which it is scored against the right person. detected: the
+    boxes of each scene to look at instead, by `ranked`. Raises ValueError for a person without a box.
     """
-    boxes = [[_box(single) for single in each_person([scene])] for scene in scenes]
-    for scene, asked, people in zip(scenes, boxes, estimator.many(scenes, boxes), strict=True):
-        yield replace(scene, people=tuple(replace(p, box=box) for p, box in zip(people, asked, strict=True)))
+    boxes = [
+        [_box(single) for single in each_person([scene])] if detected is None else [one.box for one in detected[place]]
+        for place, scene in enumerate(scenes)
+    ]
+    for place, people in enumerate(estimator.many(scenes, boxes)):
+        found = [replace(p, box=box) for p, box in zip(people, boxes[place], strict=True)]
+        kept = found if detected is None else ranked(found, detected[place], estimator.skeleton)
+        yield replace(scenes[place], people=tuple(kept))
+
+
+def ranked(people: Sequence[Person], detected: Sequence[Detected], skeleton: Skeleton) -> list[Person]:
+    """Rank people found at detected boxes as HRNet's protocol does, and leave out those who were found twice.
+
+    The score becomes the box's times the mean of the keypoints' scores above 0.2; of two people whose OKS is above
+    0.9 the better one stays. The area in that OKS is that of the box, PADDING times as large (HRNet takes its crop,
+    which is as large and of the network's aspect).
+    """
+    area = [float(np.prod(PADDING * (one.box[2:] - one.box[:2]))) for one in detected]
+    scored = [replace(p, score=d.score, area=a) for p, d, a in zip(people, detected, area, strict=True)]
+    kept = oks_nms(rescored(scored), oks_sigmas(skeleton)[0])
+    return [replace(person, area=None) for person in kept]
 
 
 def evaluate(
@@ -42,16 +66,17 @@ def evaluate(
     out: Path,
     protocol: dict[str, Any],
     track: Callable[[Iterator[Scene]], Iterator[Scene]] = iter,
+    detected: Sequence[Sequence[Detected]] | None = None,
 ) -> dict[str, float]:
     """Write `predictions.json` (COCO results) and `scores.json` (numbers and their protocol) into `out`.
 
-    track: wraps the scenes while they are predicted, to show progress. Returns the numbers. Raises
-    ValueError where nobody is labelled.
+    detected: boxes to look at in place of the annotated ones. track: wraps the scenes while they are predicted,
+    to show progress. Returns the numbers. Raises ValueError where nobody is labelled.
     """
     if not each_person(truth):
         raise ValueError("nobody in these scenes is labelled, so there is nothing to score")
     out.mkdir(parents=True, exist_ok=True)
-    coco.write_results(list(track(predict(estimator, truth))), out / "predictions.json")
+    coco.write_results(list(track(predict(estimator, truth, detected))), out / "predictions.json")
     return score(out / "predictions.json", truth, metric, out / "scores.json", protocol)
 
 

@@ -6,7 +6,6 @@ Everything streams: one picture or frame is in memory at a time, so inputs of an
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,14 +19,15 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from posewright import picture
+from posewright.boxes import Boxes, boxes_of, read_boxes
 from posewright.datasets import coco
-from posewright.datasets.records import DataError, read_json, records_in, write_json
+from posewright.datasets.records import DataError, write_json
 from posewright.draw import draw
 from posewright.estimate import Estimator
 from posewright.evaluate import versions
 from posewright.inputs import VIDEO_SUFFIXES, Unreadable, scenes_from
 from posewright.picture import Pixels
-from posewright.scene import Floats, Person, Scene
+from posewright.scene import Person, Scene
 from posewright.skeleton import Skeleton
 from posewright.warp import Size, resized
 
@@ -39,8 +39,6 @@ RATE = 25.0
 """Frames a second of an overlay video whose source does not say."""
 
 Entry = Scene | Unreadable
-Boxes = dict[int | str, list[Floats]]
-"""Boxes xyxy px by what names their picture."""
 
 
 @dataclass
@@ -58,7 +56,7 @@ def predict_to(out: Path, inputs: Sequence[str | Path], estimator: Estimator, bo
     Written into `out`: `predictions.json`, COCO results whose `image_id` is the path as it was named, with
     `#12` behind it for a video's thirteenth frame; `overlays/`, one picture or video an input; and
     `protocol.json`, which names the keypoints, the network, the overlays and what could not be read. What
-    cannot be read is one line on standard error. boxes: as `read_boxes` reads them; without them the
+    cannot be read is one line on standard error. boxes: as `boxes.read_boxes` reads them; without them the
     estimator aims by itself, at one person a picture. Raises ValueError without inputs, DataError for a
     file of boxes that is none or that names none of the pictures.
     """
@@ -81,42 +79,6 @@ def predict_to(out: Path, inputs: Sequence[str | Path], estimator: Estimator, bo
         return 2
     _write(found, estimator, out, boxes)
     return 0
-
-
-def read_boxes(path: Path) -> Boxes:
-    """Read boxes by picture from a file in COCO's format: results with a `bbox` each, or annotations.
-
-    Of results, those of another category than 1 are left out. Raises DataError.
-    """
-    content = read_json(path)
-    names: dict[int | str, int | str] = {}
-    if isinstance(content, dict):
-        images = records_in(content.get("images", []), str(path), "image")
-        names = {image.identity("id"): Path(image.text("file_name")).name for image in images}
-        content = content.get("annotations")
-    if not isinstance(content, list):
-        raise DataError(f"{path}: must be a list of results, or an object with images and annotations")
-    boxes: Boxes = defaultdict(list)
-    for record in records_in(content, str(path), "box"):
-        if record.fields.get("category_id", 1) != 1:
-            continue
-        box, image = record.box("bbox"), record.identity("image_id")
-        if not (box[2:] > box[:2]).all():
-            raise record.wrong("bbox", "has no area")
-        boxes[names.get(image, image)].append(box)
-    return dict(boxes)
-
-
-def boxes_of(picture_id: str, boxes: Boxes) -> list[Floats]:
-    """Return the boxes of a picture, named by its path, its file's name, that without suffix, or its number.
-
-    >>> boxes_of("val/000000000139.jpg", {139: ["a box"]})
-    ['a box']
-    """
-    path = Path(picture_id)
-    names: list[int | str] = [picture_id, path.name, path.stem]
-    names += [int(path.stem)] if path.stem.isdecimal() else []
-    return next((boxes[name] for name in names if name in boxes), [])
 
 
 def _file(
@@ -146,7 +108,7 @@ def _file(
 def _people(estimator: Estimator, scene: Scene, boxes: Boxes | None) -> list[Person]:
     if boxes is None:
         return estimator(scene.pixels())
-    given = boxes_of(str(scene.id), boxes)
+    given = [one.box for one in boxes_of(str(scene.id), boxes)]
     people = estimator(scene.pixels(), given) if given else []
     return [replace(person, box=box) for person, box in zip(people, given, strict=True)]
 

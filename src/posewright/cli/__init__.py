@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import Positional, arg
 
+from posewright.cli.evolve import evolve
 from posewright.cli.occlude import MORE, about, occlude
 from posewright.cli.occlude_compare import compare
 from posewright.cli.occlude_export import export as export_occluded
@@ -80,12 +81,26 @@ def evaluate(
     backend: Run = "auto",
     precision: Precision = "fp32",
     recipe: RecipeFile = None,
+    boxes: Annotated[
+        Path | None,
+        arg(
+            metavar="FILE",
+            help="a detector's boxes, as COCO results with `bbox` and `score`, in place of the annotated ones; people "
+            "are then ranked and suppressed as HRNet's protocol does",
+            **QUIET,
+        ),
+    ] = None,
+    box_score: Annotated[float, arg(metavar="SCORE", help="leave out boxes whose score is lower")] = 0.0,
+    box_overlap: Annotated[
+        float, arg(metavar="IOU", help="of two boxes that overlap by it, leave out the one with the lower score")
+    ] = 1.0,
 ) -> int:
-    """Predict a split at its annotated boxes, write the predictions, then score them from disk."""
+    """Predict a split at its annotated boxes or a detector's, write the predictions, then score them from disk."""
     from rich.console import Console
     from rich.progress import track
 
     from posewright import datasets, load
+    from posewright.boxes import boxes_by_scene, read_boxes
     from posewright.evaluate import evaluate as to_disk
     from posewright.evaluate import metric_for, translated
 
@@ -96,8 +111,12 @@ def evaluate(
     read = datasets.read(data, split)
     metric = metric_for(read)
     truth = translated(read, estimator.skeleton)
-    protocol = estimator.protocol() | {"model": model, "data": data, "split": split, "boxes": "annotation"}
-    for name, value in to_disk(estimator, truth, metric, out, protocol, shown).items():
+    detected = None if boxes is None else boxes_by_scene(read, read_boxes(boxes, box_score, box_overlap), boxes)
+    looked = "annotation" if boxes is None else f"{boxes}, score >= {box_score:g}, overlap < {box_overlap:g}"
+    protocol = estimator.protocol() | {"model": model, "data": data, "split": split, "boxes": looked}
+    if detected is not None:
+        protocol["ranked by"] = "box score x mean of keypoint scores above 0.2; OKS suppression at 0.9"
+    for name, value in to_disk(estimator, truth, metric, out, protocol, shown, detected).items():
         print(f"{name:32} {value:.4f}")
     print(f"with their protocol in {out / 'scores.json'}")
     return 0
@@ -200,6 +219,7 @@ VERBS: dict[str, Callable[..., int]] = {
     "demo": demo,
     "predict": predict,
     "train": train,
+    "evolve": evolve,
     "evaluate": evaluate,
     "score": score,
     "diagnose": diagnose,

@@ -144,20 +144,12 @@ def about_data(data: str, split: str, world_seed: int) -> dict[str, Any]:
 
 def boxes_for(boxes: str, scenes: Sequence[Scene]) -> list[list[Floats]] | None:
     """Return the boxes of a file for each scene; None where the annotated ones are asked for."""
-    from posewright.predict import boxes_of, read_boxes
+    from posewright.boxes import boxes_by_scene, read_boxes
 
     if boxes == TRUTH:
         return None
-    given = read_boxes(Path(boxes))
-    found = [boxes_of(str(scene.id), given) or (boxes_of(str(scene.image), given) if _is_file(scene) else [])
-             for scene in scenes]  # fmt: skip
-    if not any(found):
-        raise ValueError(f"{boxes}: no box is of a picture of the data; image_id must be its id, path or file's name")
-    return found
-
-
-def _is_file(scene: Scene) -> bool:
-    return isinstance(scene.image, str | Path)
+    found = boxes_by_scene(scenes, read_boxes(Path(boxes)), Path(boxes))
+    return [[one.box for one in some] for some in found]
 
 
 @contextmanager
