@@ -373,3 +373,23 @@ def test_mistakes_are_one_line(tmp_path, monkeypatch, capsys, arguments, said):
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("posewright: ")
     assert said in line
+
+
+def test_an_interrupted_export_says_so_and_goes_on(tmp_path, monkeypatch, capsys):
+    command = ["occlude", "export", "--out", f"{tmp_path}/x", "--size", "64x64", "--people", "2", "--attacks", "parts"]
+    writing, left = picture.write, iter([True] * 7)
+
+    def write(path, pixels):
+        if not next(left, False):
+            raise KeyboardInterrupt
+        writing(path, pixels)
+
+    monkeypatch.setattr(picture, "write", write)
+    assert main(command) == 130
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "the same command goes on from there" in line
+    assert not (tmp_path / "x" / "manifest.json").exists()
+    assert len(list((tmp_path / "x" / "pictures").iterdir())) == 7
+    monkeypatch.setattr(picture, "write", writing)
+    assert main(command) == 0
+    assert read_manifest(tmp_path / "x").attacks

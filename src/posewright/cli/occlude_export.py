@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,8 +94,13 @@ def export(
     listed = study.attacks(own, words(attacks), words(fills))
     about = {**about_data(data, split, world_seed), "boxes": boxes, "skeleton": own.name,
              "crop": list(chosen[0].crop.warp.size)} | ({} if model is None else {"cut_for": model})  # fmt: skip
-    with shown("writing pictures") as (track, _):
-        path = write(translated(scenes, own), chosen, out, listed, seed=seed, protocol=about, track=track)
+    with shown("writing pictures") as (track, done):
+        try:
+            path = write(translated(scenes, own), chosen, out, listed, seed=seed, protocol=about, track=track)
+        except KeyboardInterrupt:
+            print(f"posewright: interrupted; the pictures of {len(done)} of {len(listed)} attacks are in {out}, and the "
+                  "same command goes on from there", file=sys.stderr)  # fmt: skip
+            return 130
     count = sum(1 for _ in (out / PICTURES).glob("*.png"))
     print(f"{count} pictures of {len(chosen)} people in {out / PICTURES}, their boxes in {out / 'annotations.json'}")
     print(f"then: posewright occlude score --manifest {path} --predictions THEIRS --out study")
