@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from posewright import load, picture
+from posewright.boxes import read_boxes
 from posewright.cli import main
 from posewright.datasets import DataError, coco
 from posewright.datasets.records import record_of
 from posewright.datasets.synthetic import world
 from posewright.evaluate import translated
-from posewright.boxes import read_boxes
 from posewright.scene import Person, Scene
 from posewright.skeleton import COCO, LSP
 from posewright.study import attacks, people_for, study

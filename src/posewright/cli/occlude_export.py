@@ -98,8 +98,8 @@ def export(
         try:
             path = write(translated(scenes, own), chosen, out, listed, seed=seed, protocol=about, track=track)
         except KeyboardInterrupt:
-            print(f"posewright: interrupted; the pictures of {len(done)} of {len(listed)} attacks are in {out}, and the "
-                  "same command goes on from there", file=sys.stderr)  # fmt: skip
+            print(f"posewright: interrupted; the pictures of {len(done)} of {len(listed)} attacks are in {out}, and "
+                  "the same command goes on from there", file=sys.stderr)  # fmt: skip
             return 130
     count = sum(1 for _ in (out / PICTURES).glob("*.png"))
     print(f"{count} pictures of {len(chosen)} people in {out / PICTURES}, their boxes in {out / 'annotations.json'}")
