@@ -11,6 +11,7 @@ import torch
 
 from posewright.augment import Jitter
 from posewright.cli import main
+from posewright.codecs.cpm import Beliefs
 from posewright.codecs.dark import Dark
 from posewright.codecs.distribution import Distribution
 from posewright.codecs.gaussian import Gaussian
@@ -81,6 +82,15 @@ def test_every_codecs_targets_are_weighed(codec):
     assert type(hidden) is type(clear)
     factors = (hidden.weights / np.where(clear.weights > 0, clear.weights, 1))[clear.weights > 0]
     assert set(np.unique(factors)) == {0.5, 1.0}
+
+
+def test_the_background_counts_as_before():
+    codec = Beliefs(COCO, (48, 64))
+    clear, hidden = (hidden_by(o, None, codec).batch(0, 0)[1] for o in (None, Augmentation((half,), target=0.5)))
+    np.testing.assert_array_equal(hidden.weights[:, -1], 1)
+    np.testing.assert_array_equal(hidden.maps, clear.maps)
+    shown = clear.weights[:, :-1] > 0
+    assert set(np.unique(hidden.weights[:, :-1][shown])) == {0.5, 1.0}
 
 
 @pytest.mark.parametrize("name", OCCLUSIONS)

@@ -1,16 +1,23 @@
 """Convolutional pose machines against the authors' prototxt: network at every stage, sizes, pooling, centre map."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from posewright.codecs.cpm import Beliefs, belief_decode, belief_target
+from posewright.export import checkpoint as checkpoints
+from posewright.export import onnx
 from posewright.models import cpm
 from posewright.models.count import macs, parameters
 from posewright.models.load import load_into
 from posewright.models.report import renamed
+from posewright.recipes import recipe_named
+from posewright.recipes.cpm import LSP_PARTS, MPII_PARTS
 from posewright.scene import Person
-from posewright.skeleton import LSP
+from posewright.skeleton import COCO, LSP, MPII
+from posewright.train import first_weights
 
 
 def test_answers_as_the_original_at_every_stage(reference, filled, waves):
@@ -33,6 +40,51 @@ def test_answers_as_the_original_at_every_stage(reference, filled, waves):
 def test_is_as_large_as_the_original():
     model = cpm.cpm()
     assert (parameters(model), macs(model, (368, 368))) == (31_219_866, 175_437_729_280)
+
+
+def test_the_authors_weights_answer_as_they_did_for_them(reference, filled, tmp_path):
+    """Blue first, values / 256 - 1/2; both convolutions that look at the picture are turned to take red first."""
+    state = filled(reference("cpm"))
+    torch.save(state, tmp_path / "a.pth")
+    recipe = replace(recipe_named("cpm_mpii"), codec=Beliefs(MPII_PARTS, size=(72, 64)))
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 64, 72, 3), dtype=np.uint8)
+    found = checkpoints.load(tmp_path / "a.pth", recipe=recipe)(pixels)[-1].maps
+    network = cpm.cpm().eval()
+    load_into(network, state, cpm.RENAMES, size=(64, 64))
+    with torch.inference_mode():
+        seen = torch.from_numpy(pixels[..., ::-1].copy()).permute(0, 3, 1, 2) / 256 - 0.5
+        wanted = network(seen)[-1].maps.numpy()
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
+
+
+def test_the_authors_order_of_parts_is_kept():
+    """part_str of their configuration: head, neck, right arm, left arm, right leg, left leg."""
+    for parts in (MPII_PARTS, LSP_PARTS):
+        assert parts.keypoints[0] == "head_top"
+        assert parts.keypoints[1].endswith("neck")
+        assert parts.keypoints[2:5] == ("right_shoulder", "right_elbow", "right_wrist")
+        assert parts.keypoints[5:8] == ("left_shoulder", "left_elbow", "left_wrist")
+        assert parts.keypoints[8:] == (
+            "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle"
+        )  # fmt: skip
+        assert parts.limbs
+    assert MPII_PARTS.sigmas[2] == MPII.sigmas[MPII.index("right_shoulder")]
+
+
+def test_weights_of_another_skeleton_start_all_but_what_answers_for_it(reference, filled, tmp_path):
+    torch.save(filled(reference("cpm")), tmp_path / "a.pth")
+    recipe = replace(recipe_named("cpm_mpii"), network=lambda: cpm.cpm(17), codec=Beliefs(COCO, size=(64, 64)))
+    weights = first_weights(str(tmp_path / "a.pth"), recipe, report=str)
+    assert "own_features.0.weight" in weights
+    assert "context.0.2.weight" in weights
+    assert not {"heads.0.weight", "heads.5.bias", "context.3.0.weight"} & weights.keys()
+
+
+def test_what_is_exported_says_the_same(tmp_path):
+    """`onnx` compares the file with torch and raises ExportError where they differ."""
+    network = cpm.ConvolutionalPoseMachine(14, stages=2, width=8).eval()
+    onnx(network, Beliefs(LSP, size=(72, 64)), {}, tmp_path / "a.onnx")
+    assert (tmp_path / "a.onnx").stat().st_size > 1000
 
 
 def test_renames_leave_our_own_names_alone():

@@ -56,7 +56,7 @@ def centre_map(images: Tensor, sigma: float = CENTRE_SIGMA) -> Tensor:
     height, width = images.shape[-2:]
     y = torch.arange(height, device=images.device, dtype=images.dtype) - (height - 1) / 2
     x = torch.arange(width, device=images.device, dtype=images.dtype) - (width - 1) / 2
-    return torch.exp(-(y[:, None] ** 2 + x**2) / (2 * sigma**2)).expand(len(images), 1, -1, -1)
+    return torch.exp(-(y[:, None] ** 2 + x**2) / (2 * sigma**2)).expand(images.shape[0], 1, height, width)
 
 
 class ConvolutionalPoseMachine(nn.Module):
