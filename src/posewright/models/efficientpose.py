@@ -60,11 +60,9 @@ class MobileDenseNet(nn.Module):
 
 
 class Pass(nn.Module):
-    """Look with a row of Mobile DenseNets, and tell what was seen in maps: returns both, features and maps."""
+    """Look with a row of Mobile DenseNets; `head` tells in maps what they saw."""
 
-    def __init__(
-        self, inputs: int, width: int, depth: int, maps: int, squeeze: int, activation: Activation
-    ) -> None:  # fmt: skip
+    def __init__(self, inputs: int, width: int, depth: int, maps: int, squeeze: int, activation: Activation) -> None:
         super().__init__()
         blocks: OrderedDict[str, nn.Module] = OrderedDict()
         for number in range(depth):
@@ -72,10 +70,8 @@ class Pass(nn.Module):
             blocks[f"block{number + 1}"] = MobileDenseNet(entering, width, number > 0, squeeze, activation)
         self.blocks = nn.Sequential(blocks)
         self.head = nn.Conv2d(3 * width, maps, 1)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.blocks(x)
-        return features, self.head(features)
+        nn.init.normal_(self.head.weight, std=0.001)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
 
 def doubling(maps: int) -> nn.ConvTranspose2d:
@@ -109,18 +105,21 @@ class EfficientPose(nn.Module):
         self.pass2 = Pass(later, width, depth, keypoints, squeeze, activation)
         self.pass3 = Pass(later, width, depth, keypoints, squeeze, activation)
         self.upscale = nn.Sequential(*(doubling(keypoints) for _ in range(DOUBLINGS)))
-        for one in (self.pass1, self.pass2, self.pass3):
-            nn.init.normal_(one.head.weight, std=0.001)
-            nn.init.zeros_(one.head.bias)  # type: ignore[arg-type]
 
-    def forward(self, images: Tensor) -> list[Any]:
+    def features(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what each pass sees, (B, 3 width, H/8, W/8) each."""
         seen = self.high(images)
         if self.low is not None:
             seen = torch.cat([seen, self.low(avg_pool2d(images, 2))], 1)
-        known, limbs = self.pass1(seen)
-        known, first = self.pass2(torch.cat([known, seen], 1))
-        _, second = self.pass3(torch.cat([known, seen], 1))
-        return [Affinities(limbs), Heatmaps(first), Heatmaps(second), Heatmaps(self.upscale(second))]
+        first = self.pass1.blocks(seen)
+        second = self.pass2.blocks(torch.cat([first, seen], 1))
+        return first, second, self.pass3.blocks(torch.cat([second, seen], 1))
+
+    def forward(self, images: Tensor) -> list[Any]:
+        first, second, third = self.features(images)
+        answer = self.pass3.head(third)
+        limbs, keypoints = self.pass1.head(first), self.pass2.head(second)
+        return [Affinities(limbs), Heatmaps(keypoints), Heatmaps(answer), Heatmaps(self.upscale(answer))]
 
 
 class Size(NamedTuple):
