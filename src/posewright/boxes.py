@@ -1,9 +1,10 @@
-"""Boxes to look at: those that any detector found, read from a file in COCO's format."""
+"""Boxes to look at: those that any detector found, read from a file in COCO's format, and people ranked by them."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,10 @@ import numpy as np
 
 from posewright.datasets.records import DataError, Record, read_json, records_in
 from posewright.geometry.boxes import box_nms
-from posewright.scene import Floats, Scene
+from posewright.metrics import oks_nms, rescored
+from posewright.metrics.oks import oks_sigmas
+from posewright.scene import PADDING, Floats, Person, Scene
+from posewright.skeleton import Skeleton
 
 
 class Detected(NamedTuple):
@@ -89,3 +93,16 @@ def boxes_by_scene(scenes: Sequence[Scene], boxes: Boxes, path: Path) -> list[li
 
 def _by_file(scene: Scene, boxes: Boxes) -> list[Detected]:
     return boxes_of(str(scene.image), boxes) if isinstance(scene.image, str | Path) else []
+
+
+def ranked(people: Sequence[Person], detected: Sequence[Detected], skeleton: Skeleton) -> list[Person]:
+    """Rank people found at detected boxes as HRNet's protocol does, and leave out those who were found twice.
+
+    The score becomes the box's times the mean of the keypoints' scores above 0.2; of two people whose OKS is above
+    0.9 the better one stays. The area in that OKS is that of the box, PADDING times as large (HRNet takes its crop,
+    which is as large and of the network's aspect).
+    """
+    area = [float(np.prod(PADDING * (one.box[2:] - one.box[:2]))) for one in detected]
+    scored = [replace(p, score=d.score, area=a) for p, d, a in zip(people, detected, area, strict=True)]
+    kept = oks_nms(rescored(scored), oks_sigmas(skeleton)[0])
+    return [replace(person, area=None) for person in kept]

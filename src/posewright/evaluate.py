@@ -14,15 +14,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from posewright.boxes import Detected
+from posewright.boxes import Detected, ranked
 from posewright.datasets import coco
 from posewright.estimate import Estimator
 from posewright.files import write_whole
-from posewright.metrics import Score, by_person, oks_ap, oks_nms, pck, pckh, rescored
-from posewright.metrics.oks import oks_sigmas
-from posewright.scene import PADDING, Floats, Person, Scene, each_person
+from posewright.metrics import Score, by_person, oks_ap, pck, pckh
+from posewright.scene import Floats, Scene, each_person
 from posewright.skeleton import Skeleton
 
 Metric = Callable[[Sequence[Scene], Sequence[Scene]], dict[str, float]]
@@ -44,19 +41,6 @@ def predict(
         found = [replace(p, box=box) for p, box in zip(people, boxes[place], strict=True)]
         kept = found if detected is None else ranked(found, detected[place], estimator.skeleton)
         yield replace(scenes[place], people=tuple(kept))
-
-
-def ranked(people: Sequence[Person], detected: Sequence[Detected], skeleton: Skeleton) -> list[Person]:
-    """Rank people found at detected boxes as HRNet's protocol does, and leave out those who were found twice.
-
-    The score becomes the box's times the mean of the keypoints' scores above 0.2; of two people whose OKS is above
-    0.9 the better one stays. The area in that OKS is that of the box, PADDING times as large (HRNet takes its crop,
-    which is as large and of the network's aspect).
-    """
-    area = [float(np.prod(PADDING * (one.box[2:] - one.box[:2]))) for one in detected]
-    scored = [replace(p, score=d.score, area=a) for p, d, a in zip(people, detected, area, strict=True)]
-    kept = oks_nms(rescored(scored), oks_sigmas(skeleton)[0])
-    return [replace(person, area=None) for person in kept]
 
 
 def evaluate(
