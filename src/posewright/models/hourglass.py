@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from posewright.fields import Heatmaps
+from posewright.models import resnet
 
 WIDTH = 256  # section 3.1
 DEPTH = 4  # poolings in an hourglass: 64 px to 4 (section 3.1)
@@ -33,9 +34,8 @@ def preactivated(inputs: int, outputs: int, kernel: int = 1) -> nn.Sequential:
 
 
 def rectified(inputs: int, outputs: int, kernel: int = 1, stride: int = 1) -> nn.Sequential:
-    """Convolve, normalise, rectify."""
-    convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+    """Convolve with a bias, normalise, rectify."""
+    return resnet.rectified(inputs, outputs, kernel, stride, bias=True)
 
 
 class Residual(nn.Module):
