@@ -11,6 +11,7 @@ from posewright.recipe import Recipe
 from posewright.recipes.compact import default
 from posewright.recipes.cpm import cpm_lsp, cpm_mpii
 from posewright.recipes.cpn import cpn_r50_coco, cpn_r50_coco_384x288, cpn_r50_lsp, cpn_r101_coco_384x288
+from posewright.recipes.evopose2d import evopose2d_l_coco, evopose2d_m_coco, evopose2d_s_coco, evopose2d_xs_coco
 from posewright.recipes.fastpose import fastpose_r50_coco
 from posewright.recipes.hourglass import hourglass_2_lsp, hourglass_2_mpii, hourglass_8_mpii
 from posewright.recipes.hrnet import hrnet_w32_coco, hrnet_w48_coco
@@ -76,6 +77,10 @@ RECIPES = (
     rsn50_3_coco,
     rsn50_4_coco,
     rsn50_4_coco_384x288,
+    evopose2d_xs_coco,
+    evopose2d_s_coco,
+    evopose2d_m_coco,
+    evopose2d_l_coco,
 )
 
 
