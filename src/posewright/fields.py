@@ -36,12 +36,13 @@ class Levels(NamedTuple):
 class Placed(NamedTuple):
     """Heatmaps and the places that they were drawn at, for losses that draw more than heatmaps from them.
 
-    maps, weights as in `Heatmaps`; places (..., K, 2) px of the maps, 0 where the weight is.
+    maps, weights as in `Heatmaps`; x, y (..., K) px of the maps, 0 where the weight is.
     """
 
     maps: Any
-    places: Any
-    weights: Any
+    x: Any
+    y: Any
+    weights: Any = None
 
 
 class Affinities(NamedTuple):

@@ -116,7 +116,7 @@ def _windows_at_the_border(
     steps = np.arange(-reach, reach + 1)
     rows, columns = y[chosen, None] + steps, x[chosen, None] + steps
     if reflect:
-        rows, columns = _reflected(rows, h), _reflected(columns, w)
+        rows, columns = reflected(rows, h), reflected(columns, w)
     near_rows, near_columns = rows.clip(0, h - 1), columns.clip(0, w - 1)
     values = maps[chosen[:, None, None], near_rows[:, :, None], near_columns[:, None, :]].astype(np.float64)
     if not reflect:
@@ -124,7 +124,12 @@ def _windows_at_the_border(
     return values
 
 
-def _reflected(place: Places, length: int) -> Places:
+def reflected(place: Places, length: int) -> Places:
+    """Return places on a line, those beyond its ends reflected without the end's own pixel.
+
+    >>> reflected(np.array([-2, -1, 0, 3, 4]), 4)
+    array([2, 1, 0, 3, 2])
+    """
     period = max(2 * (length - 1), 1)
     place = np.abs(place) % period
     return np.minimum(place, period - place)
