@@ -87,7 +87,7 @@ def doubling(maps: int) -> nn.ConvTranspose2d:
 class EfficientPose(nn.Module):
     """Return one map a keypoint at the picture's resolution.
 
-    images (B, 3, H, W), H and W multiples of 8, or of 16 with a low resolution. Stages: `Affinities`
+    images (B, 3, H, W), H and W multiples of 8. Stages: `Affinities`
     (B, 2 limbs, H/8, W/8) of pass 1, `Heatmaps` (B, K, H/8, W/8) of passes 2 and 3, and the answer (B, K, H, W), which
     is the last of them doubled three times, so that it asks for no supervision of its own.
 

@@ -11,6 +11,17 @@ from posewright.recipe import Recipe
 from posewright.recipes.compact import default
 from posewright.recipes.cpm import cpm_lsp, cpm_mpii
 from posewright.recipes.cpn import cpn_r50_coco, cpn_r50_coco_384x288, cpn_r50_lsp, cpn_r101_coco_384x288
+from posewright.recipes.efficientpose import (
+    efficientpose_i_lite_mpii,
+    efficientpose_i_mpii,
+    efficientpose_ii_lite_mpii,
+    efficientpose_ii_mpii,
+    efficientpose_iii_mpii,
+    efficientpose_iv_mpii,
+    efficientpose_rt_lite_mpii,
+    efficientpose_rt_lsp,
+    efficientpose_rt_mpii,
+)
 from posewright.recipes.evopose2d import evopose2d_l_coco, evopose2d_m_coco, evopose2d_s_coco, evopose2d_xs_coco
 from posewright.recipes.fastpose import fastpose_r50_coco
 from posewright.recipes.hourglass import hourglass_2_lsp, hourglass_2_mpii, hourglass_8_mpii
@@ -81,6 +92,15 @@ RECIPES = (
     evopose2d_s_coco,
     evopose2d_m_coco,
     evopose2d_l_coco,
+    efficientpose_rt_mpii,
+    efficientpose_i_mpii,
+    efficientpose_ii_mpii,
+    efficientpose_iii_mpii,
+    efficientpose_iv_mpii,
+    efficientpose_rt_lite_mpii,
+    efficientpose_i_lite_mpii,
+    efficientpose_ii_lite_mpii,
+    efficientpose_rt_lsp,
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from posewright.fields import Heatmaps, Levels
+from posewright.fields import Affinities, Heatmaps, Levels, Placed
 
 
 def mean_squared_error(stages: Sequence[Heatmaps], target: Heatmaps) -> Any:
@@ -62,3 +62,12 @@ def cross_entropy_and_place(stages: Sequence[Heatmaps], target: Heatmaps) -> Any
     from posewright import losses
 
     return losses.cross_entropy_and_place(stages, target)
+
+
+def limbs_and_keypoints(
+    stages: Sequence[Affinities | Heatmaps], target: Placed, limbs: Sequence[tuple[int, int]]
+) -> Any:
+    """See `posewright.losses.limbs_and_keypoints`."""
+    from posewright import losses
+
+    return losses.limbs_and_keypoints(stages, target, limbs)

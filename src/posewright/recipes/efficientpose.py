@@ -1,0 +1,105 @@
+"""EfficientPose (Groos et al. 2020, arXiv:2004.12186): one person on a laptop's processor.
+
+From the sources: MPII's single people, mirrored, scaled and turned at random, squared differences of part affinity
+fields and of both passes' heatmaps. How far they are scaled and turned, the schedule and the optimiser are choices.
+`parameters` are those that training changes; the paper counts statistics of BatchNorms and the frozen doublings too
+(465,608 for RT).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+from posewright.augment import Jitter
+from posewright.codecs.efficientpose import EfficientPose
+from posewright.datasets import lsp, mpii
+from posewright.metrics import pck, pckh
+from posewright.recipe import Phase, Recipe
+from posewright.recipes.losses import limbs_and_keypoints
+from posewright.skeleton import LSP, MPII, Skeleton
+
+PAPER = "https://arxiv.org/abs/2004.12186"
+PHASES = (Phase(200, 1e-3, to=1e-5, warmup=500),)
+JITTER = Jitter(scale=0.25, turn=45.0, turn_chance=1.0, half_body=0.0, uniform=True)
+
+ARMS = ("right_shoulder right_elbow right_wrist", "left_shoulder left_elbow left_wrist")
+LEGS = ("right_hip right_knee right_ankle", "left_hip left_knee left_ankle")
+MPII_CHAINS = ("head_top upper_neck", *(f"upper_neck {arm}" for arm in ARMS), "upper_neck thorax",
+               *(f"thorax {leg}" for leg in LEGS))  # fmt: skip
+"""The limbs of pass 1 in its maps' order, told from what the published weights answer: OpenPose's for MPI."""
+LSP_CHAINS = ("head_top neck", *(f"neck {limb}" for limb in (*ARMS, *LEGS)))
+
+
+def limbs_of(chains: Sequence[str], skeleton: Skeleton) -> tuple[tuple[int, int], ...]:
+    """Return the limbs along chains of keypoints, by their numbers.
+
+    >>> limbs_of(["head_top neck right_hip"], LSP)
+    ((13, 12), (12, 2))
+    """
+    rows = [[skeleton.keypoints.index(name) for name in chain.split()] for chain in chains]
+    return tuple(pair for row in rows for pair in pairwise(row))
+
+
+def network(size: str, *counts: int) -> Any:
+    """Build the network of a size, rt, i, ii, iii or iv, for so many keypoints and limbs; of rt_lite..., keypoints."""
+    from posewright.models import efficientpose, efficientpose_lite
+
+    module = efficientpose_lite if size.endswith("lite") else efficientpose
+    return getattr(module, f"efficientpose_{size}")(*counts)
+
+
+def on_mpii(size: str, side: int, parameters: int, reported: tuple[float, float]) -> Recipe:
+    """The paper's protocol on MPII for a size whose input is `side` px square."""
+    limbs = limbs_of(MPII_CHAINS, MPII)
+    counts = (len(MPII),) if size.endswith("lite") else (len(MPII), len(limbs))
+    return Recipe(
+        name=f"efficientpose_{size}_mpii",
+        summary=f"EfficientPose {size.upper().replace('_', ' ')}, MPII, {side}x{side}",
+        paper=PAPER,
+        read=mpii.read,
+        network=partial(network, size, *counts),
+        codec=EfficientPose(MPII, (side, side)),
+        loss=partial(limbs_and_keypoints, limbs=limbs),
+        phases=PHASES,
+        metric=pckh,
+        jitter=JITTER,
+        aim=EfficientPose.around,
+        batch=20,
+        weight_decay=1e-4,
+        parameters=parameters,
+        reported={f"PCKh@{at} (MPII validation, the authors' README)": value
+                  for at, value in zip((0.5, 0.1), reported, strict=True)},
+        data=mpii.TERMS,
+        judged_on="valid",
+    )  # fmt: skip
+
+
+efficientpose_rt_mpii = on_mpii("rt", 224, 441_000, (0.829, 0.236))
+efficientpose_i_mpii = on_mpii("i", 256, 696_260, (0.852, 0.265))
+efficientpose_ii_mpii = on_mpii("ii", 368, 1_691_900, (0.882, 0.302))
+efficientpose_iii_mpii = on_mpii("iii", 480, 3_166_104, (0.895, 0.309))
+efficientpose_iv_mpii = on_mpii("iv", 600, 6_458_870, (0.898, 0.356))
+efficientpose_rt_lite_mpii = on_mpii("rt_lite", 224, 380_000, (0.806, 0.231))
+efficientpose_i_lite_mpii = on_mpii("i_lite", 256, 563_056, (0.837, 0.277))
+efficientpose_ii_lite_mpii = on_mpii("ii_lite", 368, 1_417_856, (0.871, 0.308))
+
+efficientpose_rt_lsp = Recipe(
+    name="efficientpose_rt_lsp",
+    summary="EfficientPose RT, LSP-extended, 224x224; no published number",
+    paper=PAPER,
+    read=lsp.read,
+    network=partial(network, "rt", len(LSP), len(limbs_of(LSP_CHAINS, LSP))),
+    codec=EfficientPose(LSP),
+    loss=partial(limbs_and_keypoints, limbs=limbs_of(LSP_CHAINS, LSP)),
+    phases=PHASES,
+    metric=pck,
+    jitter=JITTER,
+    aim=EfficientPose.around,
+    batch=20,
+    weight_decay=1e-4,
+    data="LSP-extended, train split (Johnson and Everingham 2011; pictures for research only)",
+    parameters=440_274,
+)
