@@ -4,6 +4,8 @@ It is held to the specification instead: the mean field against numbers worked o
 against a second writing of it in plain functions, its size against a count by hand, which is also the published one.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,8 @@ from torch.nn.functional import batch_norm, conv2d, interpolate, max_pool2d, rel
 from posewright.models import multi_context_attention as paper
 from posewright.models.count import macs, parameters
 from posewright.models.multi_context_attention import Attention, HourglassResidual, MultiContextAttention, PartAttention
+from posewright.recipes import recipe_named
+from posewright.train import Machine, prepared
 
 
 def lively(network: nn.Module) -> nn.Module:
@@ -292,3 +296,38 @@ def test_every_weight_learns():
     sum(stage.maps.square().mean() for stage in stages).backward()
     still = [name for name, value in model.named_parameters() if value.grad is None or not value.grad.any()]
     assert not [name for name in still if name.endswith("weight")]
+
+
+def test_learns_at_the_authors_rates():
+    """130 epochs of 3,000 steps of 8 crops, divided by 10 after 100 and 125 of them, in passes over 22,246 people."""
+    recipe = recipe_named("multi_context_attention_8_mpii")
+    passes = 3_000 * 8 / 22_246
+    falls = [epoch for epoch in range(1, recipe.epochs) if recipe.rate_at(epoch, 1) < recipe.rate_at(epoch - 1, 1)]
+    assert [*falls, recipe.epochs] == [round(epochs * passes) for epochs in (100, 125, 130)]
+    assert [recipe.rate_at(epoch, 1) for epoch in (0, *falls)] == pytest.approx([2.5e-4, 2.5e-5, 2.5e-6])
+    assert (recipe.batch, recipe.optimiser) == (8, "rmsprop")
+
+
+def test_its_optimiser_is_torchs_rmsprop_and_goes_on_where_it_was(tmp_path):
+    recipe = replace(
+        recipe_named("multi_context_attention_8_mpii"), network=lambda: MultiContextAttention(1, 16, width=8)
+    )
+    states = [prepared(recipe, seed, Machine(device="cpu")) for seed in (0, 1)]
+    for state in states:
+        (group,) = state.optimiser.param_groups
+        assert type(state.optimiser) is torch.optim.RMSprop
+        assert (group["alpha"], group["eps"], group["momentum"], group["weight_decay"]) == (0.99, 1e-8, 0, 0)
+        group["lr"] = 1e-3
+
+    def stepped(state):
+        torch.manual_seed(5)
+        pixels = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+        state.module(pixels)[-1].maps.square().mean().backward()
+        state.optimiser.step()
+        state.optimiser.zero_grad()
+        return torch.cat([value.detach().flatten() for value in state.module.parameters()])
+
+    stepped(states[0])
+    states[0].save(tmp_path / "one.pt")
+    states[1].restore(tmp_path / "one.pt")
+    assert torch.equal(stepped(states[0]), stepped(states[1]))

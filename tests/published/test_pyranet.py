@@ -10,9 +10,12 @@ import torch
 from torch import nn
 from torch.nn.functional import fractional_max_pool2d
 
+from posewright import export
+from posewright.codecs.hourglass import Hourglass
 from posewright.models import pyranet
 from posewright.models.count import macs, parameters
 from posewright.models.load import load_into
+from posewright.models.pixels import FromPixels
 from posewright.models.pyramid_residual import (
     OFFSET,
     PRM_A,
@@ -25,6 +28,8 @@ from posewright.models.pyramid_residual import (
     starts,
 )
 from posewright.models.report import renamed
+from posewright.recipes import recipe_named
+from posewright.skeleton import LSP
 
 FORMS = [PRM_A, PRM_B, PRM_C, PRM_D]
 forms = pytest.mark.parametrize("form", FORMS, ids="ABCD")
@@ -224,3 +229,32 @@ def test_every_weight_learns(form):
     sum(stage.maps.square().mean() for stage in stages).backward()
     still = [name for name, value in model.named_parameters() if value.grad is None or not value.grad.any()]
     assert not [name for name in still if name.endswith("weight")]
+
+
+def test_an_exported_network_pools_as_it_does(tmp_path, rng):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    network = pyranet.PyraNet(1, 14, width=36)
+    with torch.no_grad():
+        for _ in range(3):
+            network(torch.rand(4, 3, 64, 64))
+    network.eval()
+    export.onnx(network, Hourglass(LSP, size=(64, 64)), {"data": "none"}, tmp_path / "pyranet.onnx")
+    pixels = rng.integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    session = onnxruntime.InferenceSession(tmp_path / "pyranet.onnx", providers=["CPUExecutionProvider"])
+    (answer,) = session.run(None, {session.get_inputs()[0].name: pixels})
+    with torch.inference_mode():
+        expected = FromPixels(network)(torch.from_numpy(pixels))[0].maps.numpy()
+    np.testing.assert_allclose(answer, expected, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(
+    ("name", "batch", "drops"), [("pyranet_2_mpii", 6, (2.5e-4, 250)), ("pyranet_8_mpii", 16, (6.7e-4, 200))]
+)
+def test_learns_at_the_authors_rates(name, batch, drops):
+    """Divided by 10 from the 150th, 170th and 200th epoch on, counted from 1."""
+    recipe, (rate, epochs) = recipe_named(name), drops
+    found = [recipe.rate_at(epoch * 5, 5) for epoch in range(epochs)]
+    wanted = [rate / 10 ** sum(epoch >= drop for drop in (150, 170, 200)) for epoch in range(1, epochs + 1)]
+    assert found == pytest.approx(wanted)
+    assert (recipe.epochs, recipe.batch, recipe.optimiser) == (epochs, batch, "rmsprop")
