@@ -68,3 +68,10 @@ def test_the_sheet_is_there_and_small():
     path = DOCS / "images" / "occluders.png"
     assert path.stat().st_size < 600_000
     assert cv2.imread(str(path)).shape[1] > 1000
+
+
+def test_the_picture_of_the_study_is_there_and_small():
+    path = DOCS / "images" / "study.png"
+    assert path.stat().st_size < 250_000
+    assert cv2.imread(str(path)).shape[1] > 900
+    assert "docs/images/study.png" in (DOCS.parent / "README.md").read_text()
