@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
 from functools import partial, wraps
 from io import StringIO
@@ -14,13 +14,15 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import Positional, arg
 
+from posewright.cli.estimate import evaluate, predict
 from posewright.cli.evolve import evolve
+from posewright.cli.models import list_recipes
 from posewright.cli.occlude import MORE, about, occlude
 from posewright.cli.occlude_compare import compare
 from posewright.cli.occlude_export import export as export_occluded
 from posewright.cli.occlude_export import score as score_occluded
 from posewright.cli.occlude_worst import worst
-from posewright.cli.options import QUIET, Data, Flip, Model, Out, Precision, RecipeFile, Run, Split
+from posewright.cli.options import QUIET, Data, Model, Out, RecipeFile, Split
 from posewright.cli.score import diagnose, score
 
 MORE |= {"export": export_occluded, "score": score_occluded, "compare": compare, "worst": worst}
@@ -45,83 +47,6 @@ def demo(
     return 0
 
 
-def predict(
-    inputs: Positional[
-        Annotated[tuple[str, ...], arg(metavar="PATH ...", help="photographs, folders and videos", **QUIET)]
-    ],
-    out: Out = Path("out"),
-    model: Model = "default",
-    boxes: Annotated[
-        Path | None,
-        arg(
-            metavar="FILE",
-            help="a box for each person, as COCO results with a `bbox` or as COCO annotations; without it the "
-            "estimator aims by itself, at one person a picture",
-            **QUIET,
-        ),
-    ] = None,
-    flip: Flip = False,
-    backend: Run = "auto",
-    precision: Precision = "fp32",
-    recipe: RecipeFile = None,
-) -> int:
-    """Estimate the people in photographs, folders and videos; write COCO results and one overlay an input."""
-    from posewright import load
-    from posewright.predict import predict_to
-
-    return predict_to(out, inputs, load(model, flip=flip, backend=backend, precision=precision, recipe=recipe), boxes)
-
-
-def evaluate(
-    model: Positional[Model],
-    data: Data,
-    split: Split = "test",
-    out: Out = Path("out"),
-    flip: Flip = False,
-    backend: Run = "auto",
-    precision: Precision = "fp32",
-    recipe: RecipeFile = None,
-    boxes: Annotated[
-        Path | None,
-        arg(
-            metavar="FILE",
-            help="a detector's boxes, as COCO results with `bbox` and `score`, in place of the annotated ones; people "
-            "are then ranked and suppressed as HRNet's protocol does",
-            **QUIET,
-        ),
-    ] = None,
-    box_score: Annotated[float, arg(metavar="SCORE", help="leave out boxes whose score is lower")] = 0.0,
-    box_overlap: Annotated[
-        float, arg(metavar="IOU", help="of two boxes that overlap by it, leave out the one with the lower score")
-    ] = 1.0,
-) -> int:
-    """Predict a split at its annotated boxes or a detector's, write the predictions, then score them from disk."""
-    from rich.console import Console
-    from rich.progress import track
-
-    from posewright import datasets, load
-    from posewright.boxes import boxes_by_scene, read_boxes
-    from posewright.evaluate import evaluate as to_disk
-    from posewright.evaluate import metric_for, translated
-
-    def shown(scenes: Iterator[Any]) -> Iterator[Any]:
-        return iter(track(scenes, "predicting", len(truth), console=Console(stderr=True), transient=True))
-
-    estimator = load(model, flip=flip, backend=backend, precision=precision, recipe=recipe)
-    read = datasets.read(data, split)
-    metric = metric_for(read)
-    truth = translated(read, estimator.skeleton)
-    detected = None if boxes is None else boxes_by_scene(read, read_boxes(boxes, box_score, box_overlap), boxes)
-    looked = "annotation" if boxes is None else f"{boxes}, score >= {box_score:g}, overlap < {box_overlap:g}"
-    protocol = estimator.protocol() | {"model": model, "data": data, "split": split, "boxes": looked}
-    if detected is not None:
-        protocol["ranked by"] = "box score x mean of keypoint scores above 0.2; OKS suppression at 0.9"
-    for name, value in to_disk(estimator, truth, metric, out, protocol, shown, detected).items():
-        print(f"{name:32} {value:.4f}")
-    print(f"with their protocol in {out / 'scores.json'}")
-    return 0
-
-
 def export(
     checkpoint: Positional[Annotated[Path, arg(metavar="CHECKPOINT", help="runs/NAME/last.pt of a training")]],
     out: Annotated[Path, arg(metavar="FILE", help="the .onnx file to write")],
@@ -139,15 +64,6 @@ def export(
     drift = export_checkpoint(checkpoint, out, None if data is None else folder(data), by)
     px = "no keypoint was confident" if drift.px_max is None else f"at most {drift.px_max:.2g} px"
     print(f"{out}: like torch on {drift.pictures} pictures, {px} and {drift.score:.2g} of score apart")
-    return 0
-
-
-def list_recipes() -> int:
-    """List the recipes that `train` and `show` know by name."""
-    from posewright.recipes import RECIPES
-
-    for recipe in RECIPES:
-        print(f"{recipe.name:28} {recipe.summary}")
     return 0
 
 

@@ -16,10 +16,13 @@ from rich.table import Table
 from posewright import named
 from posewright.occlusion import described
 from posewright.recipe import Phase, Recipe
+from posewright.recipes.published import published
 from posewright.runtimes import metadata
 from posewright.skeleton import Skeleton
 
 Row = tuple[str, str]
+MOST_PARTS = 50
+"""Rows in which a network is shown, where it can be."""
 
 
 def show_it(name: str) -> None:
@@ -29,6 +32,8 @@ def show_it(name: str) -> None:
         return
     recipe = named.recipe_by(name)
     _print(recipe.name, recipe_rows(recipe))
+    if importlib.util.find_spec("torch") is not None:
+        _print("the network, part by part: what leaves each, and its parameters", parts_of(recipe))
     if name == "default":
         _print("the embedded network", card_rows(named.located(name)))
 
@@ -64,19 +69,37 @@ def card_rows(path: Path) -> Iterator[Row]:
 
 
 def _network(recipe: Recipe) -> str:
-    """Count the network where torch is installed, and set the paper's count beside it."""
-    published = recipe.parameters and recipe.paper.startswith("http")
-    paper = f", {recipe.parameters:,} in the paper" if published else ""
+    """Count the network where torch is installed, and set what is published beside it."""
+    said = published(recipe)
+    paper = "" if said.parameters == "-" else f" ({said.parameters} M published)"
+    flops = "" if said.gflops == "-" else f" ({said.gflops} GFLOPs published)"
     if importlib.util.find_spec("torch") is None:
         return f'needs torch to be counted{paper}: pip install "posewright[train]"'
+    import torch
+
     from posewright.models.count import macs, parameters
 
-    network = recipe.network()
+    with torch.device("meta"):
+        network = recipe.network()
     width, height = recipe.codec.size
-    counted = f"{parameters(network):,} parameters{paper}"
-    return (
-        f"{type(network).__name__}: {counted}, {macs(network, recipe.codec.size) / 1e9:.2f} GMACs at {width}x{height}"
-    )
+    computed = f"{macs(network, recipe.codec.size) / 1e9:.2f} GMACs at {width}x{height}{flops}"
+    counted = f"{parameters(network):,} parameters{paper}, {computed}"
+    return f"{type(network).__name__}: {counted}; held to {said.held_to}; weights: {said.weights}"
+
+
+def parts_of(recipe: Recipe) -> Iterator[Row]:
+    """Say which parts a network has, in the order in which they are called, and what leaves each."""
+    import torch
+
+    from posewright.models.outline import outline
+
+    with torch.device("meta"):
+        network = recipe.network()
+    outlines = [outline(network, recipe.codec.size, depth) for depth in (4, 3, 2)]
+    for part in next((parts for parts in outlines if len(parts) <= MOST_PARTS), outlines[-1]):
+        leaving = ", ".join("x".join(map(str, shape)) for shape in dict.fromkeys(part.shapes))
+        again = f", {part.times} times" if part.times > 1 else ""
+        yield "  " * part.depth + part.name, f"{part.kind}  {leaving}  {part.parameters:,}{again}"
 
 
 def _phase(phase: Phase, recipe: Recipe) -> str:

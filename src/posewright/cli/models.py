@@ -1,0 +1,81 @@
+"""Lists: the recipes by name, and their networks with sizes as counted here beside those that were published."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from tyro.conf import arg
+
+COLUMNS = (
+    "recipe",
+    "input",
+    "parameters, M",
+    "published",
+    "GMACs",
+    "published GFLOPs",
+    "reported",
+    "held to",
+    "weights",
+)
+WIDTH = 220
+"""Columns of a table that goes into a file or another program."""
+
+
+def list_recipes(
+    models: Annotated[bool, arg(help="count every network, beside its published size, numbers and evidence")] = False,
+) -> int:
+    """List the recipes that `train` and `show` know by name, or with --models their networks."""
+    from posewright.recipes import RECIPES
+
+    if models:
+        list_models()
+        return 0
+    for recipe in RECIPES:
+        print(f"{recipe.name:34} {recipe.summary}")
+    return 0
+
+
+def list_models() -> None:
+    """Print every network: counted and published size, input, reported numbers, the vector it equals, weights."""
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.progress import track
+    from rich.table import Table
+
+    from posewright.recipes import RECIPES
+
+    table = Table(*COLUMNS, box=SIMPLE, pad_edge=False)
+    shown: Iterable[Any] = track(RECIPES, "counting", console=Console(stderr=True), transient=True)
+    for recipe in shown:
+        table.add_row(*row(recipe))
+    console = Console()
+    (console if console.is_terminal else Console(width=WIDTH)).print(table)
+
+
+def row(recipe: Any) -> tuple[str, ...]:
+    """Return what is known of a recipe's network, column by column; "-" where nobody says."""
+    from posewright.recipes.published import published
+
+    said = published(recipe)
+    width, height = recipe.codec.size
+    reported = "; ".join(f"{name}: {value:g}" for name, value in recipe.reported.items()) or "-"
+    counted = size(recipe)
+    return (
+        recipe.name, f"{width}x{height}", counted[0], said.parameters, counted[1], said.gflops,
+        reported, said.held_to, said.weights,
+    )  # fmt: skip
+
+
+def size(recipe: Any) -> tuple[str, str]:
+    """Count parameters in millions and GMACs; "-" without torch. No weight is drawn and nothing is computed."""
+    if importlib.util.find_spec("torch") is None:
+        return "-", "-"
+    import torch
+
+    from posewright.models.count import macs, parameters
+
+    with torch.device("meta"):
+        network = recipe.network()
+    return f"{parameters(network) / 1e6:.2f}", f"{macs(network, recipe.codec.size) / 1e9:.2f}"
