@@ -396,3 +396,12 @@ def test_the_embedded_default_estimates_and_shows_its_card(photos, tmp_path, cap
     assert main(["predict", f"{photos}/a.jpg", "--out", str(tmp_path / "out")]) == 0
     assert main(["show", "default"]) == 0
     assert "the embedded network" in capsys.readouterr().out
+
+
+def test_a_reader_that_closes_early_is_no_mistake():
+    told = subprocess.run(
+        f"{sys.executable} -c 'from posewright.cli import main; import sys; sys.exit(main([\"list\"]))' | head -c 10",
+        shell=True, capture_output=True, text=True, check=False, executable="/bin/bash",
+    )  # fmt: skip
+    assert told.stdout.startswith("default")
+    assert "Broken" not in told.stderr

@@ -165,7 +165,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verbs = {name: _later(verb) for name, verb in VERBS.items()}
         about = "Human pose estimation, and how it breaks under occlusion."
         parser = partial(tyro.extras.subcommand_cli_from_dict, verbs, prog="posewright", description=about)
-        return int(_parsed(parser, given)())
+        code = int(_parsed(parser, given)())
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (ValueError, KeyError, OSError, ImportError, RuntimeError) as error:
         print(f"posewright: {_line(error)}", file=sys.stderr)
         return 2
