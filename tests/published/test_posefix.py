@@ -12,6 +12,7 @@ from posewright.models.count import macs, parameters
 from posewright.models.report import renamed
 from posewright.scene import Person
 from posewright.skeleton import COCO
+from posewright.synthesis import synthesise
 
 SIZE = (288, 384)
 
@@ -56,6 +57,32 @@ def test_targets_say_so_as_logits(vector, target):
     valid = vector["input_valid"] > 0
     assert relative(shares[valid], vector["output_onehot"][valid]) < 1e-5
     np.testing.assert_array_equal(target.weights, vector["input_valid"])
+
+
+def similar(away, area):
+    """Return the similarities (..., K) of keypoints so far from a true one."""
+    return np.exp(-(away**2).sum(-1) / (2 * area * (2 * np.array(COCO.sigmas)) ** 2))
+
+
+def test_poses_are_wrong_as_often_and_as_far_as_the_authors(reference, rng):
+    """Fractions of 4000 draws within 0.03, as the vector says: the deviation of two such samples is 0.01 at most."""
+    vector = reference("posefix_synthesis")
+    true, near = (np.where(a[..., 2:] > 0, a[..., :2], np.nan) for a in (vector["input_joints"], vector["input_near"]))
+    area = float(vector["input_area"])
+    made = np.array([synthesise(true, area, COCO, rng, near) for _ in range(4000)])
+    close = similar(made - true, area)
+    inverted = similar(made - true[COCO.mirror], area) >= 0.5
+    inverted[:, COCO.mirror == np.arange(17)] = False
+    fractions = {
+        "good": close >= 0.85,
+        "jitter": (close >= 0.5) & (close < 0.85),
+        "below_half": close < 0.5,
+        "swap": similar(made - near[0], area) >= 0.5,
+        "inversion": inverted,
+    }
+    for name, found in fractions.items():
+        np.testing.assert_allclose(found.mean(0), vector[f"output_fraction_{name}"], rtol=0, atol=0.03, err_msg=name)
+    np.testing.assert_allclose(made.mean(0), vector["output_mean"], rtol=0, atol=3)
 
 
 def test_places_are_read_as_the_authors_do(vector):

@@ -10,8 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx as onnx_format
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from posewright.augment import Aim
@@ -81,11 +83,17 @@ def _export(
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         partial = Path(folder) / "partial.onnx"
         _write(exported, about, partial)
-        found = drift(network_of(module, codec), onnxruntime.load(partial), trial)
+        found = drift(network_of(module, codec), onnxruntime.load(partial), trial, *_trial_given(module, codec, trial))
         _check(path, found, bound, state, weights_of(partial))
         _write(exported, about | {"parity": asdict(found)}, partial)
         os.replace(partial, path)
     return found
+
+
+def _trial_given(module: FromPixels, codec: Codec, trial: Pixels) -> list[NDArray[np.float32]]:
+    """Draw what a network is told beside the pictures that it is compared on: places in them."""
+    rng = np.random.default_rng(0)
+    return [(rng.random((len(trial), *shape)) * min(codec.size)).astype(np.float32) for shape in module.given.values()]
 
 
 def _write(exported: onnx_format.ModelProto, about: dict[str, Any], path: Path) -> None:

@@ -54,18 +54,21 @@ class _Flat(nn.Module):
         super().__init__()
         self.module = module
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
-        return tuple(array for stage in self.module(pixels) for array in stage if array is not None)
+    def forward(self, pixels: Tensor, *given: Tensor) -> tuple[Tensor, ...]:
+        return tuple(array for stage in self.module(pixels, *given) for array in stage if array is not None)
 
 
 def graph_of(module: FromPixels, size: Size) -> ModelProto:
     """Trace a network in evaluation mode at a crop's size; the batch is free. Raises ExportError where that fails.
 
-    Input `pixels` (B, H, W, 3) uint8; outputs are named "<stage>.<class>.<field>".
+    Input `pixels` (B, H, W, 3) uint8, and what else the network is given; outputs are named "<stage>.<class>.<field>".
     """
-    example = torch.zeros(2, size[1], size[0], 3, dtype=torch.uint8, device=module.mean.device)
+    place = module.mean.device
+    example = torch.zeros(2, size[1], size[0], 3, dtype=torch.uint8, device=place)
+    given = tuple(torch.zeros(2, *shape, device=place) for shape in module.given.values())
+    inputs = ["pixels", *module.given]
     with torch.no_grad():
-        stages = module(example)
+        stages = module(example, *given)
     outputs = [
         f"{number}.{type(stage).__name__}.{name}"
         for number, stage in enumerate(stages)
@@ -77,9 +80,9 @@ def graph_of(module: FromPixels, size: Size) -> ModelProto:
         warnings.simplefilter("ignore")  # the exporter announces its own age, and each shape that is fixed
         try:
             torch.onnx.export(
-                _Flat(module).eval(), (example,), file, dynamo=False, opset_version=OPSET, do_constant_folding=False,
-                training=torch.onnx.TrainingMode.PRESERVE, input_names=["pixels"], output_names=outputs,
-                dynamic_axes={name: {0: "batch"} for name in ["pixels", *outputs]},
+                _Flat(module).eval(), (example, *given), file, dynamo=False, opset_version=OPSET,
+                do_constant_folding=False, training=torch.onnx.TrainingMode.PRESERVE, input_names=inputs,
+                output_names=outputs, dynamic_axes={name: {0: "batch"} for name in [*inputs, *outputs]},
             )  # fmt: skip
         except (RuntimeError, TypeError) as error:
             raise ExportError(f"torch cannot export this network: {str(error).splitlines()[0]}") from error

@@ -10,7 +10,7 @@ from posewright.augment import Aim
 from posewright.datasets.synthetic import world
 from posewright.picture import Pixels
 from posewright.recipe import Codec
-from posewright.runtimes.network import Network
+from posewright.runtimes.network import Given, Network
 from posewright.scene import Floats, Scene, region, take, whole
 
 CONFIDENT = 0.3
@@ -50,9 +50,9 @@ class Bound:
     fields: float = 1e-2
 
 
-def drift(first: Network, second: Network, pixels: Pixels) -> Drift:
-    """Compare two networks of one codec on crops (B, H, W, 3)."""
-    says, answers = first(pixels), second(pixels)
+def drift(first: Network, second: Network, pixels: Pixels, *given: Given) -> Drift:
+    """Compare two networks of one codec on crops (B, H, W, 3), and on what they are given beside them."""
+    says, answers = first(pixels, *given), second(pixels, *given)
     apart = max(_relative(a, b) for one, other in zip(says, answers, strict=True)
                 for a, b in zip(one, other, strict=True) if a is not None)  # fmt: skip
     people, others = first.codec.decode(says[-1]), second.codec.decode(answers[-1])

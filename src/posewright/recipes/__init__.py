@@ -34,6 +34,7 @@ from posewright.recipes.occlusion import (
     hrnet_w32_coco_keypoint_aware_s2,
     hrnet_w32_coco_keypoint_aware_s3,
 )
+from posewright.recipes.posefix import posefix_r50_coco, posefix_r152_coco_384x288
 from posewright.recipes.pyranet import pyranet_2_mpii, pyranet_8_mpii
 from posewright.recipes.rsn import (
     rsn18_coco,
@@ -81,6 +82,8 @@ RECIPES = (
     mspn_3_coco,
     mspn_4_coco,
     mspn_4_coco_384x288,
+    posefix_r50_coco,
+    posefix_r152_coco_384x288,
     rsn18_lsp,
     rsn18_coco,
     rsn50_coco,

@@ -1,4 +1,8 @@
-"""Network: one rule for whatever runs the arithmetic, pixels (B, H, W, 3) uint8 in, list of fields out."""
+"""Network: one rule for whatever runs the arithmetic, pixels (B, H, W, 3) uint8 in, list of fields out.
+
+A network may be told something beside the pixels, as the poses that it is to refine: arrays (B, ...) behind them. What
+it is not told is NaN, not known.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posewright import fields as kinds
 from posewright.augment import Aim
@@ -19,7 +24,9 @@ from posewright.runtimes import metadata
 from posewright.scene import PADDING
 from posewright.warp import around
 
-Run = Callable[[Pixels], list[Any]]
+Given = NDArray[np.float32]
+Run = Callable[..., list[Any]]
+"""(pixels, *given) -> one `Fields` a stage."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,11 +45,11 @@ class Network:
     aim: Aim = around
     padding: float = PADDING
 
-    def __call__(self, pixels: Pixels) -> list[Any]:
+    def __call__(self, pixels: Pixels, *given: Given) -> list[Any]:
         width, height = self.codec.size
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (height, width, 3):
             raise ValueError(f"pixels must be (B, {height}, {width}, 3) uint8, not {pixels.shape} {pixels.dtype}")
-        return self.run(pixels)
+        return self.run(pixels, *given)
 
 
 def described(path: Path, said: Mapping[str, str], run: Run, **protocol: Any) -> Network:
@@ -55,6 +62,18 @@ def described(path: Path, said: Mapping[str, str], run: Run, **protocol: Any) ->
         return Network(run, codec, card, protocol | {"weights": said["weights"]}, aim, float(view["padding"]))
     except (KeyError, ValueError, TypeError) as error:
         raise metadata.ModelFileError(f"{path}: its metadata are wrong: {error}") from None
+
+
+def fed(inputs: Mapping[str, Sequence[Any]], pixels: Pixels, given: Sequence[Given]) -> dict[str, NDArray[Any]]:
+    """Name what a graph is fed: `inputs` are its names and shapes, `pixels` the first; NaN where nothing is given.
+
+    >>> fed({"pixels": ("batch", 2, 2, 3), "poses": ("batch", 2)}, np.zeros((1, 2, 2, 3), np.uint8), ())["poses"]
+    array([[nan, nan]], dtype=float32)
+    """
+    told: dict[str, NDArray[Any]] = dict(zip(inputs, (pixels, *given), strict=False))
+    for name, shape in inputs.items():
+        told.setdefault(name, np.full((len(pixels), *shape[1:]), np.nan, np.float32))
+    return told
 
 
 def rebuilt(names: Sequence[str], arrays: Sequence[Any]) -> list[Any]:

@@ -9,7 +9,7 @@ import onnxruntime
 
 from posewright.picture import Pixels
 from posewright.runtimes import metadata
-from posewright.runtimes.network import Network, described, free_cores, rebuilt
+from posewright.runtimes.network import Given, Network, described, fed, free_cores, rebuilt
 
 ERRORS_ONLY = 3
 """ONNX Runtime's severity below which it stays silent."""
@@ -30,10 +30,11 @@ def load(path: Path, threads: int | None = None) -> Network:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise metadata.ModelFileError(f"{path}: ONNX Runtime refuses it: {str(error).splitlines()[0]}") from None
+    inputs = {one.name: one.shape for one in session.get_inputs()}
     names = [output.name for output in session.get_outputs()]
 
-    def run(pixels: Pixels) -> list[Any]:
-        return rebuilt(names, session.run(None, {"pixels": pixels}))
+    def run(pixels: Pixels, *given: Given) -> list[Any]:
+        return rebuilt(names, session.run(None, fed(inputs, pixels, given)))
 
     backend = f"onnxruntime {onnxruntime.__version__}"
     return described(path, said, run, backend=backend, precision="fp32", threads=threads)

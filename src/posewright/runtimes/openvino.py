@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from posewright.picture import Pixels
 from posewright.runtimes import metadata
-from posewright.runtimes.network import Network, described, free_cores, rebuilt
+from posewright.runtimes.network import Given, Network, described, fed, free_cores, rebuilt
 
 
 def load(path: Path, precision: Literal["fp32", "bf16"] = "fp32", threads: int | None = None) -> Network:
@@ -30,10 +30,11 @@ def load(path: Path, precision: Literal["fp32", "bf16"] = "fp32", threads: int |
         compiled = openvino.Core().compile_model(str(path), "CPU", options)
     except RuntimeError as error:
         raise metadata.ModelFileError(f"{path}: OpenVINO refuses it: {str(error).splitlines()[0]}") from None
+    inputs = {one.any_name: [part.get_min_length() for part in one.partial_shape] for one in compiled.inputs}
     names = [output.any_name for output in compiled.outputs]
 
-    def run(pixels: Pixels) -> list[Any]:
-        answers = compiled({"pixels": pixels})
+    def run(pixels: Pixels, *given: Given) -> list[Any]:
+        answers = compiled(fed(inputs, pixels, given))
         return rebuilt(names, [answers[output].copy() for output in compiled.outputs])
 
     backend = f"openvino {openvino.__version__.split('-')[0]}"

@@ -17,7 +17,7 @@ from posewright.models.pixels import FromPixels
 from posewright.picture import Pixels
 from posewright.recipe import Codec
 from posewright.runtimes import metadata
-from posewright.runtimes.network import Network, described
+from posewright.runtimes.network import Given, Network, Run, described
 
 Precision = Literal["fp32", "bf16"]
 
@@ -69,16 +69,17 @@ def _array(kind: str, shape: list[int], data: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(data), kind).reshape(shape)
 
 
-def _run(module: FromPixels, precision: Precision) -> Callable[[Pixels], list[Any]]:
+def _run(module: FromPixels, precision: Precision) -> Run:
     """Return how a module answers pixels with numpy fields."""
     module.eval()
 
     @torch.inference_mode()
-    def run(pixels: Pixels) -> list[Any]:
+    def run(pixels: Pixels, *given: Given) -> list[Any]:
         device = module.mean.device
+        told = [torch.from_numpy(np.ascontiguousarray(one)).to(device) for one in (pixels, *given)]
         half = torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
         with half:
-            stages = module(torch.from_numpy(np.ascontiguousarray(pixels)).to(device))
+            stages = module(*told)
         return [type(stage)(*(None if x is None else x.float().cpu().numpy() for x in stage)) for stage in stages]
 
     return run

@@ -1,0 +1,77 @@
+"""PoseFix (Moon et al. 2019, arXiv:1812.03595): poses made wrong on purpose, to learn how to right them.
+
+Schedule of the authors' released code: Adam at 5e-4, divided by 10 at 90 and 120 of 140 epochs, 16 crops a device on
+two devices, here 32; decay 1e-5. It starts from ImageNet weights, which `--start` takes. Keypoints that are not
+labelled they take from another estimator's answer on the training set; here they stay absent. Every epoch is judged
+by poses made wrong from the truth and then refined, since there is no estimator: a number for comparing epochs, and no
+other. The network is told poses, so `TopDown` alone makes nothing of it: `refine.Refined` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from posewright.augment import Jitter
+from posewright.codecs.posefix import FourPixels
+from posewright.datasets import coco
+from posewright.metrics import oks_ap
+from posewright.recipe import Phase, Recipe
+from posewright.recipes.losses import cross_entropy_and_place
+from posewright.refine import refine
+from posewright.scene import Scene
+from posewright.skeleton import COCO
+from posewright.synthesis import Synthesis, synthesised, with_neighbours
+
+
+def network(depth: int, height: int, keypoints: int) -> Any:
+    """Build the network over a ResNet of 50, 101 or 152 layers, for crops of a height."""
+    from posewright.models import posefix
+
+    return {50: posefix.posefix_r50, 101: posefix.posefix_r101, 152: posefix.posefix_r152}[depth](keypoints, height)
+
+
+def refined(network: Any, truth: Sequence[Scene]) -> Iterator[Scene]:
+    """Refine poses that are made wrong from the truth, always the same ones."""
+    return refine(network, synthesised(truth))
+
+
+def on_coco(depth: int, size: tuple[int, int], parameters: int, reported: dict[str, float]) -> Recipe:
+    """The paper's protocol on COCO for one depth and size (width, height)."""
+    width, height = size
+    return Recipe(
+        name=f"posefix_r{depth}_coco" + ("_384x288" if height == 384 else ""),
+        summary=f"PoseFix over ResNet-{depth}, COCO, {height}x{width}",
+        paper="https://arxiv.org/abs/1812.03595",
+        read=coco.read,
+        network=partial(network, depth, height, len(COCO)),
+        codec=FourPixels(COCO, size),
+        loss=cross_entropy_and_place,
+        phases=(Phase(90, 5e-4), Phase(30, 5e-5), Phase(20, 5e-6)),
+        metric=oks_ap,
+        jitter=Jitter(scale=0.3, turn=40.0, half_body=0.0),
+        each=with_neighbours,
+        given=Synthesis(),
+        predicted=refined,
+        aim=FourPixels.around,
+        batch=32,
+        optimiser="adam",
+        weight_decay=1e-5,
+        parameters=parameters,
+        reported=reported,
+        data=coco.TERMS,
+        judged_on="val",
+    )
+
+
+posefix_r50_coco = on_coco(50, (192, 256), 34_053_009, {})
+posefix_r152_coco_384x288 = on_coco(
+    152,
+    (288, 384),
+    68_688_785,
+    {
+        "AP (test-dev2017, refining SimpleBaseline-R152's poses)": 0.736,
+        "AP (test-dev2017, refining HRNet-W48's poses)": 0.767,
+    },
+)
