@@ -6,12 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from tyro.conf import arg
-
-if TYPE_CHECKING:
-    from posewright.evolve import Trained
 
 Data = Annotated[str, arg(metavar="DIR", help="`world`, or a data set's folder as in coco:DIR")]
 Out = Annotated[Path, arg(metavar="DIR", help="the folder to keep every candidate in, and to go on in")]
@@ -24,8 +21,13 @@ People = Annotated[int, arg(metavar="N", help="to learn from; 0 is all of a data
 Judged = Annotated[int, arg(metavar="N", help="others, whom fitness is measured on; 0 is all")]
 Size = Annotated[tuple[int, int], arg(metavar="W H", help="of the crops in px, multiples of 32")]
 Width = Annotated[float, arg(metavar="X", help="how many times wider the networks are than their genes say")]
+Splits = Annotated[tuple[str, str], arg(metavar="NAME NAME", help="of a data set: to learn from, and to judge on")]
 Batch = Annotated[int, arg(metavar="N", help="crops a step")]
 Rate = Annotated[float, arg(metavar="X", help="the first learning rate of each training")]
+Sigma = Annotated[float, arg(metavar="PX", help="of the targets, in the crop")]
+Peak = Annotated[float, arg(metavar="X", help="of the targets: the authors' 255 takes thousands of steps to reach")]
+Target = Annotated[float, arg(metavar="N", help="numbers that a network should have")]
+Exponent = Annotated[float, arg(metavar="X", help="how strongly more numbers are fined")]
 Seed = Annotated[int, arg(metavar="N", help="of mutations, first weights and the order of crops")]
 Processes = Annotated[int, arg(metavar="N", help="candidates trained side by side, one thread each")]
 Seeds = Annotated[int, arg(metavar="N", help="that the fittest and its ancestor are trained anew with; 0: none")]
@@ -42,10 +44,15 @@ def evolve(
     epochs: Epochs = 2,
     people: People = 400,
     judged: Judged = 160,
+    splits: Splits = ("train", "val"),
     size: Size = (64, 64),
     width: Width = 0.5,
     batch: Batch = 8,
     rate: Rate = 4e-3,
+    sigma: Sigma = 6.0,
+    peak: Peak = 8.0,
+    target: Target = 5e6,
+    exponent: Exponent = -0.07,
     seed: Seed = 0,
     processes: Processes = 1,
     compare_seeds: Seeds = 3,
@@ -60,8 +67,8 @@ def evolve(
     from posewright.evolve import evolve as breed
     from posewright.evolve.page import spelled, verdict, write_search_page
 
-    search = Search(data, generations, children, parents, first_epochs, epochs, size, width, people, judged,
-                    batch=batch, rate=rate, seed=seed)  # fmt: skip
+    search = Search(data, generations, children, parents, first_epochs, epochs, size, width, people, judged, splits,
+                    batch, rate, sigma, peak, target, exponent, seed)  # fmt: skip
     comparison = Comparison(compare_seeds, compare_epochs)
     if processes < 1 or compare_seeds < 0 or compare_epochs < 1:
         raise ValueError("processes and compare-epochs must be 1 or more, compare-seeds 0 or more")
@@ -86,13 +93,13 @@ def _shown(search: Any, comparison: Any) -> Iterator[tuple[Any, Any]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    best: list[Trained] = []
+    best: list[Any] = []
     try:
         with Progress(*columns, console=Console(stderr=True)) as progress:
             bar = progress.add_task("breeding", total=1 + search.generations * search.children)
             last = progress.add_task("comparing", total=3 * comparison.seeds, visible=comparison.seeds > 0)
 
-            def trained(one: Trained) -> None:
+            def trained(one: Any) -> None:
                 best[:] = sorted([*best, one], key=lambda each: each.fitness(search))[:1]
                 progress.update(bar, advance=1, description=f"breeding, fitness {best[0].fitness(search):.6f}")
 

@@ -8,7 +8,7 @@ number alone, so a search that was ended goes on as if it had not been.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from numpy.random import RandomState
@@ -48,6 +48,8 @@ class Search:
     """The first learning rate of each training, which glides down to 0."""
     sigma: float = 6.0
     """Of the targets, px of the crop."""
+    peak: float = 8.0
+    """Of the targets. A network's first answers are about 1 high; Adam takes thousands of steps from there to 255."""
     target: float = 5e6
     """Numbers that a network should have."""
     exponent: float = -0.07
@@ -55,8 +57,8 @@ class Search:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        positive = ("generations", "children", "parents", "first_epochs", "epochs", "batch", "rate", "sigma", "width")
-        if low := [name for name in positive if getattr(self, name) <= 0]:
+        may_be_low = ("data", "size", "people", "judged", "splits", "exponent", "seed")
+        if low := [f.name for f in fields(self) if f.name not in may_be_low and getattr(self, f.name) <= 0]:
             raise ValueError(f"{low[0]} must be above 0, not {getattr(self, low[0])}")
         if self.children % self.parents:
             raise ValueError(f"children must be a multiple of parents: {self.children} of {self.parents} is none")
@@ -69,7 +71,7 @@ class Search:
 
 AUTHORS = Search(
     data="coco", generations=15, children=64, parents=4, first_epochs=30, epochs=5, size=(192, 256), width=1.0,
-    people=0, judged=0, batch=512, sigma=8.0,
+    people=0, judged=0, batch=512, sigma=8.0, peak=255.0,
 )  # fmt: skip
 """The authors' E3, but for what it leaves open: it runs until somebody ends it."""
 

@@ -77,7 +77,7 @@ def recipe_for(search: Search, genes: Genotype, width: float, epochs: int) -> Re
         evopose2d_s_coco,
         name="evopose2d_candidate",
         network=partial(network, genes, len(skeleton), width),
-        codec=EvoPose(skeleton, search.size, stride, search.sigma / stride),
+        codec=EvoPose(skeleton, search.size, stride, search.sigma / stride, search.peak),
         phases=(Phase(epochs, search.rate, to=0.0),),
         metric=metric_for(truth),
         jitter=MIRRORED,
