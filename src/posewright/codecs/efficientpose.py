@@ -107,14 +107,16 @@ class EfficientPose:
         """Aim as the authors' preprocessing does; arguments as `posewright.warp.around`.
 
         What is shown of the picture is resized by one factor to whole pixels and put into the middle, or half a px
-        beside it where an odd number of pixels is left. The authors pad with black around it; here what the picture
-        has there is seen.
+        beside it where an odd number of pixels is left; turned, to the px's fraction. The authors pad with black
+        around it; here what the picture has there is seen.
         """
         extent = np.asarray(extent, np.float64)
-        shown = np.maximum(np.round(extent * min(size / extent)), 1)
-        start = np.floor((size - shown) / 2)
-        warp = turned(shown / extent, center, start + shown / 2 - 0.5, turn, mirror, size)
-        return Resized(warp.matrix, size)
+        shown = extent * min(size / extent)
+        to = (np.array(size) - 1) / 2
+        if not turn:
+            shown = np.maximum(np.round(shown), 1)
+            to = np.floor((size - shown) / 2) + (shown - 1) / 2
+        return Resized(turned(shown / extent, center, to, turn, mirror, size).matrix, size)
 
 
 @dataclass(frozen=True, eq=False)
