@@ -1,5 +1,6 @@
 """EfficientPose in training: its limbs and its loss, its way to look at pictures, and a picture learnt by heart."""
 
+import json
 from dataclasses import replace
 from functools import partial
 
@@ -20,6 +21,7 @@ from posewright.models.efficientpose_lite import EfficientPoseLite, Size  # noqa
 from posewright.recipe import Phase  # noqa: E402
 from posewright.recipes import recipe_named  # noqa: E402
 from posewright.recipes.efficientpose import LSP_CHAINS, MPII_CHAINS, limbs_of  # noqa: E402
+from posewright.runtimes import metadata  # noqa: E402
 from posewright.scene import Person  # noqa: E402
 from posewright.skeleton import LSP, MPII  # noqa: E402
 from posewright.train import Machine, prepared, steps  # noqa: E402
@@ -153,6 +155,12 @@ def test_shrinking_averages_what_a_bilinear_read_would_skip():
     assert quarter[2:-2, 2:-2].std() < 1
     assert quarter.mean() == pytest.approx(255 / 3, abs=1)
     assert Warp(np.array([[0.25, 0, -0.375], [0, 0.25, -0.375], [0, 0, 1]]), (20, 20)).image(stripes).std() > 40
+
+
+def test_an_exported_file_can_say_how_it_looks_at_pictures():
+    codec = recipe_named("efficientpose_rt_mpii").codec
+    assert metadata.codec_from(json.loads(json.dumps(metadata.described(codec)))) == codec
+    assert metadata.found(metadata.named(EfficientPose.around)) is EfficientPose.around
 
 
 def tiny():
