@@ -56,6 +56,17 @@ class Affinities(NamedTuple):
     weights: Any = None
 
 
+class Twofold(NamedTuple):
+    """Heatmaps of a person where they are, and of the same person in the middle of the crop.
+
+    maps, centred (..., K, h, w) and weights (..., K) as in `Heatmaps`.
+    """
+
+    maps: Any
+    centred: Any
+    weights: Any = None
+
+
 class Offsets(NamedTuple):
     """One disk a keypoint and, inside it, the way to the keypoint (UDP's combined form, arXiv:1911.07524).
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, cross_entropy
 
-from posewright.fields import Affinities, Heatmaps, Levels, Placed
+from posewright.fields import Affinities, Heatmaps, Levels, Placed, Twofold
 
 HARDEST = 8
 """Keypoints of a person that the finest maps learn from: of 17, the best that CPN's authors found (section 3.2.2)."""
@@ -108,6 +108,19 @@ def window_cross_entropy(stages: Sequence[Heatmaps], target: Heatmaps) -> Tensor
     yes = (each * truth).sum((-2, -1)) / truth.sum((-2, -1)).clamp(min=1)
     no = (each * (1 - truth)).sum((-2, -1)) / (1 - truth).sum((-2, -1)).clamp(min=1)
     return (target.weights * (yes + no)).mean() / 2
+
+
+def centred_and_back(stages: Sequence[Heatmaps], target: Twofold) -> Tensor:
+    """What RMPE learns by: the first stage holds the centred maps, all others the maps as they are.
+
+        L = mean_squared_error(stages[1:], maps) + mean_squared_error(stages[:1], centred)
+
+    Fang et al. 2017 (arXiv:1612.00137, section 3.2); how the two are weighed against each other could not be read. A
+    keypoint that lies outside the crop once it is centred does not count there.
+    """
+    inside = target.weights * (target.centred.amax((-2, -1)) > 0)
+    beside = mean_squared_error(stages[:1], Heatmaps(target.centred, inside))
+    return mean_squared_error(stages[1:], Heatmaps(target.maps, target.weights)) + beside
 
 
 def spatial_cross_entropy(stages: Sequence[Heatmaps], target: Heatmaps) -> Tensor:

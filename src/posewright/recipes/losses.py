@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from posewright.fields import Affinities, Heatmaps, Levels, Placed
+from posewright.fields import Affinities, Heatmaps, Levels, Placed, Twofold
 
 
 def mean_squared_error(stages: Sequence[Heatmaps], target: Heatmaps) -> Any:
@@ -55,6 +55,13 @@ def spatial_cross_entropy(stages: Sequence[Heatmaps], target: Heatmaps) -> Any:
     from posewright import losses
 
     return losses.spatial_cross_entropy(stages, target)
+
+
+def centred_and_back(stages: Sequence[Heatmaps], target: Twofold) -> Any:
+    """See `posewright.losses.centred_and_back`."""
+    from posewright import losses
+
+    return losses.centred_and_back(stages, target)
 
 
 def cross_entropy_and_place(stages: Sequence[Heatmaps], target: Heatmaps) -> Any:

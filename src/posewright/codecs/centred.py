@@ -1,0 +1,47 @@
+"""Centred: a hourglass's targets, and beside them those of the same pose in the middle of the crop.
+
+Fang et al., "RMPE: Regional multi-person pose estimation", ICCV 2017 (arXiv:1612.00137), section 3.2: the parallel
+branch is held against the pose as it would be had the detector's box been centred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from posewright.codecs.hourglass import Hourglass
+from posewright.codecs.maps import mirrored, reordered
+from posewright.fields import Heatmaps, Twofold
+from posewright.scene import Person
+
+
+@dataclass(frozen=True)
+class Centred(Hourglass):
+    """Draw each keypoint where it is and where it would be in the middle; read it back from where it is."""
+
+    def encode(self, people: Sequence[Person]) -> Twofold:  # type: ignore[override]
+        """One person a crop, in crop px, to maps and centred maps (P, K, h, w) and weights (P, K).
+
+        The middle of a person is that of their box; one without box is taken to be in the middle.
+        """
+        here, there = super().encode(people), super().encode([self._centred(person) for person in people])
+        return Twofold(here.maps, there.maps, here.weights)
+
+    def decode(self, fields: Heatmaps | Twofold) -> list[Person]:
+        """Maps (P, K, h, w) to P people in crop px, as `Hourglass` does; the centred ones are not read."""
+        return super().decode(Heatmaps(fields.maps))
+
+    def mirror(self, fields: Heatmaps | Twofold) -> Heatmaps | Twofold:  # type: ignore[override]
+        """Fields of the mirrored crop to fields of the crop."""
+        maps, weights = mirrored(fields.maps, self.skeleton), reordered(fields.weights, self.skeleton)
+        if isinstance(fields, Heatmaps):
+            return Heatmaps(maps, weights)
+        return Twofold(maps, mirrored(fields.centred, self.skeleton), weights)
+
+    def _centred(self, person: Person) -> Person:
+        if person.box is None:
+            return person
+        away = (np.array(self.size) - 1) / 2 - (person.box[:2] + person.box[2:]) / 2
+        return replace(person, keypoints=person.keypoints + away)

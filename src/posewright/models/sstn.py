@@ -1,0 +1,119 @@
+"""Symmetric spatial transformer (RMPE; Fang et al., ICCV 2017, arXiv:1612.00137): centre, estimate, put back.
+
+    images --+-> locator: ResNet-18 -> theta --+----------------------------\\
+             \\                                 v                             v
+              \\-----------------------------> sample by theta -> pose --> sample by theta^-1 -> K maps
+                                                         \\                                 (Fig. 3)
+                                                          \\-> pose, held fixed -> K maps of a centred person
+                                                                                 (in training alone)
+
+A detector's box is seldom right; the locator learns to find the person in it. That it does is seen to by the branch
+beside: its maps are compared with those of the pose in the middle, and what is wrong with them reaches the locator
+alone. Departure: that branch of the paper is a copy of the pose network as it was before, frozen; here it is the pose
+network itself with its weights held fixed for the moment, so that no second set must be kept. Its authors' Caffe layer
+counts pixels from their corners and rows first; here from their middles, so that maps and picture move alike.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import grid_sample
+
+from posewright.fields import Heatmaps
+from posewright.models import hourglass
+from posewright.models.hourglass import StackedHourglass
+from posewright.models.resnet import Basic, rectified
+
+WIDTHS = (64, 64, 128, 256, 512)  # of the locator's ResNet-18, before and in its four stages
+STAYING = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+FLATTEST = 1e-4  # the least determinant that is still inverted
+
+
+class Locator(nn.Module):
+    """Say where the person is: theta (B, 2, 3), from places in the centred picture to places in this one.
+
+    Both are counted from -1 to 1 between the edges. images (B, 3, H, W); at first nobody is moved.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        stages = [
+            nn.Sequential(Basic(inputs, outputs, 1 if inputs == outputs else 2), Basic(outputs, outputs))
+            for inputs, outputs in pairwise(WIDTHS)
+        ]
+        self.trunk = nn.Sequential(rectified(3, WIDTHS[0], 7, stride=2), nn.MaxPool2d(3, 2, 1), *stages)
+        self.head = nn.Linear(WIDTHS[-1], len(STAYING))
+        nn.init.zeros_(self.head.weight)
+        with torch.no_grad():
+            self.head.bias.copy_(torch.tensor(STAYING))
+
+    def forward(self, images: Tensor) -> Tensor:
+        theta: Tensor = self.head(self.trunk(images).mean((-2, -1)))
+        return theta.reshape(-1, 2, 3)
+
+
+def sampled(x: Tensor, theta: Tensor) -> Tensor:
+    """Look at x (B, C, h, w) through theta (B, 2, 3): (x_s, y_s) = theta (x_t, y_t, 1), bilinear, 0 outside (eq. 1)."""
+    height, width = x.shape[-2:]
+    across, down = (
+        (2 * torch.arange(length, device=x.device, dtype=theta.dtype) + 1) / length - 1 for length in (width, height)
+    )
+    places = torch.stack([across.expand(height, width), down[:, None].expand(height, width)], -1)
+    grid = torch.einsum("bij,hwj->bhwi", theta[:, :, :2], places) + theta[:, None, None, :, 2]
+    return grid_sample(x, grid.to(x.dtype), mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def inverted(theta: Tensor) -> Tensor:
+    """Return the way back: [g1 g2] = [t1 t2]^-1, g3 = -[g1 g2] t3 (eq. 3)."""
+    (a, b), (c, d) = (row.unbind(-1) for row in theta[:, :, :2].unbind(-2))
+    determinant = a * d - b * c
+    determinant = torch.where(determinant.abs() < FLATTEST, torch.full_like(determinant, FLATTEST), determinant)
+    linear = torch.stack([d, -b, -c, a], -1).reshape(-1, 2, 2) / determinant[:, None, None]
+    return torch.cat([linear, -linear @ theta[:, :, 2:]], -1)
+
+
+class SymmetricTransformer(nn.Module):
+    """Let any network of heatmaps see people centred, and answer in the picture as it is.
+
+    images (B, 3, H, W) as `pose` takes them; its stages of `Heatmaps` (B, K, h, w). In training there is one more
+    before them: the last one's maps as they are of the centred picture, from which only the locator learns.
+    """
+
+    def __init__(self, pose: nn.Module) -> None:
+        super().__init__()
+        self.locator = Locator()
+        self.pose = pose
+
+    def forward(self, images: Tensor) -> list[Heatmaps]:
+        theta = self.locator(images)
+        centred = sampled(images, theta)
+        back = inverted(theta)
+        stages = [Heatmaps(sampled(stage.maps, back)) for stage in self.pose(centred)]
+        return [self._beside(centred), *stages] if self.training else stages
+
+    def _beside(self, centred: Tensor) -> Heatmaps:
+        """Ask the pose network with its weights held fixed, and leave its statistics alone."""
+        fixed = {name: value.detach() for name, value in self.pose.named_parameters()}
+        counted = {name: value.clone() for name, value in self.pose.named_buffers()}
+        stages: list[Heatmaps] = functional_call(self.pose, fixed | counted, (centred,))
+        return stages[-1]
+
+
+def sstn_hourglass_4(keypoints: int = 16) -> SymmetricTransformer:
+    """The paper's own: around four stacked hourglasses (section 4.2)."""
+    return SymmetricTransformer(StackedHourglass(4, keypoints))
+
+
+# From the names of a stacked hourglass, which is what the paper starts from.
+RENAMES = (
+    *hourglass.RENAMES,
+    (r"^(?=(stem|hourglasses|features|heads|returned_features|returned_maps)\.)", "pose."),
+)
+
+HEAD = rf"pose\.({hourglass.HEAD})"
+"""What answers for the keypoints, and so differs where the skeleton does."""
+MEAN, STD = hourglass.MEAN, hourglass.STD
