@@ -13,6 +13,7 @@ from posewright.codecs.posefix import FourPixels
 from posewright.datasets.synthetic import world
 from posewright.estimate import TopDown
 from posewright.evaluate import evaluate
+from posewright.export import checkpoint
 from posewright.fields import Heatmaps
 from posewright.loader import Batches, kept
 from posewright.metrics import oks_ap
@@ -20,6 +21,7 @@ from posewright.models.pixels import FromPixels
 from posewright.models.posefix import PoseFix
 from posewright.models.resnet import ResNet
 from posewright.predict import predict_to
+from posewright.proposals import ALPHAPOSE
 from posewright.recipe import Phase
 from posewright.recipes.posefix import posefix_r50_coco
 from posewright.refine import ROOM, Refined, box_of, refine
@@ -29,7 +31,7 @@ from posewright.scene import Person, Scene, region
 from posewright.skeleton import COCO, LSP
 from posewright.study import attacks, study
 from posewright.synthesis import Synthesis, synthesised, with_neighbours
-from posewright.train import Machine, prepared, scores, steps
+from posewright.train import Machine, prepared, scores, steps, train
 
 CODEC = FourPixels(COCO, (96, 128))
 STILL = Jitter(scale=0.0, turn=0.0, mirror=0.0, half_body=0.0)
@@ -254,3 +256,26 @@ def test_the_exported_file_is_told_poses_too(tmp_path):
         for told, answer in (((poses,), wanted), ((), blind)):
             found = network(pixels, *told)[-1].maps
             np.testing.assert_allclose(found, answer, rtol=0, atol=1e-3 * np.abs(answer).max())
+
+
+def test_a_training_goes_from_wrong_poses_to_a_file_that_refines(tmp_path):
+    """With detector-like boxes in the second epoch, so that the log must hold those too, and kept crops."""
+    jitter = replace(STILL, proposal=ALPHAPOSE)
+    recipe = tiny_recipe(
+        name="tiny_posefix",
+        read=lambda _folder, split: world({"train": 4, "val": 2}[split], seed=len(split), size=(96, 96), people=(1, 2)),
+        phases=(Phase(1, 1e-3), Phase(1, 1e-3, jitter=jitter)),
+    )
+    machine = Machine(device="cpu", workers=0, keep=True)
+    last = train(recipe, ".", tmp_path / "run", machine=machine)
+    history = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in history] == [1, 2]
+    assert all("AP" in line for line in history)
+    with pytest.raises(FileExistsError):
+        train(recipe, ".", tmp_path / "run", machine=machine)
+    train(recipe, ".", tmp_path / "run", resume=True, machine=machine)
+    network = checkpoint.load(last, recipe=recipe)
+    truth = recipe.read(".", "val")
+    found = list(refine(network, synthesised(truth), flip=True))
+    assert [len(scene.people) for scene in found] == [len(scene.people) for scene in synthesised(truth)]
+    assert oks_ap(list(refine(network, synthesised(truth))), truth)["AP"] == pytest.approx(history[-1]["AP"])
