@@ -468,7 +468,8 @@ def test_the_verb_studies_the_world_and_goes_on(tmp_path, monkeypatch, capsys):
 
 
 def test_control_c_leaves_what_is_done(tmp_path):
-    run = "import sys; from posewright.cli import main; sys.exit(main(sys.argv[1:]))"
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # ignored in a shell's background
+    run = f"{heard}; import sys; from posewright.cli import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", run, "occlude", "--people", "12", "--draws", "20", "--out", str(tmp_path)]
     child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     end = time.monotonic() + 120
