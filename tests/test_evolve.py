@@ -35,11 +35,20 @@ from posewright.skeleton import COCO
 from posewright.train import Machine, prepared, steps
 
 TINY = Search(
-    generations=2, children=4, parents=2, first_epochs=2, epochs=1, size=(32, 32), width=0.1, people=16, judged=8
+    generations=2,
+    children=4,
+    parents=2,
+    first_epochs=2,
+    epochs=1,
+    size=(32, 32),
+    width=0.1,
+    people=16,
+    judged=8,
+    batch=8,
 )
 OPTIONS = [
     "--generations", "2", "--children", "4", "--first-epochs", "2", "--epochs", "1", "--size", "32", "32", "--width",
-    "0.1", "--people", "16", "--judged", "8", "--compare-seeds", "1", "--compare-epochs", "1",
+    "0.1", "--people", "16", "--judged", "8", "--batch", "8", "--compare-seeds", "1", "--compare-epochs", "1",
 ]  # fmt: skip
 
 
@@ -130,7 +139,7 @@ def test_another_seed_is_another_search():
 def test_processes_change_nothing_and_a_killed_search_goes_on(whole, tmp_path):
     """Two processes; the first search is killed as `kill -9` does, and takes its processes with it."""
     command = [sys.executable, "-c", "import sys; from posewright.cli import main; sys.exit(main())", "evolve",
-               "--out", str(tmp_path), "--batch", "8", "--processes", "2", *OPTIONS]  # fmt: skip
+               "--out", str(tmp_path), "--processes", "2", *OPTIONS]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         while not list(tmp_path.glob("candidates/[0-9]*.json")) and running.poll() is None:
             time.sleep(0.05)

@@ -7,7 +7,7 @@ import torch
 from posewright.evolve.space import mutated, size
 from posewright.evolve.transfer import inherited, transferred
 from posewright.models import evopose2d
-from posewright.models.count import macs, parameters
+from posewright.models.count import macs, numbers, parameters
 from posewright.models.evopose2d import ANCESTOR, BRED, EvoPose2D, genotype
 from posewright.models.load import load_into
 from posewright.models.report import renamed
@@ -53,7 +53,7 @@ def test_is_as_large_as_published(name):
     picture, learnt, all_numbers, products, published = SIZES[name]
     model = built(name)
     assert parameters(model) == learnt
-    assert sum(value.numel() for value in model.state_dict().values() if value.is_floating_point()) == all_numbers
+    assert numbers(model) == all_numbers
     assert macs(model, picture) == products
     assert products / 1e9 == pytest.approx(published, rel=0.02)
 
@@ -105,9 +105,9 @@ def test_the_bred_network_is_in_the_space():
 def test_transfers_as_the_original(reference):
     """Keras' (k, k, in, out) and, channel by channel, (k, k, C, 1) are our kernels turned round."""
     vector = reference("evopose2d_transfer")
-    numbers = [key.removeprefix("output_") for key in vector if key.startswith("output_")]
-    assert len(numbers) == 36
-    for number in numbers:
+    cases = [key.removeprefix("output_") for key in vector if key.startswith("output_")]
+    assert len(cases) == 36
+    for number in cases:
         parent, child, expected = (
             torch.from_numpy(vector[key].T if vector[key].ndim == 1 else turned(vector[key]))
             for key in (f"input_{number}_parent", f"input_{number}_child", f"output_{number}")

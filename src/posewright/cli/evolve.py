@@ -40,14 +40,14 @@ def evolve(
     generations: Generations = 3,
     children: Children = 8,
     parents: Parents = 2,
-    first_epochs: FirstEpochs = 16,
-    epochs: Epochs = 2,
-    people: People = 400,
+    first_epochs: FirstEpochs = 8,
+    epochs: Epochs = 1,
+    people: People = 1200,
     judged: Judged = 160,
     splits: Splits = ("train", "val"),
     size: Size = (64, 64),
     width: Width = 0.5,
-    batch: Batch = 8,
+    batch: Batch = 16,
     rate: Rate = 4e-3,
     sigma: Sigma = 6.0,
     peak: Peak = 8.0,
@@ -56,7 +56,7 @@ def evolve(
     seed: Seed = 0,
     processes: Processes = 1,
     compare_seeds: Seeds = 3,
-    compare_epochs: AnewEpochs = 24,
+    compare_epochs: AnewEpochs = 8,
 ) -> int:
     """Breed pose networks as EvoPose2D was bred: mutate, inherit weights, train, keep the fittest.
 

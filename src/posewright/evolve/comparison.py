@@ -43,7 +43,7 @@ class Comparison:
     """How a search is to end: with how many seeds each network is trained anew, and for how many epochs."""
 
     seeds: int = 3
-    epochs: int = 40
+    epochs: int = 8
 
 
 class Outcome(NamedTuple):

@@ -26,15 +26,16 @@ def write_search_page(
     """Write `search.html` into a folder; returns its path. Without outcomes it says nothing of the ancestor."""
     best, ancestor = fittest(search, trained)[0], trained[0]
     lead = (
-        f"{len(trained)} networks of the {size():.1e} that the genes allow. Each begins with what it inherits from its "
-        f"parent's weights, learns for {search.epochs} epochs, and is kept if it is fit. Lower fitness is better."
+        f"{len(trained)} networks of the {size() / 1e12:.0f} million million that the genes allow. Each child begins "
+        f"with what it inherits from its parent's weights and learns for {_epochs(search.epochs)}; of the fittest the "
+        "next generation is bred. Lower fitness is better."
     )
     tiles = [
         ("networks trained", str(len(trained))),
         ("fitness of the ancestor, thousandths", f"{1e3 * ancestor.fitness(search):.3f}"),
-        ("of the fittest", f"{1e3 * best.fitness(search):.3f}"),
+        ("fitness of the fittest, thousandths", f"{1e3 * best.fitness(search):.3f}"),
         ("million MACs of the ancestor", f"{ancestor.macs / 1e6:.1f}"),
-        ("of the fittest", f"{best.macs / 1e6:.1f}"),
+        ("million MACs of the fittest", f"{best.macs / 1e6:.1f}"),
     ]
     sections = [_cost(search, trained), _course(search, trained), _best(search, trained)]
     if outcomes:
@@ -54,9 +55,9 @@ def _cost(search: Search, trained: Sequence[Trained]) -> Section:
             name, colour = (f"generation {generation}", COLOURS[(generation - 1) % len(COLOURS)])
             if generation == 0:
                 name, colour = "the ancestor, EfficientNet-B0", INK
-            axes.scatter(*zip(*places, strict=True), 46, color=colour, label=name, zorder=2)
+            axes.scatter(*zip(*places, strict=True), 46, color=colour, label=name, zorder=3 if generation == 0 else 2)
         x, y = _place(search, fittest(search, trained)[0])
-        axes.scatter([x], [y], 190, facecolors="none", edgecolors=INK, linewidths=1.3, zorder=3)
+        axes.scatter([x], [y], 190, facecolors="none", edgecolors=INK, linewidths=1.3, zorder=4)
         axes.annotate("the fittest", (x, y), (12, -3), textcoords="offset points")
         axes.set(xlabel="million multiply-accumulates a picture", ylabel="fitness, thousandths")
         axes.grid(color=LINE)
@@ -67,6 +68,10 @@ def _cost(search: Search, trained: Sequence[Trained]) -> Section:
         "alone: only networks trained anew tell whether their genes are better."
     )
     return Section("What was found", text, notes=[note], figures=drawn, details=_settings(search))
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' * (count != 1)}"
 
 
 def _place(search: Search, one: Trained) -> tuple[float, float]:
@@ -125,11 +130,11 @@ def _verdict(search: Search, comparison: Comparison, outcomes: Sequence[Outcome]
         rows.append(
             [name, f"{own[0].contestant.macs / 1e6:.1f}", f"{np.mean(scores):.3f}", each_seed, f"{1e3 * loss:.3f}"]
         )
+    seen = "" if search.data == "world" else ", but for the split that the search judged on"
     text = (
-        f"The fittest network and its ancestor, each trained from nothing for {comparison.epochs} epochs with "
-        f"{comparison.seeds} seeds, and measured on people that neither search nor training has seen"
-        f"{'' if search.data == 'world' else ', but for the split that the search judged on'}; the ancestor also "
-        "widened until it computes as much as the fittest."
+        f"The fittest network and its ancestor, each trained from nothing for {_epochs(comparison.epochs)} and once "
+        f"with each of {comparison.seeds} seeds, measured on people that neither search nor training has seen{seen}; "
+        "the ancestor also widened until it computes as much as the fittest."
     )
     return Section("Is it better than its ancestor?", f"{text} {verdict(outcomes, names[-1])}", grid=rows)
 

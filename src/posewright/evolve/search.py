@@ -29,21 +29,21 @@ class Search:
     children: int = 8
     """In each generation; a multiple of `parents`."""
     parents: int = 2
-    first_epochs: int = 16
+    first_epochs: int = 8
     """That the ancestor is trained."""
-    epochs: int = 2
+    epochs: int = 1
     """That each child is trained, from what it inherits."""
     size: Size = (64, 64)
     """Width and height of the crops in px, multiples of 32."""
     width: float = 0.5
     """How many times wider the networks are than their genes say."""
-    people: int = 400
+    people: int = 1200
     """To learn from; 0: all."""
     judged: int = 160
     """Other people, whom fitness is measured on; 0: all."""
     splits: tuple[str, str] = ("train", "val")
     """Of a data set: to learn from, and to judge on."""
-    batch: int = 8
+    batch: int = 16
     rate: float = 4e-3
     """The first learning rate of each training, which glides down to 0."""
     sigma: float = 6.0

@@ -21,7 +21,7 @@ from posewright.evaluate import metric_for
 from posewright.evolve.search import Candidate, Search, Trained
 from posewright.evolve.transfer import inherited
 from posewright.loader import Batches
-from posewright.models.count import macs
+from posewright.models.count import macs, numbers
 from posewright.models.evopose2d import EvoPose2D, Genotype, output_stride
 from posewright.recipe import Phase, Recipe
 from posewright.recipes.evopose2d import evopose2d_s_coco
@@ -29,7 +29,7 @@ from posewright.scene import Scene, each_person
 from posewright.skeleton import LSP
 from posewright.train import Machine, State, prepared, scores, steps
 
-State_ = Mapping[str, Tensor]
+Weights = Mapping[str, Tensor]
 STILL = Jitter(scale=0.0, turn=0.0, mirror=0.0, half_body=0.0)
 MIRRORED = replace(STILL, mirror=0.5)
 """The authors' search neither scales nor turns."""
@@ -85,18 +85,18 @@ def recipe_for(search: Search, genes: Genotype, width: float, epochs: int) -> Re
     )
 
 
-def bred_and_trained(search: Search, candidate: Candidate, parent: State_ | None) -> tuple[Trained, dict[str, Tensor]]:
+def bred_and_trained(search: Search, candidate: Candidate, parent: Weights | None) -> tuple[Trained, dict[str, Tensor]]:
     """Train a candidate from what it inherits; returns what became of it, and its weights."""
     began = time.perf_counter()
     epochs = search.first_epochs if parent is None else search.epochs
     recipe = recipe_for(search, candidate.genes, search.width, epochs)
     learnt = learn(search, recipe, search.seed, parent)
-    numbers = sum(value.numel() for value in learnt.weights.values() if value.is_floating_point())
-    products = macs(recipe.network(), search.size)
-    return Trained(candidate, min(learnt.losses), numbers, products, time.perf_counter() - began), learnt.weights
+    model = recipe.network()
+    size = numbers(model), macs(model, search.size)
+    return Trained(candidate, min(learnt.losses), *size, time.perf_counter() - began), learnt.weights
 
 
-def learn(search: Search, recipe: Recipe, seed: int, parent: State_ | None = None, judge: str | None = None) -> Learnt:
+def learn(search: Search, recipe: Recipe, seed: int, parent: Weights | None = None, judge: str | None = None) -> Learnt:
     """Train on one thread, judge every epoch, and keep the best; judge: the part that is scored in the end."""
     threads, machine = torch.get_num_threads(), Machine(device="cpu", workers=0)
     torch.set_num_threads(1)
