@@ -136,3 +136,22 @@ def test_a_repeat_more_takes_after_the_last_block():
     assert child[after].shape[1] > columns
     assert torch.equal(state[after][:rows, :columns], parent[before])
     assert torch.equal(state[after][:, columns:], child[after][:, columns:])
+
+
+def test_the_authors_layers_load_as_keras_keeps_them(reference, filled, tmp_path):
+    state = filled(reference("evopose2d_xs"))
+    leaves = {"running_mean": "moving_mean", "running_var": "moving_variance"}
+    arrays = {}
+    for name, value in state.items():
+        layer, leaf = name.split(".")
+        own = {"weight": "gamma", "bias": "beta"} if layer.endswith("bn") else {"weight": "kernel"}
+        own |= {"weight": "depthwise_kernel"} if layer.endswith("dwconv") else {}
+        axes = (2, 3, 0, 1) if layer.endswith("dwconv") else (2, 3, 1, 0)
+        arrays[f"{layer}/{(leaves | own).get(leaf, leaf)}"] = (
+            value.numpy().transpose(axes) if value.dim() == 4 else value.numpy()
+        )
+    np.savez(tmp_path / "xs.npz", **arrays)
+    ours, theirs = built("xs"), built("xs")
+    assert not load_into(ours, tmp_path / "xs.npz", evopose2d.RENAMES).missing
+    load_into(theirs, state, evopose2d.RENAMES)
+    assert all(torch.equal(value, theirs.state_dict()[name]) for name, value in ours.state_dict().items())
