@@ -260,6 +260,16 @@ def test_a_child_begins_with_what_it_inherits(whole, monkeypatch):
     assert all(torch.equal(weights[name], parent[name]) for name in parent)
 
 
+def test_a_candidate_that_diverges_is_the_least_fit(tmp_path):
+    search = replace(TINY, generations=1, rate=1e30)
+    found = evolve(search, tmp_path)
+    assert np.isinf(found[0].loss)
+    assert known(tmp_path) == [one._replace(seconds=0.0) for one in found]
+    healthy = found[0]._replace(loss=1.0)
+    assert fittest(search, [*found[1:], healthy])[0] == healthy
+    assert write_search_page(search, [healthy, *found[1:]], Comparison(0, 1), [], tmp_path).exists()
+
+
 def test_settings_lie_with_the_search(whole):
     said = json.loads((whole / "search.json").read_text())
     assert said["search"]["exponent"] == -0.07

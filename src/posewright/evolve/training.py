@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import islice
+from math import inf, isfinite
 from typing import NamedTuple
 
 import torch
@@ -118,7 +119,7 @@ def learn(search: Search, recipe: Recipe, seed: int, parent: Weights | None = No
 
 
 def loss_of(search: Search, recipe: Recipe, state: State) -> float:
-    """Return the mean squared difference of the judged people's maps, the peak being 1."""
+    """Return the mean squared difference of the judged people's maps, the peak being 1; infinite where it is none."""
     assert isinstance(recipe.codec, EvoPose)
     batches = Batches(people(search, "val"), recipe.codec, STILL, recipe.batch, search.seed, recipe.aim)
     module, total = state.best(), 0.0
@@ -127,4 +128,4 @@ def loss_of(search: Search, recipe: Recipe, state: State) -> float:
             pixels, target = batches.batch(0, number)
             answer = module(torch.from_numpy(pixels))
             total += float(recipe.loss(answer, type(target)(*map(torch.from_numpy, target))))
-    return 2 * total / len(batches) / recipe.codec.peak**2
+    return 2 * total / len(batches) / recipe.codec.peak**2 if isfinite(total) else inf
