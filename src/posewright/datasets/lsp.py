@@ -17,6 +17,8 @@ from posewright.datasets.records import DataError, array_of, read_arrays, read_m
 from posewright.scene import ABSENT, HIDDEN, SEEN, Floats, Person, Scene, box_around
 from posewright.skeleton import LSP
 
+TERMS = "LSP-extended, train split (Johnson and Everingham 2011; pictures for research only)"
+"""What a network that learnt from the extension says on its card."""
 TRAIN = 1000
 """Of LSP's 2,000 pictures the first 1,000 are for training (its README)."""
 

@@ -25,7 +25,13 @@ from posewright.recipes.efficientpose import (
 from posewright.recipes.evopose2d import evopose2d_l_coco, evopose2d_m_coco, evopose2d_s_coco, evopose2d_xs_coco
 from posewright.recipes.fastpose import fastpose_r50_coco
 from posewright.recipes.hourglass import hourglass_2_lsp, hourglass_2_mpii, hourglass_8_mpii
-from posewright.recipes.hrnet import hrnet_w32_coco, hrnet_w48_coco
+from posewright.recipes.hrnet import (
+    hrnet_w32_coco,
+    hrnet_w32_coco_384x288,
+    hrnet_w32_mpii,
+    hrnet_w48_coco,
+    hrnet_w48_coco_384x288,
+)
 from posewright.recipes.jain import jain_lsp
 from posewright.recipes.mspn import mspn_1_coco, mspn_2_coco, mspn_3_coco, mspn_4_coco, mspn_4_coco_384x288
 from posewright.recipes.multi_context_attention import multi_context_attention_8_mpii
@@ -48,9 +54,12 @@ from posewright.recipes.rsn import (
 )
 from posewright.recipes.simple_baseline import (
     simple_baseline_r50_coco,
+    simple_baseline_r50_coco_384x288,
     simple_baseline_r50_lsp,
     simple_baseline_r101_coco,
+    simple_baseline_r101_coco_384x288,
     simple_baseline_r152_coco,
+    simple_baseline_r152_coco_384x288,
 )
 
 RECIPES = (
@@ -74,8 +83,14 @@ RECIPES = (
     simple_baseline_r50_coco,
     simple_baseline_r101_coco,
     simple_baseline_r152_coco,
+    simple_baseline_r50_coco_384x288,
+    simple_baseline_r101_coco_384x288,
+    simple_baseline_r152_coco_384x288,
+    hrnet_w32_mpii,
     hrnet_w32_coco,
     hrnet_w48_coco,
+    hrnet_w32_coco_384x288,
+    hrnet_w48_coco_384x288,
     hrnet_w32_coco_keypoint_aware_s1,
     hrnet_w32_coco_keypoint_aware_s2,
     hrnet_w32_coco_keypoint_aware_s3,

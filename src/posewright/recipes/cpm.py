@@ -16,8 +16,8 @@ from typing import Any
 from posewright.augment import Jitter
 from posewright.codecs.cpm import Beliefs
 from posewright.datasets import lsp, mpii
-from posewright.metrics import pck, pckh
-from posewright.recipe import Phase, Recipe
+from posewright.recipe import Phase
+from posewright.recipes.data import on_lsp, on_mpii
 from posewright.recipes.losses import summed_squared_error
 from posewright.scene import Scene
 from posewright.skeleton import LSP, MPII, Skeleton
@@ -57,35 +57,29 @@ def network(keypoints: int) -> Any:
     return cpm.cpm(keypoints)
 
 
-cpm_mpii = Recipe(
-    name="cpm_mpii",
-    summary="convolutional pose machine of 6 stages, MPII, 368x368",
-    paper=PAPER,
+cpm_mpii = replace(
+    on_mpii(
+        "cpm",
+        "convolutional pose machine of 6 stages",
+        Beliefs(MPII_PARTS),
+        paper=PAPER,
+        network=partial(network, len(MPII_PARTS)),
+        loss=summed_squared_error,
+        phases=PHASES,
+        jitter=JITTER,
+        batch=16,
+        optimiser="momentum",
+        rates=RATES,
+        weight_decay=5e-4,
+        parameters=31_219_866,
+        reported={"PCKh@0.5 (MPII test, search over scales)": 0.885},
+    ),
     read=partial(read, mpii.read, MPII_PARTS),
-    network=partial(network, len(MPII_PARTS)),
-    codec=Beliefs(MPII_PARTS),
-    loss=summed_squared_error,
-    phases=PHASES,
-    metric=pckh,
-    jitter=JITTER,
-    batch=16,
-    optimiser="momentum",
-    rates=RATES,
-    weight_decay=5e-4,
-    parameters=31_219_866,
-    reported={"PCKh@0.5 (MPII test, search over scales)": 0.885},
-    data=mpii.TERMS,
-    judged_on="valid",
 )
 
 cpm_lsp = replace(
-    cpm_mpii,
-    name="cpm_lsp",
+    on_lsp(cpm_mpii, Beliefs(LSP_PARTS)),
     summary="convolutional pose machine of 6 stages, LSP-extended, 368x368",
     read=partial(read, lsp.read, LSP_PARTS),
-    codec=Beliefs(LSP_PARTS),
-    metric=pck,
     reported={"PCK@0.2 (LSP person-centric, trained with MPII as well, search over scales)": 0.905},
-    data="LSP-extended, train split (Johnson and Everingham 2011; pictures for research only)",
-    judged_on="test",
 )

@@ -13,9 +13,8 @@ from typing import Any
 
 from posewright.augment import Jitter
 from posewright.codecs.megvii import Megvii
-from posewright.datasets import coco, lsp
-from posewright.metrics import oks_ap, pck
 from posewright.recipe import Phase, Recipe
+from posewright.recipes.data import on_coco, on_lsp
 from posewright.recipes.losses import cascaded
 from posewright.skeleton import COCO, LSP, Skeleton
 from posewright.warp import Size
@@ -42,20 +41,16 @@ def codec(skeleton: Skeleton, size: Size) -> Megvii:
     return Megvii(skeleton, size, kernel=kernel, smooth=SMOOTH, coarse=tuple(coarse))
 
 
-def on_coco(depth: int, size: Size, parameters: int, ap: float) -> Recipe:
+def over_resnet(depth: int, size: Size, parameters: int, ap: float) -> Recipe:
     """The paper's protocol on COCO for one depth and size; ap: of the authors' code."""
-    shape = f"{size[1]}x{size[0]}"
-    ending = "" if size == (192, 256) else f"_{shape}"
-    return Recipe(
-        name=f"cpn_r{depth}_coco{ending}",
-        summary=f"CPN over ResNet-{depth}, COCO, {shape}",
+    return on_coco(
+        f"cpn_r{depth}",
+        f"CPN over ResNet-{depth}",
+        codec(COCO, size),
         paper=PAPER,
-        read=coco.read,
         network=partial(network, depth, len(COCO)),
-        codec=codec(COCO, size),
         loss=cascaded,
         phases=PHASES,
-        metric=oks_ap,
         jitter=JITTER,
         aim=Megvii.around,
         batch=32,
@@ -63,30 +58,12 @@ def on_coco(depth: int, size: Size, parameters: int, ap: float) -> Recipe:
         weight_decay=1e-5,
         parameters=parameters,
         reported={"AP (minival, detector boxes of 55.3 person AP, flip, the authors' code)": ap},
-        data=coco.TERMS,
-        judged_on="val",
     )
 
 
-cpn_r50_coco = on_coco(50, (192, 256), 27_406_826, 0.697)
-cpn_r50_coco_384x288 = on_coco(50, (288, 384), 27_406_826, 0.723)
-cpn_r101_coco_384x288 = on_coco(101, (288, 384), 46_398_954, 0.729)
-
-cpn_r50_lsp = Recipe(
-    name="cpn_r50_lsp",
-    summary="CPN over ResNet-50, LSP-extended, 256x256; no published number",
-    paper=PAPER,
-    read=lsp.read,
-    network=partial(network, 50, len(LSP)),
-    codec=codec(LSP, (256, 256)),
-    loss=cascaded,
-    phases=PHASES,
-    metric=pck,
-    jitter=JITTER,
-    aim=Megvii.around,
-    batch=32,
-    optimiser="adam",
-    weight_decay=1e-5,
-    parameters=27_372_236,
-    data="LSP-extended, train split (Johnson and Everingham 2011; pictures for research only)",
+cpn_r50_coco = over_resnet(50, (192, 256), 27_406_826, 0.697)
+cpn_r50_coco_384x288 = over_resnet(50, (288, 384), 27_406_826, 0.723)
+cpn_r101_coco_384x288 = over_resnet(101, (288, 384), 46_398_954, 0.729)
+cpn_r50_lsp = on_lsp(
+    cpn_r50_coco, codec(LSP, (256, 256)), network=partial(network, 50, len(LSP)), parameters=27_372_236
 )

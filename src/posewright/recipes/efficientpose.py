@@ -15,9 +15,8 @@ from typing import Any
 
 from posewright.augment import Jitter
 from posewright.codecs.efficientpose import EfficientPose
-from posewright.datasets import lsp, mpii
-from posewright.metrics import pck, pckh
 from posewright.recipe import Phase, Recipe
+from posewright.recipes.data import on_lsp, on_mpii
 from posewright.recipes.losses import limbs_and_keypoints
 from posewright.skeleton import LSP, MPII, Skeleton
 
@@ -51,20 +50,18 @@ def network(size: str, *counts: int) -> Any:
     return getattr(module, f"efficientpose_{size}")(*counts)
 
 
-def on_mpii(size: str, side: int, parameters: int, reported: tuple[float, float]) -> Recipe:
+def of_size(size: str, side: int, parameters: int, reported: tuple[float, float]) -> Recipe:
     """The paper's protocol on MPII for a size whose input is `side` px square."""
     limbs = limbs_of(MPII_CHAINS, MPII)
     counts = (len(MPII),) if size.endswith("lite") else (len(MPII), len(limbs))
-    return Recipe(
-        name=f"efficientpose_{size}_mpii",
-        summary=f"EfficientPose {size.upper().replace('_', ' ')}, MPII, {side}x{side}",
+    return on_mpii(
+        f"efficientpose_{size}",
+        f"EfficientPose {size.upper().replace('_', ' ')}",
+        EfficientPose(MPII, (side, side)),
         paper=PAPER,
-        read=mpii.read,
         network=partial(network, size, *counts),
-        codec=EfficientPose(MPII, (side, side)),
         loss=partial(limbs_and_keypoints, limbs=limbs),
         phases=PHASES,
-        metric=pckh,
         jitter=JITTER,
         aim=EfficientPose.around,
         batch=20,
@@ -72,34 +69,23 @@ def on_mpii(size: str, side: int, parameters: int, reported: tuple[float, float]
         parameters=parameters,
         reported={f"PCKh@{at} (MPII validation, the authors' README)": value
                   for at, value in zip((0.5, 0.1), reported, strict=True)},
-        data=mpii.TERMS,
-        judged_on="valid",
     )  # fmt: skip
 
 
-efficientpose_rt_mpii = on_mpii("rt", 224, 441_000, (0.829, 0.236))
-efficientpose_i_mpii = on_mpii("i", 256, 696_260, (0.852, 0.265))
-efficientpose_ii_mpii = on_mpii("ii", 368, 1_691_900, (0.882, 0.302))
-efficientpose_iii_mpii = on_mpii("iii", 480, 3_166_104, (0.895, 0.309))
-efficientpose_iv_mpii = on_mpii("iv", 600, 6_458_870, (0.898, 0.356))
-efficientpose_rt_lite_mpii = on_mpii("rt_lite", 224, 380_000, (0.806, 0.231))
-efficientpose_i_lite_mpii = on_mpii("i_lite", 256, 563_056, (0.837, 0.277))
-efficientpose_ii_lite_mpii = on_mpii("ii_lite", 368, 1_417_856, (0.871, 0.308))
+efficientpose_rt_mpii = of_size("rt", 224, 441_000, (0.829, 0.236))
+efficientpose_i_mpii = of_size("i", 256, 696_260, (0.852, 0.265))
+efficientpose_ii_mpii = of_size("ii", 368, 1_691_900, (0.882, 0.302))
+efficientpose_iii_mpii = of_size("iii", 480, 3_166_104, (0.895, 0.309))
+efficientpose_iv_mpii = of_size("iv", 600, 6_458_870, (0.898, 0.356))
+efficientpose_rt_lite_mpii = of_size("rt_lite", 224, 380_000, (0.806, 0.231))
+efficientpose_i_lite_mpii = of_size("i_lite", 256, 563_056, (0.837, 0.277))
+efficientpose_ii_lite_mpii = of_size("ii_lite", 368, 1_417_856, (0.871, 0.308))
 
-efficientpose_rt_lsp = Recipe(
-    name="efficientpose_rt_lsp",
-    summary="EfficientPose RT, LSP-extended, 224x224; no published number",
-    paper=PAPER,
-    read=lsp.read,
-    network=partial(network, "rt", len(LSP), len(limbs_of(LSP_CHAINS, LSP))),
-    codec=EfficientPose(LSP),
-    loss=partial(limbs_and_keypoints, limbs=limbs_of(LSP_CHAINS, LSP)),
-    phases=PHASES,
-    metric=pck,
-    jitter=JITTER,
-    aim=EfficientPose.around,
-    batch=20,
-    weight_decay=1e-4,
-    data="LSP-extended, train split (Johnson and Everingham 2011; pictures for research only)",
+LSP_LIMBS = limbs_of(LSP_CHAINS, LSP)
+efficientpose_rt_lsp = on_lsp(
+    efficientpose_rt_mpii,
+    EfficientPose(LSP),
+    network=partial(network, "rt", len(LSP), len(LSP_LIMBS)),
+    loss=partial(limbs_and_keypoints, limbs=LSP_LIMBS),
     parameters=440_274,
 )

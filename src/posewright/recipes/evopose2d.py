@@ -7,14 +7,14 @@ all weights, where theirs leaves out normalisation, biases and channel-wise kern
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from posewright.augment import Jitter
 from posewright.codecs.evopose import EvoPose
-from posewright.datasets import coco
-from posewright.metrics import oks_ap
 from posewright.recipe import Phase, Recipe
+from posewright.recipes.data import on_coco
 from posewright.recipes.losses import mean_squared_error
 from posewright.skeleton import COCO
 from posewright.warp import Size
@@ -36,21 +36,17 @@ def network(size: str, keypoints: int) -> Any:
     return sizes[size](keypoints)
 
 
-def on_coco(name: str, size: Size, stride: int, batch: int, parameters: int, reported: dict[str, float]) -> Recipe:
-    """The paper's protocol on COCO for one size."""
-    width, height = size
-    rate = RATE * batch / 32
-    warmup = WARM_EPOCHS * -(-PEOPLE // batch)
-    return Recipe(
-        name=f"evopose2d_{name}_coco",
-        summary=f"EvoPose2D-{name.upper()}, COCO, {height}x{width}",
+def of_size(name: str, size: Size, stride: int, batch: int, parameters: int, reported: dict[str, float]) -> Recipe:
+    """The paper's protocol on COCO for one size, whose name tells that of its crops."""
+    rate, warmup = RATE * batch / 32, WARM_EPOCHS * -(-PEOPLE // batch)
+    recipe = on_coco(
+        f"evopose2d_{name}",
+        f"EvoPose2D-{name.upper()}",
+        EvoPose(COCO, size, stride, sigma=2 * size[1] / stride / 64),
         paper=PAPER,
-        read=coco.read,
         network=partial(network, name, len(COCO)),
-        codec=EvoPose(COCO, size, stride, sigma=2 * height / stride / 64),
         loss=mean_squared_error,
         phases=(Phase(EPOCHS, rate, to=0.0, warmup=warmup),),
-        metric=oks_ap,
         jitter=Jitter(scale=0.3, turn=40.0, half_body=0.0),
         aim=EvoPose.around,
         batch=batch,
@@ -58,14 +54,13 @@ def on_coco(name: str, size: Size, stride: int, batch: int, parameters: int, rep
         weight_decay=1e-5,
         parameters=parameters,
         reported=reported,
-        data=coco.TERMS,
-        judged_on="val",
     )
+    return replace(recipe, name=f"evopose2d_{name}_coco")
 
 
 VALIDATION = "AP (val2017, detector boxes, flip)"
 TEST = "AP (test-dev2017, detector boxes, flip)"
-evopose2d_xs_coco = on_coco("xs", (192, 256), 4, 512, 2_496_239, {VALIDATION: 0.677})
-evopose2d_s_coco = on_coco("s", (192, 256), 2, 512, 2_496_239, {VALIDATION: 0.698})
-evopose2d_m_coco = on_coco("m", (288, 384), 2, 256, 7_256_105, {VALIDATION: 0.751})
-evopose2d_l_coco = on_coco("l", (384, 512), 2, 128, 14_566_883, {VALIDATION: 0.766, TEST: 0.757})
+evopose2d_xs_coco = of_size("xs", (192, 256), 4, 512, 2_496_239, {VALIDATION: 0.677})
+evopose2d_s_coco = of_size("s", (192, 256), 2, 512, 2_496_239, {VALIDATION: 0.698})
+evopose2d_m_coco = of_size("m", (288, 384), 2, 256, 7_256_105, {VALIDATION: 0.751})
+evopose2d_l_coco = of_size("l", (384, 512), 2, 128, 14_566_883, {VALIDATION: 0.766, TEST: 0.757})

@@ -14,10 +14,9 @@ from typing import Any
 
 from posewright.augment import Jitter
 from posewright.codecs.gaussian import Gaussian
-from posewright.datasets import coco
-from posewright.metrics import oks_ap
 from posewright.proposals import ALPHAPOSE
-from posewright.recipe import Phase, Recipe
+from posewright.recipe import Phase
+from posewright.recipes.data import on_coco
 from posewright.recipes.losses import mean_squared_error
 from posewright.skeleton import COCO
 
@@ -35,22 +34,18 @@ def network(depth: int, keypoints: int) -> Any:
     return sizes[depth](keypoints)
 
 
-fastpose_r50_coco = Recipe(
-    name="fastpose_r50_coco",
-    summary="FastPose over ResNet-50, COCO, 256x192",
+fastpose_r50_coco = on_coco(
+    "fastpose_r50",
+    "FastPose over ResNet-50",
+    Gaussian(COCO),
     paper="https://arxiv.org/abs/2211.03375",
-    read=coco.read,
     network=partial(network, 50, len(COCO)),
-    codec=Gaussian(COCO),
     loss=mean_squared_error,
     phases=PHASES,
-    metric=oks_ap,
     jitter=JITTER,
     aim=Gaussian.around,
     batch=32,
     optimiser="adam",
     parameters=40_577_745,
     reported={"AP (val2017, YOLOv3's boxes, flip, the authors' model zoo)": 0.720},
-    data=coco.TERMS,
-    judged_on="val",
 )

@@ -13,9 +13,8 @@ from typing import Any
 
 from posewright.augment import Jitter
 from posewright.codecs.hourglass import Hourglass
-from posewright.datasets import lsp, mpii
-from posewright.metrics import pck, pckh
 from posewright.recipe import Phase, Recipe
+from posewright.recipes.data import on_lsp, on_mpii
 from posewright.recipes.losses import mean_squared_error
 from posewright.skeleton import LSP, MPII
 
@@ -31,45 +30,26 @@ def network(stacks: int, keypoints: int) -> Any:
     return {2: hourglass.hourglass_2, 8: hourglass.hourglass_8}[stacks](keypoints)
 
 
-def on_mpii(stacks: int, parameters: int, reported: dict[str, float]) -> Recipe:
+def of_stacks(stacks: int, parameters: int, reported: dict[str, float]) -> Recipe:
     """The paper's protocol on MPII at 256x256 for a number of stacks."""
-    return Recipe(
-        name=f"hourglass_{stacks}_mpii",
-        summary=f"{stacks} stacked hourglasses, MPII, 256x256",
+    return on_mpii(
+        f"hourglass_{stacks}",
+        f"{stacks} stacked hourglasses",
+        Hourglass(MPII),
         paper=PAPER,
-        read=mpii.read,
         network=partial(network, stacks, len(MPII)),
-        codec=Hourglass(MPII),
         loss=mean_squared_error,
         phases=PHASES,
-        metric=pckh,
         jitter=JITTER,
         aim=Hourglass.around,
         batch=16,
         parameters=parameters,
         reported=reported,
-        data=mpii.TERMS,
-        judged_on="valid",
     )
 
 
 VALIDATION = "PCKh@0.5 (MPII validation, annotated centre and scale, flip, the authors' README)"
-hourglass_2_mpii = on_mpii(2, 6_570_400, {VALIDATION: 0.885})
-hourglass_8_mpii = on_mpii(8, 25_434_112, {VALIDATION: 0.901, "PCKh@0.5 (MPII test, flip, the paper's Table 2)": 0.909})
-
-hourglass_2_lsp = Recipe(
-    name="hourglass_2_lsp",
-    summary="2 stacked hourglasses, LSP-extended, 256x256; no published number",
-    paper=PAPER,
-    read=lsp.read,
-    network=partial(network, 2, len(LSP)),
-    codec=Hourglass(LSP),
-    loss=mean_squared_error,
-    phases=PHASES,
-    metric=pck,
-    jitter=JITTER,
-    aim=Hourglass.around,
-    batch=16,
-    parameters=6_568_860,
-    data="LSP-extended, train split (Johnson and Everingham 2011; pictures for research only)",
-)
+TEST = "PCKh@0.5 (MPII test, flip, the paper's Table 2)"
+hourglass_2_mpii = of_stacks(2, 6_570_400, {VALIDATION: 0.885})
+hourglass_8_mpii = of_stacks(8, 25_434_112, {VALIDATION: 0.901, TEST: 0.909})
+hourglass_2_lsp = on_lsp(hourglass_2_mpii, Hourglass(LSP), network=partial(network, 2, len(LSP)), parameters=6_568_860)

@@ -74,5 +74,5 @@ jain_lsp = Recipe(
     weight_decay=1e-4,
     counted=partial(prior, SIZE),
     parameters=19_409_334,
-    data="LSP-extended, train split (Johnson and Everingham 2011; pictures for research only)",
+    data=lsp.TERMS,
 )

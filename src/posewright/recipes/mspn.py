@@ -14,9 +14,8 @@ from typing import Any
 
 from posewright.augment import Jitter
 from posewright.codecs.megvii import KERNELS, Megvii
-from posewright.datasets import coco
-from posewright.metrics import oks_ap
 from posewright.recipe import Phase, Recipe
+from posewright.recipes.data import on_coco
 from posewright.recipes.losses import coarse_to_fine
 from posewright.skeleton import COCO, Skeleton
 from posewright.warp import Size
@@ -40,28 +39,24 @@ def codec(skeleton: Skeleton, size: Size = (192, 256)) -> Megvii:
     return Megvii(skeleton, size, kernel=kernel, coarse=tuple(coarse))
 
 
-def on_coco(
-    name: str,
+def pyramids(
+    system: str,
     title: str,
     paper: str,
     build: Callable[[], Any],
     parameters: int,
     reported: dict[str, float],
-    size: Size = (192, 256),
+    size: Size,
 ) -> Recipe:
     """The protocol that MSPN and RSN share, on COCO."""
-    shape = f"{size[1]}x{size[0]}"
-    ending = "" if size == (192, 256) else f"_{shape}"
-    return Recipe(
-        name=f"{name}_coco{ending}",
-        summary=f"{title}, COCO, {shape}",
+    return on_coco(
+        system,
+        title,
+        codec(COCO, size),
         paper=paper,
-        read=coco.read,
         network=build,
-        codec=codec(COCO, size),
         loss=coarse_to_fine,
         phases=PHASES,
-        metric=oks_ap,
         jitter=JITTER,
         aim=Megvii.around,
         batch=32,
@@ -69,8 +64,6 @@ def on_coco(
         weight_decay=1e-5,
         parameters=parameters,
         reported=reported,
-        data=coco.TERMS,
-        judged_on="val",
     )
 
 
@@ -81,7 +74,7 @@ def of_stages(stages: int, parameters: int, reported: dict[str, float], size: Si
     """MSPN's own, of a number of stages."""
     build = partial(network, stages, len(COCO))
     title = f"MSPN of {stages} stage{'s' if stages > 1 else ''}"
-    return on_coco(f"mspn_{stages}", title, "https://arxiv.org/abs/1901.00148", build, parameters, reported, size)
+    return pyramids(f"mspn_{stages}", title, "https://arxiv.org/abs/1901.00148", build, parameters, reported, size)
 
 
 mspn_1_coco = of_stages(1, 25_141_708, {VALIDATION: 0.715})

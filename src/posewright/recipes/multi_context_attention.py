@@ -13,9 +13,8 @@ from typing import Any
 
 from posewright.augment import Jitter
 from posewright.codecs.hourglass import Hourglass
-from posewright.datasets import mpii
-from posewright.metrics import pckh
-from posewright.recipe import Phase, Recipe
+from posewright.recipe import Phase
+from posewright.recipes.data import on_mpii
 from posewright.recipes.losses import mean_squared_error
 from posewright.skeleton import MPII
 
@@ -29,22 +28,18 @@ def network() -> Any:
     return multi_context_attention.multi_context_attention_8(len(MPII))
 
 
-multi_context_attention_8_mpii = Recipe(
-    name="multi_context_attention_8_mpii",
-    summary="8 hourglasses with holistic and part attention, MPII, 256x256",
+multi_context_attention_8_mpii = on_mpii(
+    "multi_context_attention_8",
+    "8 hourglasses with holistic and part attention",
+    Hourglass(MPII),
     paper="https://arxiv.org/abs/1702.07432",
-    read=mpii.read,
     network=network,
-    codec=Hourglass(MPII),
     loss=mean_squared_error,
     phases=(Phase(108, 2.5e-4), Phase(27, 2.5e-5), Phase(5, 2.5e-6)),
-    metric=pckh,
     jitter=JITTER,
     aim=Hourglass.around,
     batch=8,
     optimiser="rmsprop",
     parameters=58_312_088,
     reported={"PCKh@0.5 (MPII test, annotated centre and scale, flip, six scales)": 0.915},
-    data=mpii.TERMS,
-    judged_on="valid",
 )

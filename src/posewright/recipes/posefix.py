@@ -15,14 +15,14 @@ from typing import Any
 
 from posewright.augment import Jitter
 from posewright.codecs.posefix import FourPixels
-from posewright.datasets import coco
-from posewright.metrics import oks_ap
 from posewright.recipe import Phase, Recipe
+from posewright.recipes.data import on_coco
 from posewright.recipes.losses import cross_entropy_and_place
 from posewright.refine import refine
 from posewright.scene import Scene
 from posewright.skeleton import COCO
 from posewright.synthesis import Synthesis, synthesised, with_neighbours
+from posewright.warp import Size
 
 
 def network(depth: int, height: int, keypoints: int) -> Any:
@@ -37,19 +37,16 @@ def refined(network: Any, truth: Sequence[Scene]) -> Iterator[Scene]:
     return refine(network, synthesised(truth))
 
 
-def on_coco(depth: int, size: tuple[int, int], parameters: int, reported: dict[str, float]) -> Recipe:
-    """The paper's protocol on COCO for one depth and size (width, height)."""
-    width, height = size
-    return Recipe(
-        name=f"posefix_r{depth}_coco" + ("_384x288" if height == 384 else ""),
-        summary=f"PoseFix over ResNet-{depth}, COCO, {height}x{width}",
+def over_resnet(depth: int, size: Size, parameters: int, reported: dict[str, float]) -> Recipe:
+    """The paper's protocol on COCO for one depth and size."""
+    return on_coco(
+        f"posefix_r{depth}",
+        f"PoseFix over ResNet-{depth}",
+        FourPixels(COCO, size),
         paper="https://arxiv.org/abs/1812.03595",
-        read=coco.read,
-        network=partial(network, depth, height, len(COCO)),
-        codec=FourPixels(COCO, size),
+        network=partial(network, depth, size[1], len(COCO)),
         loss=cross_entropy_and_place,
         phases=(Phase(90, 5e-4), Phase(30, 5e-5), Phase(20, 5e-6)),
-        metric=oks_ap,
         jitter=Jitter(scale=0.3, turn=40.0, half_body=0.0),
         each=with_neighbours,
         given=Synthesis(),
@@ -60,18 +57,11 @@ def on_coco(depth: int, size: tuple[int, int], parameters: int, reported: dict[s
         weight_decay=1e-5,
         parameters=parameters,
         reported=reported,
-        data=coco.TERMS,
-        judged_on="val",
     )
 
 
-posefix_r50_coco = on_coco(50, (192, 256), 34_053_009, {})
-posefix_r152_coco_384x288 = on_coco(
-    152,
-    (288, 384),
-    68_688_785,
-    {
-        "AP (test-dev2017, refining SimpleBaseline-R152's poses)": 0.736,
-        "AP (test-dev2017, refining HRNet-W48's poses)": 0.767,
-    },
-)
+posefix_r50_coco = over_resnet(50, (192, 256), 34_053_009, {})
+posefix_r152_coco_384x288 = over_resnet(152, (288, 384), 68_688_785, {
+    "AP (test-dev2017, refining SimpleBaseline-R152's poses)": 0.736,
+    "AP (test-dev2017, refining HRNet-W48's poses)": 0.767,
+})  # fmt: skip

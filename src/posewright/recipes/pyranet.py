@@ -11,9 +11,8 @@ from functools import partial
 from typing import Any
 
 from posewright.codecs.hourglass import Hourglass
-from posewright.datasets import mpii
-from posewright.metrics import pckh
 from posewright.recipe import Phase, Recipe
+from posewright.recipes.data import on_mpii
 from posewright.recipes.losses import mean_squared_error
 from posewright.recipes.multi_context_attention import JITTER
 from posewright.skeleton import MPII
@@ -26,33 +25,27 @@ def network(stacks: int) -> Any:
     return {2: pyranet.pyranet_2, 8: pyranet.pyranet_8}[stacks](len(MPII))
 
 
-def on_mpii(
-    stacks: int, rate: float, batch: int, epochs: int, parameters: int, reported: dict[str, float] | None = None
-) -> Recipe:
+def of_stacks(stacks: int, rate: float, batch: int, epochs: int, parameters: int, reported: dict[str, float]) -> Recipe:
     """The paper's protocol on MPII at 256x256 for a number of stacks."""
-    return Recipe(
-        name=f"pyranet_{stacks}_mpii",
-        summary=f"{stacks} hourglasses of pyramid residual modules, MPII, 256x256",
+    return on_mpii(
+        f"pyranet_{stacks}",
+        f"{stacks} hourglasses of pyramid residual modules",
+        Hourglass(MPII),
         paper="https://arxiv.org/abs/1708.01101",
-        read=mpii.read,
         network=partial(network, stacks),
-        codec=Hourglass(MPII),
         loss=mean_squared_error,
         phases=(Phase(149, rate), Phase(20, rate / 10), Phase(30, rate / 100), Phase(epochs - 199, rate / 1000)),
-        metric=pckh,
         jitter=JITTER,
         aim=Hourglass.around,
         batch=batch,
         optimiser="rmsprop",
         parameters=parameters,
-        reported=reported or {},
-        data=mpii.TERMS,
-        judged_on="valid",
+        reported=reported,
     )
 
 
-pyranet_2_mpii = on_mpii(2, 2.5e-4, 6, 250, 7_286_464)
-pyranet_8_mpii = on_mpii(8, 6.7e-4, 16, 200, 28_131_832, {
+pyranet_2_mpii = of_stacks(2, 2.5e-4, 6, 250, 7_286_464, {})
+pyranet_8_mpii = of_stacks(8, 6.7e-4, 16, 200, 28_131_832, {
     "PCKh@0.5 (MPII validation, annotated centre and scale, flip, several scales, the authors' README)": 0.9027,
     "PCKh@0.5 (MPII test, annotated centre and scale, flip, several scales)": 0.920,
 })  # fmt: skip

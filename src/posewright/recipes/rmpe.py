@@ -14,10 +14,8 @@ from dataclasses import replace
 from typing import Any
 
 from posewright.codecs.centred import Centred
-from posewright.datasets import mpii
-from posewright.metrics import pckh
 from posewright.proposals import ALPHAPOSE
-from posewright.recipe import Recipe
+from posewright.recipes.data import on_mpii
 from posewright.recipes.hourglass import JITTER, PHASES
 from posewright.recipes.losses import centred_and_back
 from posewright.skeleton import MPII
@@ -30,16 +28,14 @@ def network() -> Any:
     return sstn.sstn_hourglass_4(len(MPII))
 
 
-rmpe_mpii = Recipe(
-    name="rmpe_mpii",
-    summary="RMPE: 4 stacked hourglasses in a symmetric spatial transformer, MPII, 320x256",
+rmpe_mpii = on_mpii(
+    "rmpe",
+    "RMPE: 4 stacked hourglasses in a symmetric spatial transformer",
+    Centred(MPII, (256, 320)),
     paper="https://arxiv.org/abs/1612.00137",
-    read=mpii.read,
     network=network,
-    codec=Centred(MPII, (256, 320)),
     loss=centred_and_back,
     phases=PHASES,
-    metric=pckh,
     jitter=replace(JITTER, proposal=ALPHAPOSE),
     aim=Centred.around,
     batch=16,
@@ -47,6 +43,4 @@ rmpe_mpii = Recipe(
     rates=((r"locator\.", 0.01),),
     parameters=24_037_894,
     reported={"mAP (MPII multi-person test, SSD's boxes, pose NMS)": 0.767},
-    data=mpii.TERMS,
-    judged_on="valid",
 )

@@ -1,7 +1,7 @@
 """SimpleBaseline (Xiao et al. 2018, arXiv:1804.06208): a ResNet and three deconvolutions.
 
 Schedule of the authors' released code: Adam at 1e-3, divided by 10 at 90 and 120 of 140 epochs, 32 crops a
-device; the paper starts from ImageNet weights, which `--start` takes.
+device; the paper starts from ImageNet weights, which `--start` takes. Gaussians as in `hrnet`.
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ from typing import Any
 
 from posewright.augment import Jitter
 from posewright.codecs.gaussian import Gaussian
-from posewright.datasets import coco, lsp
-from posewright.metrics import oks_ap, pck
 from posewright.recipe import Phase, Recipe
+from posewright.recipes.data import on_coco, on_lsp
 from posewright.recipes.losses import mean_squared_error
 from posewright.skeleton import COCO, LSP
+from posewright.warp import Size
 
-PAPER = "https://arxiv.org/abs/1804.06208"
-PHASES = (Phase(90, 1e-3), Phase(30, 1e-4), Phase(20, 1e-5))
-JITTER = Jitter(scale=0.3, turn=40.0, half_body=0.0)
+PARAMETERS = {50: 33_999_697, 101: 52_991_825, 152: 68_635_473}
 
 
 def network(depth: int, keypoints: int) -> Any:
@@ -31,45 +29,30 @@ def network(depth: int, keypoints: int) -> Any:
     return sizes[depth](keypoints)
 
 
-def on_coco(depth: int, parameters: int, reported: dict[str, float]) -> Recipe:
-    """The paper's protocol on COCO at 256x192 for one depth."""
-    return Recipe(
-        name=f"simple_baseline_r{depth}_coco",
-        summary=f"SimpleBaseline over ResNet-{depth}, COCO, 256x192",
-        paper=PAPER,
-        read=coco.read,
+def over_resnet(depth: int, reported: dict[str, float], size: Size = (192, 256)) -> Recipe:
+    """The paper's protocol on COCO for one depth and size."""
+    return on_coco(
+        f"simple_baseline_r{depth}",
+        f"SimpleBaseline over ResNet-{depth}",
+        Gaussian(COCO, size, sigma=size[1] / 128),
+        paper="https://arxiv.org/abs/1804.06208",
         network=partial(network, depth, len(COCO)),
-        codec=Gaussian(COCO),
         loss=mean_squared_error,
-        phases=PHASES,
-        metric=oks_ap,
-        jitter=JITTER,
+        phases=(Phase(90, 1e-3), Phase(30, 1e-4), Phase(20, 1e-5)),
+        jitter=Jitter(scale=0.3, turn=40.0, half_body=0.0),
         aim=Gaussian.around,
-        batch=32,
-        parameters=parameters,
+        parameters=PARAMETERS[depth],
         reported=reported,
-        data=coco.TERMS,
-        judged_on="val",
     )
 
 
-simple_baseline_r50_coco = on_coco(50, 33_999_697, {"AP (val2017, detector boxes, flip)": 0.704})
-simple_baseline_r101_coco = on_coco(101, 52_991_825, {"AP (val2017, detector boxes, flip)": 0.714})
-simple_baseline_r152_coco = on_coco(152, 68_635_473, {"AP (val2017, detector boxes, flip)": 0.720})
-
-simple_baseline_r50_lsp = Recipe(
-    name="simple_baseline_r50_lsp",
-    summary="SimpleBaseline over ResNet-50, LSP-extended, 256x256; no published number",
-    paper=PAPER,
-    read=lsp.read,
-    network=partial(network, 50, len(LSP)),
-    codec=Gaussian(LSP, size=(256, 256)),
-    loss=mean_squared_error,
-    phases=PHASES,
-    metric=pck,
-    jitter=JITTER,
-    aim=Gaussian.around,
-    batch=32,
-    parameters=33_998_926,
-    data="LSP-extended, train split (Johnson and Everingham 2011; pictures for research only)",
+VALIDATION, TEST = "AP (val2017, detector boxes, flip)", "AP (test-dev2017, detector boxes, flip)"
+simple_baseline_r50_coco = over_resnet(50, {VALIDATION: 0.704})
+simple_baseline_r101_coco = over_resnet(101, {VALIDATION: 0.714})
+simple_baseline_r152_coco = over_resnet(152, {VALIDATION: 0.720})
+simple_baseline_r50_coco_384x288 = over_resnet(50, {}, (288, 384))
+simple_baseline_r101_coco_384x288 = over_resnet(101, {}, (288, 384))
+simple_baseline_r152_coco_384x288 = over_resnet(152, {VALIDATION: 0.743, TEST: 0.737}, (288, 384))
+simple_baseline_r50_lsp = on_lsp(
+    simple_baseline_r50_coco, Gaussian(LSP, (256, 256)), network=partial(network, 50, len(LSP)), parameters=33_998_926
 )
