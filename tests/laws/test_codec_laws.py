@@ -44,10 +44,6 @@ def places(people):
     return np.array([person.keypoints for person in people])
 
 
-def margin_of(codec):
-    return getattr(codec, "margin", 2 * codec.stride)
-
-
 def test_all_codecs_are_found():
     some = {"Gaussian", "Dark", "Udp", "UdpOffsets", "Megvii", "Hourglass", "Beliefs"}
     assert some <= {codec.__name__ for codec in CODECS}
@@ -55,7 +51,7 @@ def test_all_codecs_are_found():
 
 
 def test_decode_of_encode_is_identity_inside(codec, rng):
-    people = people_inside(codec, rng, margin_of(codec))
+    people = people_inside(codec, rng, codec.margin)
     found = codec.decode(codec.encode(people))
     np.testing.assert_allclose(places(found), places(people), rtol=0, atol=codec.tolerance)
 
@@ -63,9 +59,7 @@ def test_decode_of_encode_is_identity_inside(codec, rng):
 def test_decode_of_encode_is_near_at_the_border(codec, rng):
     people = people_inside(codec, rng, 0)
     found = codec.decode(codec.encode(people))
-    np.testing.assert_allclose(
-        places(found), places(people), rtol=0, atol=getattr(codec, "border_tolerance", codec.stride)
-    )
+    np.testing.assert_allclose(places(found), places(people), rtol=0, atol=codec.border_tolerance)
 
 
 def test_encode_of_a_flip_is_the_mirror_of_encode(codec, rng):
@@ -74,10 +68,10 @@ def test_encode_of_a_flip_is_the_mirror_of_encode(codec, rng):
     fields = codec.encode(people)
     mirrored = codec.mirror(codec.encode([person.moved(flip, codec.skeleton) for person in people]))
     assert type(mirrored) is type(fields)
-    tolerance = getattr(codec, "mirror_tolerance", codec.tolerance)
-    np.testing.assert_allclose(places(codec.decode(mirrored)), places(codec.decode(fields)), rtol=0, atol=tolerance)
+    near = codec.mirror_tolerance
+    np.testing.assert_allclose(places(codec.decode(mirrored)), places(codec.decode(fields)), rtol=0, atol=near)
     np.testing.assert_array_equal(mirrored.weights, fields.weights)
-    if tolerance <= EXACT:
+    if near <= EXACT:
         for ours, theirs in zip(mirrored, fields, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
@@ -90,7 +84,7 @@ def test_an_answer_without_weights_mirrors(codec, rng):
 
 
 def test_an_absent_keypoint_has_no_weight_and_no_influence(codec, rng):
-    whole = people_inside(codec, rng, margin_of(codec), 4)
+    whole = people_inside(codec, rng, codec.margin, 4)
     missing = [Person(person.keypoints.copy()) for person in whole]
     missing[1].keypoints[5] = np.nan
     missing[2].keypoints[:] = np.nan
@@ -124,10 +118,9 @@ def test_decode_of_noise_is_people_with_places_and_scores(codec, rng):
         found = codec.decode(answer)
         assert len(found) == 3
         for person in found:
-            inside = getattr(codec, "beyond", codec.stride)
             assert np.isfinite(person.keypoints).all()
-            assert (person.keypoints >= -0.5 - inside).all()
-            assert (person.keypoints <= np.array(codec.size) - 0.5 + inside).all()
+            assert (person.keypoints >= -0.5 - codec.beyond).all()
+            assert (person.keypoints <= np.array(codec.size) - 0.5 + codec.beyond).all()
             assert person.visible is None
             assert ((person.scores >= 0) & (person.scores <= 1)).all()
             assert person.score == pytest.approx(person.scores.mean())

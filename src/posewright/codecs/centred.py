@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from posewright.codecs.hourglass import Hourglass
-from posewright.codecs.maps import mirrored, reordered
+from posewright.codecs.maps import mirrored
 from posewright.fields import Heatmaps, Twofold
 from posewright.scene import Person
 
@@ -33,12 +33,12 @@ class Centred(Hourglass):
         """Maps (P, K, h, w) to P people in crop px, as `Hourglass` does; the centred ones are not read."""
         return super().decode(Heatmaps(fields.maps))
 
-    def mirror(self, fields: Heatmaps | Twofold) -> Heatmaps | Twofold:  # type: ignore[override]
+    def mirror(self, fields: Heatmaps | Twofold) -> Heatmaps | Twofold:
         """Fields of the mirrored crop to fields of the crop."""
-        maps, weights = mirrored(fields.maps, self.skeleton), reordered(fields.weights, self.skeleton)
+        back: Heatmaps = super().mirror(fields)
         if isinstance(fields, Heatmaps):
-            return Heatmaps(maps, weights)
-        return Twofold(maps, mirrored(fields.centred, self.skeleton), weights)
+            return back
+        return Twofold(back.maps, mirrored(fields.centred, self.skeleton), back.weights)
 
     def _centred(self, person: Person) -> Person:
         if person.box is None:

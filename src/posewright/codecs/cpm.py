@@ -15,15 +15,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from posewright.codecs.keypoint_maps import KeypointMaps
 from posewright.codecs.maps import Floats, Maps, answered, bell, found, peaks, stacked
 from posewright.fields import Heatmaps
 from posewright.scene import Person
-from posewright.skeleton import Skeleton
 from posewright.warp import Size
 
 LEAST = 0.01
@@ -31,31 +30,21 @@ LEAST = 0.01
 
 
 @dataclass(frozen=True)
-class Beliefs:
+class Beliefs(KeypointMaps):
     """Draw each keypoint as a Gaussian around its exact place, and the background as what none of them takes.
 
-    size (width, height) px of the crop, multiples of stride; stride px of the crop a map pixel; sigma in crop px.
+    size: multiples of stride; sigma in crop px.
     """
 
-    skeleton: Skeleton
     size: Size = (368, 368)
     stride: int = 8
     sigma: float = 7.0
 
-    tolerance: ClassVar[float] = 1.5
-    """px along each axis, at the defaults, as all below: a cubic is no Gaussian, and answers are whole px."""
-    margin: ClassVar[float] = 12.0
-    """px from the border, beyond which `tolerance` holds."""
-    border_tolerance: ClassVar[float] = 7.1
+    tolerance = 1.5
+    """A cubic is no Gaussian, and answers are whole px."""
+    margin = 12.0
+    border_tolerance = 7.1
     """The border hides the far side of a peak, and the reflected map is highest there."""
-    mirror_tolerance: ClassVar[float] = 1e-3
-    beyond: ClassVar[float] = 0.0
-    """How far outside the crop an answer may lie."""
-
-    @property
-    def map_size(self) -> Size:
-        """(w, h) of the maps."""
-        return self.size[0] // self.stride, self.size[1] // self.stride
 
     def encode(self, people: Sequence[Person]) -> Heatmaps:
         """One person a crop, in crop px, to maps (P, K + 1, h, w) in [0, 1] and weights (P, K + 1).

@@ -13,29 +13,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from posewright.codecs.keypoint_maps import KeypointMaps
 from posewright.codecs.maps import (
     Floats,
     Maps,
     answered,
-    bell,
+    bells,
     blur_windows,
     fitted,
     found,
-    mirrored,
+    inner,
+    met,
+    newton_step,
     peaks,
-    reordered,
     stacked,
     turned,
     windows,
 )
 from posewright.fields import Heatmaps
 from posewright.scene import Person
-from posewright.skeleton import Skeleton
 from posewright.warp import Size, Warp
 
 REACH = 2
@@ -45,33 +45,22 @@ FLOOR = 1e-10
 
 
 @dataclass(frozen=True)
-class Dark:
+class Dark(KeypointMaps):
     """Draw each keypoint as a Gaussian around its exact place, and find the place by a Taylor step.
 
-    size (width, height) px of the crop; stride px of the crop a map pixel; sigma in map px; kernel: side of
-    the blur before the step, odd.
+    sigma in map px; kernel: side of the blur before the step, odd.
     """
 
-    skeleton: Skeleton
     size: Size = (192, 256)
-    stride: int = 4
     sigma: float = 2.0
     kernel: int = 11
 
-    tolerance: ClassVar[float] = 0.01
-    """px along each axis, at the defaults, as all below: rounding, and the map's end beyond the blur."""
-    margin: ClassVar[float] = 24.0
-    """px from the border, beyond which `tolerance` holds."""
-    border_tolerance: ClassVar[float] = 2.1
+    tolerance = 0.01
+    """Rounding, and the map's end beyond the blur."""
+    margin = 24.0
+    border_tolerance = 2.1
     """Half a map px: the two outer rows get no step."""
-    mirror_tolerance: ClassVar[float] = 1e-3
-    beyond: ClassVar[float] = 0.5
-    """How far outside the crop an answer may lie."""
-
-    @property
-    def map_size(self) -> Size:
-        """(w, h) of the maps."""
-        return self.size[0] // self.stride, self.size[1] // self.stride
+    beyond = 0.5
 
     def encode(self, people: Sequence[Person]) -> Heatmaps:
         """One person a crop, in crop px, to maps (P, K, h, w) in [0, 1] and weights (P, K).
@@ -89,10 +78,6 @@ class Dark:
         """
         xy, scores = _refined(answered(fields.maps, self.skeleton), self.kernel, REACH)
         return found(self._map_from_crop.inverse(self.size).points(xy), scores)
-
-    def mirror(self, fields: Heatmaps) -> Heatmaps:
-        """Fields of the mirrored crop to fields of the crop."""
-        return Heatmaps(mirrored(fields.maps, self.skeleton), reordered(fields.weights, self.skeleton))
 
     @property
     def _map_from_crop(self) -> Warp:
@@ -124,12 +109,8 @@ def dark_target(joints: ArrayLike, labelled: ArrayLike, map_size: Size, sigma: f
     """
     joints, labelled = np.asarray(joints, np.float64), np.asarray(labelled, bool)
     first, last = np.trunc(joints - 3 * sigma), np.trunc(joints + 3 * sigma + 1)
-    drawn = labelled & ~((first >= map_size) | (last < 0)).any(-1)
-    across, down = (
-        bell(np.arange(map_size[axis]) - joints[..., axis : axis + 1], sigma).astype(np.float32) for axis in (0, 1)
-    )
-    down *= drawn[..., None]
-    return down[..., :, None] * across[..., None, :], drawn.astype(np.float32)
+    drawn = labelled & met(first, last, map_size)
+    return bells(joints, drawn, map_size, sigma), drawn.astype(np.float32)
 
 
 def decode_dark(maps: ArrayLike, kernel: int = 11) -> tuple[Floats, NDArray[np.float32]]:
@@ -150,12 +131,12 @@ def _refined(maps: Maps, kernel: int, limit: float) -> tuple[Floats, NDArray[np.
     h, w = maps.shape[-2:]
     y, x, scores = peaks(maps)
     xy = np.stack([x, y], -1).astype(np.float64)
-    inner = (x > 1) & (x < w - 2) & (y > 1) & (y < h - 2) & (scores > 0)
-    chosen = np.flatnonzero(inner)
+    moved = inner(y, x, maps.shape, REACH, REACH) & (scores > 0)
+    chosen = np.flatnonzero(moved)
     squares = windows(maps.reshape(-1, h, w), y.ravel(), x.ravel(), REACH + kernel // 2, chosen)
     blurred = blur_windows(squares, kernel)
-    blurred *= scores[inner][:, None, None] / np.maximum(blurred.max((1, 2), keepdims=True), FLOOR)
-    xy[inner] += np.clip(_taylor(np.log(np.maximum(blurred, FLOOR))), -limit, limit)
+    blurred *= scores[moved][:, None, None] / np.maximum(blurred.max((1, 2), keepdims=True), FLOOR)
+    xy[moved] += np.clip(_taylor(np.log(np.maximum(blurred, FLOOR))), -limit, limit)
     return xy, scores
 
 
@@ -166,7 +147,4 @@ def _taylor(log: Floats) -> Floats:
     dxx = (log[:, 2, 4] - 2 * middle + log[:, 2, 0]) / 4
     dyy = (log[:, 4, 2] - 2 * middle + log[:, 0, 2]) / 4
     dxy = (log[:, 3, 3] - log[:, 1, 3] - log[:, 3, 1] + log[:, 1, 1]) / 4
-    determinant = dxx * dyy - dxy**2
-    sound = determinant != 0
-    step = np.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy], -1)
-    return np.where(sound[:, None], step / np.where(sound, determinant, 1.0)[:, None], 0.0)
+    return newton_step(dx, dy, dxx, dyy, dxy)

@@ -11,49 +11,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.codecs.maps import answered, found, peaks, stacked
+from posewright.codecs.keypoint_maps import KeypointMaps
+from posewright.codecs.maps import Maps, answered, found, peaks, stacked
 from posewright.fields import Heatmaps
 from posewright.scene import Person
-from posewright.skeleton import Skeleton
 from posewright.warp import Size
-
-Maps = NDArray[np.float32]
 
 REACH = 2
 """Half the side, in map pixels, of the square whose probability is a keypoint's score."""
 
 
 @dataclass(frozen=True)
-class Distribution:
+class Distribution(KeypointMaps):
     """Write keypoints as logits of a Gaussian over map pixels, and read them back.
 
-    size (width, height) px of the crop; stride px of the crop a map pixel; sigma in map pixels.
+    sigma in map pixels.
     """
 
-    skeleton: Skeleton
     size: Size = (128, 128)
-    stride: int = 4
     sigma: float = 1.0
 
-    tolerance: ClassVar[float] = 1e-3
-    """px: decode of encode returns keypoints to this, float32 rounding."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(h, w) of the maps."""
-        return self.size[1] // self.stride, self.size[0] // self.stride
+    tolerance = 1e-3
+    """Rounding to float32."""
+    margin = 4.0
+    border_tolerance = 2.0
+    """Half a map px: the outermost have no parabola."""
 
     def encode(self, people: Sequence[Person]) -> Heatmaps:
         """One person a crop, in crop px, to maps (P, K, h, w) of logits -d^2 / 2 sigma^2, and weights (P, K).
 
         A keypoint that is absent or outside the crop has weight 0 and a flat map.
         """
-        h, w = self.shape
+        w, h = self.map_size
         xy, labelled = stacked(people, self.skeleton)
         xy = (xy + 0.5) / self.stride - 0.5
         inside = labelled & ((xy > -0.5) & (xy < (w - 0.5, h - 0.5))).all(-1)
@@ -74,12 +67,6 @@ class Distribution:
         xy = (np.stack([x, y], -1) + step + 0.5) * self.stride - 0.5
         scores = _mass(flat, y, x).reshape(P, K)
         return found(xy.reshape(P, K, 2), scores)
-
-    def mirror(self, fields: Heatmaps) -> Heatmaps:
-        """Fields of the mirrored crop to fields of the crop."""
-        order = self.skeleton.mirror
-        weights = None if fields.weights is None else fields.weights[..., order]
-        return Heatmaps(fields.maps[..., order, :, ::-1], weights)
 
 
 def _vertex(maps: Maps, y: NDArray[np.intp], x: NDArray[np.intp], dy: int, dx: int) -> NDArray[np.float64]:

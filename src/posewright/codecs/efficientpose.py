@@ -17,18 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from posewright.codecs.maps import (
-    Maps,
-    answered,
-    bell,
-    found,
-    mirrored,
-    peaks,
-    reflected,
-    reordered,
-    stacked,
-    turned,
-)
+from posewright.codecs.maps import Maps, answered, bells, found, mirrored, peaks, reflected, reordered, stacked, turned
 from posewright.fields import Heatmaps, Placed
 from posewright.scene import Person
 from posewright.skeleton import Skeleton
@@ -75,12 +64,8 @@ class EfficientPose:
         xy, labelled = stacked(people, self.skeleton)
         drawn = labelled & ((xy >= -0.5) & (xy <= np.array(self.size) - 0.5)).all(-1)
         sigma = max(self.size) / 32 if self.sigma is None else self.sigma
-        across, down = (
-            bell(np.arange(side) - xy[..., axis, None], sigma).astype(np.float32) for axis, side in enumerate(self.size)
-        )
-        down *= drawn[..., None]
         x, y = np.moveaxis(np.where(drawn[..., None], xy, 0.0), -1, 0).astype(np.float32)
-        return Placed(down[..., :, None] * across[..., None, :], x, y, drawn.astype(np.float32))
+        return Placed(bells(xy, drawn, self.size, sigma), x, y, drawn.astype(np.float32))
 
     def decode(self, fields: Heatmaps | Placed) -> list[Person]:
         """Maps (P, K, H, W) to P people in crop px; the score is the map's maximum, before it is smoothed.

@@ -9,60 +9,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from posewright.codecs.gaussian import flip_back
-from posewright.codecs.maps import (
-    Floats,
-    Maps,
-    answered,
-    bell,
-    fitted,
-    found,
-    peaks,
-    quartered,
-    reordered,
-    stacked,
-    turned,
-)
+from posewright.codecs.keypoint_maps import KeypointMaps
+from posewright.codecs.maps import answered, bells, found, inner, off_middle, peaks, quartered, reordered, stacked
 from posewright.fields import Heatmaps
 from posewright.scene import Person
-from posewright.skeleton import Skeleton
 from posewright.warp import Size, Warp
 
 
 @dataclass(frozen=True)
-class EvoPose:
+class EvoPose(KeypointMaps):
     """Draw each keypoint as a high Gaussian on the nearest map pixel, and read it back to a quarter of a pixel.
 
-    size (width, height) px of the crop; stride px of the crop a map pixel; sigma in map px, 2 for maps 64 high and
-    more in proportion; peak: the height.
+    sigma in map px, 2 for maps 64 high and more in proportion; peak: the height.
     """
 
-    skeleton: Skeleton
     size: Size = (192, 256)
-    stride: int = 4
     sigma: float = 2.0
     peak: float = 255.0
 
-    tolerance: ClassVar[float] = 2.0
-    """px along each axis, at the defaults, as all below: half a map px, by rounding."""
-    margin: ClassVar[float] = 2.0
-    """px from the border, beyond which `tolerance` holds."""
-    border_tolerance: ClassVar[float] = 3.5
+    tolerance = 2.0
+    """Half a map px, by rounding."""
+    margin = 2.0
+    border_tolerance = 3.5
     """A keypoint at the far border has its peak just outside the map."""
-    mirror_tolerance: ClassVar[float] = 4.0
+    mirror_tolerance = 4.0
     """The two roundings and the 0.25 map px that the shift leaves make one map px."""
-    beyond: ClassVar[float] = 0.0
-    """How far outside the crop an answer may lie."""
-
-    @property
-    def map_size(self) -> Size:
-        """(w, h) of the maps."""
-        return self.size[0] // self.stride, self.size[1] // self.stride
 
     def encode(self, people: Sequence[Person]) -> Heatmaps:
         """One person a crop, in crop px, to maps (P, K, h, w) in [0, peak] and weights (P, K).
@@ -74,20 +50,13 @@ class EvoPose:
         xy, labelled = stacked(people, self.skeleton)
         inside = labelled & ((xy >= -0.5) & (xy < np.subtract(self.size, 0.5))).all(-1)
         middle = np.floor(xy / self.stride + 0.5)
-        across, down = (self._line(middle[..., axis], self.map_size[axis]) for axis in (0, 1))
-        down *= self.peak * inside[..., None]
-        return Heatmaps(down[..., :, None] * across[..., None, :], inside.astype(np.float32))
-
-    def _line(self, middle: Floats, length: int) -> Maps:
-        return bell(np.arange(length) - middle[..., None], self.sigma).astype(np.float32)
+        return Heatmaps(bells(middle, self.peak * inside, self.map_size, self.sigma), inside.astype(np.float32))
 
     def decode(self, fields: Heatmaps) -> list[Person]:
         """Maps (P, K, h, w) to P people in crop px; the score is the map's maximum over `peak`."""
         maps = answered(fields.maps, self.skeleton)
-        h, w = maps.shape[-2:]
         y, x, scores = peaks(maps)
-        inner = (x > 1) & (x < w - 1) & (y > 1) & (y < h - 1)
-        return found(quartered(maps, y, x, inner) * self.stride, scores / self.peak)
+        return found(quartered(maps, y, x, inner(y, x, maps.shape, 2, 1)) * self.stride, scores / self.peak)
 
     def mirror(self, fields: Heatmaps) -> Heatmaps:
         """Fields of the mirrored crop to fields of the crop, with the shift of one map px."""
@@ -96,6 +65,4 @@ class EvoPose:
     @staticmethod
     def around(center: ArrayLike, extent: ArrayLike, size: Size, turn: float = 0.0, mirror: bool = False) -> Warp:
         """Aim as the authors do, which is as HRNet's do; arguments as `posewright.warp.around`."""
-        width, height = size
-        factor = width / fitted(extent, size)[0]
-        return turned((factor, factor), center, (width / 2, height / 2), turn, mirror, size)
+        return off_middle(center, extent, size, turn, mirror)

@@ -14,24 +14,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from posewright.codecs.keypoint_maps import KeypointMaps
 from posewright.codecs.maps import (
     Floats,
     Maps,
     answered,
-    bell,
+    bells,
     fitted,
     found,
+    inner,
+    met,
     mirrored,
+    off_middle,
     peaks,
     quartered,
     reordered,
     stacked,
-    turned,
 )
 from posewright.fields import Heatmaps
 from posewright.scene import PADDING, Person
@@ -43,34 +45,23 @@ COCO_IMPORTANCE = (1, 1, 1, 1, 1, 1, 1, 1.2, 1.2, 1.5, 1.5, 1, 1, 1.2, 1.2, 1.5,
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class Gaussian(KeypointMaps):
     """Draw each keypoint as a Gaussian on the nearest map pixel, and read it back to a quarter of a pixel.
 
-    size (width, height) px of the crop; stride px of the crop a map pixel; sigma in map px; importance (K,)
-    multiplies the weights.
+    sigma in map px; importance (K,) multiplies the weights.
     """
 
-    skeleton: Skeleton
     size: Size = (192, 256)
-    stride: int = 4
     sigma: float = 2.0
     importance: tuple[float, ...] | None = None
 
-    tolerance: ClassVar[float] = 2.0
-    """px along each axis, at the defaults, as all below: half a map px, by rounding."""
-    margin: ClassVar[float] = 2.0
-    """px from the border, beyond which `tolerance` holds."""
-    border_tolerance: ClassVar[float] = 3.5
+    tolerance = 2.0
+    """Half a map px, by rounding."""
+    margin = 2.0
+    border_tolerance = 3.5
     """A keypoint at the far border has its peak just outside the map."""
-    mirror_tolerance: ClassVar[float] = 4.0
+    mirror_tolerance = 4.0
     """The two roundings and the 0.25 map px that the shift leaves make one map px."""
-    beyond: ClassVar[float] = 0.0
-    """How far outside the crop an answer may lie."""
-
-    @property
-    def map_size(self) -> Size:
-        """(w, h) of the maps."""
-        return self.size[0] // self.stride, self.size[1] // self.stride
 
     def encode(self, people: Sequence[Person]) -> Heatmaps:
         """One person a crop, in crop px, to maps (P, K, h, w) in [0, 1] and weights (P, K).
@@ -102,8 +93,7 @@ class Gaussian:
         the picture first, which puts its centre at W - 1 - x and then again at w / 2. They count turns the
         other way.
         """
-        width, height = size
-        return turned([width / fitted(extent, size)[0]] * 2, center, (width / 2, height / 2), turn, mirror, size)
+        return off_middle(center, extent, size, turn, mirror)
 
 
 def heatmap_target(
@@ -124,14 +114,8 @@ def heatmap_target(
     joints, labelled = np.asarray(joints, np.float64), np.asarray(labelled, bool)
     middle = np.trunc(joints / stride + 0.5)
     reach = 3 * sigma
-    outside = ((middle - reach >= map_size) | (middle + reach + 1 < 0)).any(-1)
-    drawn = labelled & ~outside
-    bells = []
-    for axis in (0, 1):
-        away = np.arange(map_size[axis]) - middle[..., axis : axis + 1]
-        bells.append(np.where(np.abs(away) <= reach, bell(away, sigma), 0.0).astype(np.float32))
-    bells[1] *= drawn[..., None]
-    return bells[1][..., :, None] * bells[0][..., None, :], drawn.astype(np.float32)
+    drawn = labelled & met(middle - reach, middle + reach + 1, map_size)
+    return bells(middle, drawn, map_size, sigma, reach), drawn.astype(np.float32)
 
 
 def decode_hrnet(maps: ArrayLike) -> tuple[Floats, NDArray[np.float32]]:
@@ -145,10 +129,8 @@ def decode_hrnet(maps: ArrayLike) -> tuple[Floats, NDArray[np.float32]]:
 
 
 def _quarter(maps: Maps) -> tuple[Floats, NDArray[np.float32]]:
-    h, w = maps.shape[-2:]
     y, x, scores = peaks(maps)
-    inner = (x > 1) & (x < w - 1) & (y > 1) & (y < h - 1) & (scores > 0)
-    return quartered(maps, y, x, inner), scores
+    return quartered(maps, y, x, inner(y, x, maps.shape, 2, 1) & (scores > 0)), scores
 
 
 def flip_back(maps: NDArray, skeleton: Skeleton, shift: bool = True) -> NDArray:

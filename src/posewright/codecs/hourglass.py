@@ -12,58 +12,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from posewright.codecs.maps import (
-    Floats,
-    Maps,
-    answered,
-    bell,
-    fitted,
-    found,
-    mirrored,
-    peaks,
-    quartered,
-    reordered,
-    stacked,
-    turned,
-)
+from posewright.codecs.keypoint_maps import KeypointMaps
+from posewright.codecs.maps import Floats, Maps, answered, bells, found, inner, off_middle, peaks, quartered, stacked
 from posewright.fields import Heatmaps
 from posewright.scene import Person
-from posewright.skeleton import Skeleton
 from posewright.warp import Size, Warp
 
 
 @dataclass(frozen=True)
-class Hourglass:
+class Hourglass(KeypointMaps):
     """Draw each keypoint as a small Gaussian, and read it back from the largest pixel and its neighbours.
 
-    size (width, height) px of the crop; stride px of the crop a map pixel; sigma in map px.
+    sigma in map px.
     """
 
-    skeleton: Skeleton
     size: Size = (256, 256)
-    stride: int = 4
     sigma: float = 1.0
 
-    tolerance: ClassVar[float] = 2.0
-    """px along each axis, at the defaults, as all below: half a map px, by cutting."""
-    margin: ClassVar[float] = 4.0
-    """px from the border, beyond which `tolerance` holds."""
-    border_tolerance: ClassVar[float] = 2.5
+    tolerance = 2.0
+    """Half a map px, by cutting."""
+    margin = 4.0
+    border_tolerance = 2.5
     """The crop's outer half px lies outside the map."""
-    mirror_tolerance: ClassVar[float] = 4.0
+    mirror_tolerance = 4.0
     """Keypoints between whole px may be cut to neighbouring map px; not those on whole px."""
-    beyond: ClassVar[float] = 0.0
-    """How far outside the crop an answer may lie."""
-
-    @property
-    def map_size(self) -> Size:
-        """(w, h) of the maps."""
-        return self.size[0] // self.stride, self.size[1] // self.stride
 
     def encode(self, people: Sequence[Person]) -> Heatmaps:
         """One person a crop, in crop px, to maps (P, K, h, w) in [0, 1] and weights (P, K).
@@ -82,10 +58,6 @@ class Hourglass:
         xy, scores = hourglass_decode(answered(fields.maps, self.skeleton))
         return found((xy + 0.5) * self.stride, scores)
 
-    def mirror(self, fields: Heatmaps) -> Heatmaps:
-        """Fields of the mirrored crop to fields of the crop."""
-        return Heatmaps(mirrored(fields.maps, self.skeleton), reordered(fields.weights, self.skeleton))
-
     @staticmethod
     def around(center: ArrayLike, extent: ArrayLike, size: Size, turn: float = 0.0, mirror: bool = False) -> Warp:
         """Aim as the authors do; arguments as `posewright.warp.around`.
@@ -93,9 +65,7 @@ class Hourglass:
         The centre goes to (w / 2, h / 2). Departure: mirrored too, where the authors move the keypoints 1 px
         further than the picture.
         """
-        width, height = size
-        factor = width / fitted(extent, size)[0]
-        return turned((factor, factor), center, (width / 2, height / 2), turn, mirror, size)
+        return off_middle(center, extent, size, turn, mirror)
 
 
 def hourglass_target(joints: ArrayLike, labelled: ArrayLike, map_size: Size, sigma: float = 1.0) -> tuple[Maps, Maps]:
@@ -112,14 +82,7 @@ def hourglass_target(joints: ArrayLike, labelled: ArrayLike, map_size: Size, sig
     joints, labelled = np.asarray(joints, np.float64), np.asarray(labelled, bool)
     pixels = np.trunc(joints)
     drawn = labelled & ((pixels >= 0) & (pixels < map_size)).all(-1)
-    across, down = (_line(pixels[..., axis], map_size[axis], sigma) for axis in (0, 1))
-    down *= drawn[..., None]
-    return down[..., :, None] * across[..., None, :], drawn.astype(np.float32)
-
-
-def _line(middle: Floats, length: int, sigma: float) -> Maps:
-    away = np.arange(length) - middle[..., None]
-    return np.where(np.abs(away) <= 3 * sigma + 1, bell(away, sigma), 0.0).astype(np.float32)
+    return bells(pixels, drawn, map_size, sigma, 3 * sigma + 1), drawn.astype(np.float32)
 
 
 def hourglass_decode(maps: ArrayLike) -> tuple[Floats, NDArray[np.float32]]:
@@ -130,7 +93,5 @@ def hourglass_decode(maps: ArrayLike) -> tuple[Floats, NDArray[np.float32]]:
     pose-hg-train); their PyTorch code then moves it up and to the left, and moves it in the outermost too.
     """
     maps = np.asarray(maps, np.float32)
-    h, w = maps.shape[-2:]
     y, x, scores = peaks(maps)
-    inner = (x > 0) & (x < w - 1) & (y > 0) & (y < h - 1)
-    return quartered(maps, y, x, inner), scores
+    return quartered(maps, y, x, inner(y, x, maps.shape, 1, 1)), scores

@@ -11,40 +11,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
-from posewright.codecs.maps import answered, found, mirrored, peaks, reordered, stacked
+from posewright.codecs.keypoint_maps import KeypointMaps
+from posewright.codecs.maps import answered, found, peaks, stacked
 from posewright.fields import Heatmaps
 from posewright.scene import Person
-from posewright.skeleton import Skeleton
 from posewright.warp import Size
 
 
 @dataclass(frozen=True)
-class Windows:
+class Windows(KeypointMaps):
     """Mark the one window that has the keypoint in its middle, and find it again as the largest answer.
 
-    size (width, height) px of the crop; stride px of the crop from window to window.
+    stride px of the crop from window to window.
     """
 
-    skeleton: Skeleton
     size: Size = (256, 256)
-    stride: int = 4
 
-    tolerance: ClassVar[float] = 2.0
-    """px along each axis, at the defaults: half a step."""
-    margin: ClassVar[float] = 0.0
-    """px from the border, beyond which `tolerance` holds."""
-    mirror_tolerance: ClassVar[float] = 1e-3
-    beyond: ClassVar[float] = 0.0
-    """How far outside the crop an answer may lie."""
-
-    @property
-    def map_size(self) -> Size:
-        """(w, h) of the maps."""
-        return self.size[0] // self.stride, self.size[1] // self.stride
+    tolerance = 2.0
+    """Half a step."""
+    margin = 0.0
+    border_tolerance = 2.0
 
     def encode(self, people: Sequence[Person]) -> Heatmaps:
         """One person a crop, in crop px, to maps (P, K, h, w) of 0 and 1 and weights (P, K).
@@ -65,7 +54,3 @@ class Windows:
         """Maps (P, K, h, w) to P people in crop px: the middle of the likeliest window; the score is its value."""
         y, x, values = peaks(answered(fields.maps, self.skeleton))
         return found((np.stack([x, y], -1) + np.float64(0.5)) * self.stride - 0.5, values)
-
-    def mirror(self, fields: Heatmaps) -> Heatmaps:
-        """Fields of the mirrored crop to fields of the crop."""
-        return Heatmaps(mirrored(fields.maps, self.skeleton), reordered(fields.weights, self.skeleton))

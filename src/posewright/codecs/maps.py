@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 import cv2
 import numpy as np
@@ -75,17 +76,23 @@ def peaks(maps: NDArray[np.floating]) -> tuple[Places, Places, NDArray[np.floati
     return y, x, np.take_along_axis(flat, place[..., None], -1)[..., 0]
 
 
-def quartered(maps: Maps, y: Places, x: Places, inner: NDArray[np.bool_]) -> Floats:
+def inner(y: Places, x: Places, shape: tuple[int, ...], before: int, after: int) -> NDArray[np.bool_]:
+    """Tell which pixels (...) of maps (..., h, w) have `before` others to the left and above, `after` beyond."""
+    h, w = shape[-2:]
+    return (x >= before) & (x < w - after) & (y >= before) & (y < h - after)
+
+
+def quartered(maps: Maps, y: Places, x: Places, movable: NDArray[np.bool_]) -> Floats:
     """Move pixels (...) of maps (..., h, w) by 1/4 toward the larger neighbour along each axis, and return (..., 2).
 
-    Only those that are inner move; they have neighbours on all sides. Equal neighbours leave them.
+    Only the movable move; they have neighbours on all sides. Equal neighbours leave them.
     """
     h, w = maps.shape[-2:]
     flat = maps.reshape(-1)
-    place = np.where(inner, np.arange(x.size).reshape(x.shape) * (h * w) + y * w + x, w + 1)
+    place = np.where(movable, np.arange(x.size).reshape(x.shape) * (h * w) + y * w + x, w + 1)
     xy = np.stack([x, y], -1).astype(np.float64)
     for axis, step in ((0, 1), (1, w)):
-        xy[..., axis] += 0.25 * np.where(inner, np.sign(flat.take(place + step) - flat.take(place - step)), 0)
+        xy[..., axis] += 0.25 * np.where(movable, np.sign(flat.take(place + step) - flat.take(place - step)), 0)
     return xy
 
 
@@ -141,6 +148,42 @@ def bell(away: NDArray, sigma: float) -> Floats:
     return np.where(exponent > -41.4, np.exp(np.maximum(exponent, -41.4)), 0.0)
 
 
+def bells(
+    places: Floats, heights: NDArray, size: Size, sigma: float, reach: float = inf, middle: Floats | None = None
+) -> Maps:
+    """Draw Gaussians of heights (...) around places (..., 2) px, and return maps (..., h, w) of `size`.
+
+    What lies further along an axis than `reach` from `middle` (..., 2), by default the place itself, is 0.
+    """
+    middle = places if middle is None else middle
+
+    def line(axis: int) -> Maps:
+        pixels = np.arange(size[axis])
+        near = np.abs(pixels - middle[..., axis, None]) <= reach
+        return np.where(near, bell(pixels - places[..., axis, None], sigma), 0.0).astype(np.float32)
+
+    return crossed(line(0), line(1), heights)
+
+
+def crossed(across: NDArray, down: NDArray, heights: NDArray) -> Maps:
+    """Multiply lines across (..., w), lines down (..., h) and heights (...) to maps (..., h, w)."""
+    down = (down * heights[..., None]).astype(np.float32)
+    return down[..., :, None] * across.astype(np.float32)[..., None, :]
+
+
+def met(first: Floats, last: Floats, size: Size) -> NDArray[np.bool_]:
+    """Tell which patches of the pixels from `first` to `last` (..., 2) meet maps of `size`."""
+    return ~np.any((first >= size) | (last < 0), axis=-1)
+
+
+def newton_step(dx: Floats, dy: Floats, dxx: Floats, dyy: Floats, dxy: Floats) -> Floats:
+    """Return the steps (N, 2) to the summits of parabolas with these derivatives (N,), -H^-1 g; 0 where H has none."""
+    determinant = dxx * dyy - dxy**2
+    step = np.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy], -1)
+    sound = determinant != 0
+    return np.where(sound[:, None], step / np.where(sound, determinant, 1.0)[:, None], 0.0)
+
+
 def gaussian_taps(size: int) -> Floats:
     """Return the (size,) kernel that OpenCV takes when it is given a size and no sigma.
 
@@ -193,3 +236,10 @@ def turned(factors: ArrayLike, center: ArrayLike, to: ArrayLike, turn: float, mi
     matrix[:2, :2] = factors[:, None] * np.array([[cosine, -sine], [sine, cosine]])
     matrix[:2, 2] = np.asarray(to) - matrix[:2, :2] @ np.asarray(center, np.float64)
     return Warp(matrix, size)
+
+
+def off_middle(center: ArrayLike, extent: ArrayLike, size: Size, turn: float, mirror: bool) -> Warp:
+    """Return the warp that shows all of an extent, its centre at (w / 2, h / 2): half a px off the crop's middle."""
+    width, height = size
+    factor = width / fitted(extent, size)[0]
+    return turned((factor, factor), center, (width / 2, height / 2), turn, mirror, size)

@@ -15,28 +15,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from posewright.codecs.keypoint_maps import KeypointMaps
 from posewright.codecs.maps import (
     Floats,
     Maps,
     answered,
     blur_maps,
-    fitted,
+    crossed,
     found,
     gaussian_taps,
-    mirrored,
+    off_middle,
     peaks,
     reordered,
     stacked,
-    turned,
 )
 from posewright.fields import Heatmaps, Levels
 from posewright.scene import SEEN, Person
-from posewright.skeleton import Skeleton
 from posewright.warp import Size, Warp
 
 KERNELS = (15, 11, 9, 7, 5)
@@ -46,36 +44,25 @@ PEAK = 255.0
 
 
 @dataclass(frozen=True)
-class Megvii:
+class Megvii(KeypointMaps):
     """Draw each keypoint as a blurred pixel of height 255, and read it back from the blurred answer.
 
-    size (width, height) px of the crop; stride px of the crop a map pixel; kernel: side of the target's blur;
-    smooth: side of the answer's blur, 5 for COCO and 9 for MPII; coarse: sides of further targets' blurs, the
-    largest first. All are odd.
+    kernel: side of the target's blur; smooth: side of the answer's blur, 5 for COCO and 9 for MPII; coarse: sides of
+    further targets' blurs, the largest first. All are odd.
     """
 
-    skeleton: Skeleton
     size: Size = (192, 256)
-    stride: int = 4
     kernel: int = 5
     smooth: int = 5
     coarse: tuple[int, ...] = ()
 
-    tolerance: ClassVar[float] = 3.0
-    """px along each axis, at the defaults, as all below: 2 by cutting, 1 by the quarter px of a symmetric target."""
-    margin: ClassVar[float] = 8.0
-    """px from the border, beyond which `tolerance` holds."""
-    border_tolerance: ClassVar[float] = 3.5
+    tolerance = 3.0
+    """2 by cutting, 1 by the quarter px of a symmetric target."""
+    margin = 8.0
+    border_tolerance = 3.5
     """The blurs move the peak there; with larger kernels by up to 7.5."""
-    mirror_tolerance: ClassVar[float] = 5.0
+    mirror_tolerance = 5.0
     """Keypoints between whole px may be cut to neighbouring map px, and the quarter px turn; not those on whole px."""
-    beyond: ClassVar[float] = 0.0
-    """How far outside the crop an answer may lie."""
-
-    @property
-    def map_size(self) -> Size:
-        """(w, h) of the maps."""
-        return self.size[0] // self.stride, self.size[1] // self.stride
 
     def encode(self, people: Sequence[Person]) -> Heatmaps | Levels:
         """One person a crop, in crop px, to maps (P, K, h, w) in [0, 255] and weights (P, K); with `coarse`, to levels.
@@ -102,10 +89,10 @@ class Megvii:
 
     def mirror(self, fields: Heatmaps | Levels) -> Heatmaps | Levels:
         """Fields of the mirrored crop to fields of the crop."""
-        maps, weights = mirrored(fields.maps, self.skeleton), reordered(fields.weights, self.skeleton)
+        back: Heatmaps = super().mirror(fields)
         if not isinstance(fields, Levels):
-            return Heatmaps(maps, weights)
-        return Levels(maps, reordered(fields.seen, self.skeleton), weights)
+            return back
+        return Levels(back.maps, reordered(fields.seen, self.skeleton), back.weights)
 
     @staticmethod
     def around(center: ArrayLike, extent: ArrayLike, size: Size, turn: float = 0.0, mirror: bool = False) -> Warp:
@@ -113,9 +100,7 @@ class Megvii:
 
         The centre goes to (w / 2, h / 2), mirrored or not.
         """
-        width, height = size
-        factor = width / fitted(extent, size)[0]
-        return turned((factor, factor), center, (width / 2, height / 2), turn, mirror, size)
+        return off_middle(center, extent, size, turn, mirror)
 
 
 def _seen(person: Person) -> NDArray[np.bool_]:
@@ -136,9 +121,7 @@ def megvii_target(
     drawn = labelled & ((pixels >= 0) & (pixels < map_size)).all(-1)
     pixels = np.where(drawn[..., None], pixels, 0)
     across, down = (_blurred_pixels(map_size[axis], kernel)[pixels[..., axis]] for axis in (0, 1))
-    down = down * (PEAK * drawn[..., None])
-    maps = down.astype(np.float32)[..., :, None] * across.astype(np.float32)[..., None, :]
-    return maps, drawn.astype(np.float32)
+    return crossed(across, down, PEAK * drawn), drawn.astype(np.float32)
 
 
 @lru_cache(maxsize=32)

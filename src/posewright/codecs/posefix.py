@@ -12,16 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from posewright.codecs.gaussian import Gaussian
+from posewright.codecs.keypoint_maps import KeypointMaps
 from posewright.codecs.maps import Floats, Maps, answered, found, mirrored, reordered, stacked
 from posewright.fields import Heatmaps
 from posewright.scene import Person
-from posewright.skeleton import Skeleton
 from posewright.warp import Size
 
 LEAST = 1e-30
@@ -29,34 +28,24 @@ LEAST = 1e-30
 
 
 @dataclass(frozen=True)
-class FourPixels:
+class FourPixels(KeypointMaps):
     """Split each keypoint over the four map pixels around it, and read it back as the mean of all pixels.
 
-    size (width, height) px of the crop; stride px of the crop a map pixel. Maps are logits.
+    Maps are logits.
     """
 
-    skeleton: Skeleton
     size: Size = (288, 384)
-    stride: int = 4
 
-    tolerance: ClassVar[float] = 1e-3
-    """px along each axis, at the defaults, as all below."""
-    margin: ClassVar[float] = 4.0
-    """px from the border, beyond which `tolerance` holds."""
-    border_tolerance: ClassVar[float] = 4.0
+    tolerance = 1e-3
+    """Rounding to float32."""
+    margin = 4.0
+    border_tolerance = 4.0
     """The last pixel of a map answers for the crop's last four."""
-    mirror_tolerance: ClassVar[float] = 4.0
+    mirror_tolerance = 4.0
     """At the border, as before; inside `tolerance` holds."""
-    beyond: ClassVar[float] = 0.0
-    """How far outside the crop an answer may lie."""
 
     around = staticmethod(Gaussian.around)
     """Aim as the authors do, whose crops are SimpleBaseline's."""
-
-    @property
-    def map_size(self) -> Size:
-        """(w, h) of the maps."""
-        return self.size[0] // self.stride, self.size[1] // self.stride
 
     def encode(self, people: Sequence[Person]) -> Heatmaps:
         """One person a crop, in crop px, to maps (P, K, h, w) of logits and weights (P, K).

@@ -17,22 +17,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from posewright.codecs.keypoint_maps import KeypointMaps
 from posewright.codecs.maps import (
     Floats,
     Maps,
     Places,
     answered,
-    bell,
+    bells,
     blur_maps,
     blur_windows,
     fitted,
     found,
+    met,
     mirrored,
+    newton_step,
     peaks,
     reordered,
     stacked,
@@ -41,7 +44,6 @@ from posewright.codecs.maps import (
 )
 from posewright.fields import Heatmaps, Offsets
 from posewright.scene import Person
-from posewright.skeleton import Skeleton
 from posewright.warp import Size, Warp
 
 LOWEST, HIGHEST = 0.001, 50.0
@@ -67,33 +69,23 @@ def map_from_crop(size: Size, map_size: Size) -> Warp:
 
 
 @dataclass(frozen=True)
-class Udp:
+class Udp(KeypointMaps):
     """Draw each keypoint as a Gaussian around its exact place, and find the place by a Taylor step.
 
-    size (width, height) px of the crop; stride px of the crop a map pixel; sigma in map px; kernel: side of
-    the blur before the step, odd.
+    sigma in map px; kernel: side of the blur before the step, odd.
     """
 
-    skeleton: Skeleton
     size: Size = (192, 256)
-    stride: int = 4
     sigma: float = 2.0
     kernel: int = 13
 
-    tolerance: ClassVar[float] = 0.01
-    """px along each axis, at the defaults, as all below: rounding, and the patch's end."""
-    margin: ClassVar[float] = 34.0
-    """px from the border, beyond which `tolerance` holds."""
-    border_tolerance: ClassVar[float] = 7.0
+    tolerance = 0.01
+    """Rounding, and the patch's end."""
+    margin = 34.0
+    border_tolerance = 7.0
     """The blur sees the Gaussian reflected at the border, up to 1.7 map px off."""
-    mirror_tolerance: ClassVar[float] = 1e-3
-    beyond: ClassVar[float] = 8.2
-    """How far outside the crop an answer may lie: LIMIT."""
-
-    @property
-    def map_size(self) -> Size:
-        """(w, h) of the maps."""
-        return self.size[0] // self.stride, self.size[1] // self.stride
+    beyond = 8.2
+    """LIMIT."""
 
     def encode(self, people: Sequence[Person]) -> Heatmaps:
         """One person a crop, in crop px, to maps (P, K, h, w) in [0, 1] and weights (P, K).
@@ -112,41 +104,28 @@ class Udp:
         xy, scores = udp_decode(answered(fields.maps, self.skeleton), self.kernel, LIMIT)
         return found(map_from_crop(self.size, self.map_size).inverse(self.size).points(xy), scores)
 
-    def mirror(self, fields: Heatmaps) -> Heatmaps:
-        """Fields of the mirrored crop to fields of the crop."""
-        return Heatmaps(mirrored(fields.maps, self.skeleton), reordered(fields.weights, self.skeleton))
-
     around = staticmethod(around)
 
 
 @dataclass(frozen=True)
-class UdpOffsets:
+class UdpOffsets(KeypointMaps):
     """Draw each keypoint as a disk around it, with the way to it at each pixel of the disk.
 
-    size (width, height) px of the crop; stride px of the crop a map pixel; reach: the disk's radius as a
-    share of the map's height; kernel: side of the offsets' blur, odd (the disk's is twice that plus 1).
+    reach: the disk's radius as a share of the map's height; kernel: side of the offsets' blur, odd (the disk's is
+    twice that plus 1).
     """
 
-    skeleton: Skeleton
     size: Size = (192, 256)
-    stride: int = 4
     reach: float = 0.0546875
     kernel: int = 7
 
-    tolerance: ClassVar[float] = 0.65
-    """px along each axis, at the defaults, as all below: the blur mixes the offsets with the 0 around the disk."""
-    margin: ClassVar[float] = 24.0
-    """px from the border, beyond which `tolerance` holds."""
-    border_tolerance: ClassVar[float] = 8.0
+    tolerance = 0.65
+    """The blur mixes the offsets with the 0 around the disk."""
+    margin = 24.0
+    border_tolerance = 8.0
     """The blurs see disk and offsets reflected at the border."""
-    mirror_tolerance: ClassVar[float] = 1e-3
-    beyond: ClassVar[float] = 14.3
-    """How far outside the crop an answer may lie: the disk's radius."""
-
-    @property
-    def map_size(self) -> Size:
-        """(w, h) of the maps."""
-        return self.size[0] // self.stride, self.size[1] // self.stride
+    beyond = 14.3
+    """The disk's radius."""
 
     @property
     def radius(self) -> float:
@@ -189,15 +168,8 @@ def udp_target(
     """
     exact, labelled = _places(joints, size, map_size), np.asarray(labelled, bool)
     middle, reach = np.trunc(exact + 0.5), 3 * sigma
-    outside = ((middle - reach >= map_size) | (middle + reach + 1 < 0)).any(-1)
-    drawn = labelled & ~outside
-    bells = []
-    for axis in (0, 1):
-        pixels = np.arange(map_size[axis])
-        patch = np.abs(pixels - middle[..., axis : axis + 1]) <= reach
-        bells.append((patch * bell(pixels - exact[..., axis : axis + 1], sigma)).astype(np.float32))
-    bells[1] *= drawn[..., None]
-    return bells[1][..., :, None] * bells[0][..., None, :], drawn.astype(np.float32)
+    drawn = labelled & met(middle - reach, middle + reach + 1, map_size)
+    return bells(exact, drawn, map_size, sigma, reach, middle), drawn.astype(np.float32)
 
 
 def udp_offsets_target(
@@ -255,10 +227,7 @@ def _taylor(log: Floats) -> Floats:
     dx, dy = (right - left) / 2, (down - up) / 2
     dxx, dyy = right - 2 * middle + left + RIDGE, down - 2 * middle + up + RIDGE
     dxy = (log[:, 2, 2] - right - down + 2 * middle - left - up + log[:, 0, 0]) / 2
-    determinant = dxx * dyy - dxy**2
-    step = np.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy], -1)
-    sound = determinant != 0
-    return np.where(sound[:, None], step / np.where(sound, determinant, 1.0)[:, None], 0.0)
+    return newton_step(dx, dy, dxx, dyy, dxy)
 
 
 def udp_offsets_decode(
@@ -282,6 +251,6 @@ def udp_offsets_decode(
     return xy.reshape(*disks.shape[:-2], 2), scores.reshape(disks.shape[:-2])
 
 
-def offsets_from(channels: NDArray) -> Offsets:
+def offsets_from(channels: Any) -> Offsets:
     """Read a network's channels (..., 3K, h, w), disk, x and y of each keypoint in turn, as `Offsets`."""
     return Offsets(channels[..., 0::3, :, :], channels[..., 1::3, :, :], channels[..., 2::3, :, :])
