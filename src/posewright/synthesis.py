@@ -178,9 +178,9 @@ def _ring(
     clear: px that they must be away from the others instead.
     """
     angle, radius = rng.uniform(0, 2 * np.pi, tries), rng.uniform(inner, outer, tries)
-    places = centre + radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], -1)
-    away = np.linalg.norm(places[:, None] - others, axis=-1)
-    return places[(away > (radius[:, None] if clear is None else clear)).all(1)]
+    places = centre[:, None] + radius * np.array([np.cos(angle), np.sin(angle)])
+    away = np.sqrt(np.square(places - others[..., None]).sum(1))
+    return places.T[(away > (radius if clear is None else clear)).all(0)]
 
 
 def _but_true(around: Around) -> Floats:
