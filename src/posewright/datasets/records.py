@@ -8,7 +8,8 @@ import math
 import mmap
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -204,10 +205,8 @@ def find_file(root: Path, names: Sequence[str], what: str) -> Path:
             found = sorted(root.glob(form))
             if found and found[0].is_file():
                 return found[0]
-    raise DataError(
-        f"{root}: {'holds' if root.is_dir() else 'no such folder; it should hold'} no {what}; "
-        f"looked for {', '.join(names)}"
-    )
+    lack = f"holds no {what}" if root.is_dir() else f"no such folder; it should hold {what}"
+    raise DataError(f"{root}: {lack}; looked for {', '.join(names)}")
 
 
 def find_folder(root: Path, names: Sequence[str]) -> Path:
@@ -221,10 +220,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_bytes(path: Path) -> bytes | mmap.mmap:
-    """Return the bytes of a file, unpacked where it is gzipped; one above HUGE is mapped, not read.
-
-    Raises DataError.
-    """
+    """Return a file's bytes, unpacked where it is gzipped, mapped where it is above HUGE; raises DataError."""
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size > HUGE and file.peek(2)[:2] != GZIP:
@@ -253,27 +249,28 @@ def parsed(path: Path, data: bytes | mmap.mmap) -> Any:
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Return the arrays of an npz file by name; raises DataError for anything else, pickles among it."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except Exception as error:  # numpy's parser answers damage with a dozen kinds of error
-        raise DataError(f"{path}: not an npz file of plain arrays: {type(error).__name__}") from error
+    with _parsed_by_others(path, "an npz file of plain arrays") as file, np.load(file, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
 
 
 def read_matlab(path: Path, **how: Any) -> dict[str, Any]:
     """Return the variables of a MATLAB file by name; raises DataError where it is none."""
     from scipy.io import loadmat
 
+    with _parsed_by_others(path, "a MATLAB file of version 4 to 7.2") as file:
+        return dict(loadmat(file, **how))
+
+
+@contextmanager
+def _parsed_by_others(path: Path, kind: str) -> Iterator[Any]:
+    """Open a file for numpy's or scipy's parser, which answer damage with a dozen kinds of error."""
     try:
         with path.open("rb") as file:
-            opened: Any = file  # scipy reads open files, its types name paths alone
-            return dict(loadmat(opened, **how))
+            yield file
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except Exception as error:  # scipy's parser answers damage with a dozen kinds of error
-        raise DataError(f"{path}: not a MATLAB file of version 4 to 7.2: {type(error).__name__}") from error
+    except Exception as error:
+        raise DataError(f"{path}: not {kind}: {type(error).__name__}") from error
 
 
 def array_of(

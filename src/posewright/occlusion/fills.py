@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from posewright.occlusion.occluder import Alpha, window
-from posewright.occlusion.regions import placed
+from posewright.occlusion.occluder import Alpha, placed, window
 from posewright.picture import Pixels
 
 IMAGENET_MEAN = (124, 116, 104)

@@ -75,3 +75,14 @@ def beneath(person: Person, alpha: Alpha) -> NDArray[np.bool_]:
     x, y = np.rint(np.where(np.isnan(person.keypoints), -1.0, person.keypoints)).astype(int).T
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     return np.asarray(inside & (alpha[np.where(inside, y, 0), np.where(inside, x, 0)] >= 0.5))
+
+
+def placed(shape: NDArray, centre: tuple[float, float], canvas: tuple[int, int]) -> NDArray:
+    """Put an array (h, w, ...) on an empty canvas (height, width, ...), its middle at `centre` (x, y)."""
+    found = np.zeros((*canvas, *shape.shape[2:]), shape.dtype)
+    x, y = (round(c) - length // 2 for c, length in zip(centre, shape.shape[1::-1], strict=True))
+    there = np.s_[max(y, 0) : max(y + shape.shape[0], 0), max(x, 0) : max(x + shape.shape[1], 0)]
+    target = found[there]
+    top, left = max(-y, 0), max(-x, 0)
+    target[...] = shape[top : top + target.shape[0], left : left + target.shape[1]]
+    return found

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.occlusion.occluder import Alpha, Region
+from posewright.occlusion.occluder import Alpha, Region, placed
 from posewright.scene import Crop, Floats, box_around
 
 Ranges = tuple[float, float]
@@ -44,7 +44,7 @@ class KeypointDisc:
     person: int = 0
 
     def __call__(self, crop: Crop, rng: np.random.Generator) -> Alpha:
-        radius = self.radius * (1.0 if self.width is None else crop.pixels.shape[1] / self.width)
+        radius = _px(self.radius, self.width, crop)
         (x, y), *_ = _keypoints(crop, self.person, (self.keypoint,))
         if self.shift:
             angle, reach = rng.uniform(0, 2 * np.pi), self.shift * radius * sqrt(rng.random())
@@ -123,7 +123,7 @@ class RandomSquare:
 
     def __call__(self, crop: Crop, rng: np.random.Generator) -> Alpha:
         height, width = crop.pixels.shape[:2]
-        side = round(self.side * (1.0 if self.width is None else width / self.width))
+        side = round(_px(self.side, self.width, crop))
         x, y = rng.integers(width) - side // 2, rng.integers(height) - side // 2
         return rectangle(crop, np.array([x, y, x + side - 1, y + side - 1]))
 
@@ -180,7 +180,7 @@ class Grid:
 
     def __call__(self, crop: Crop, rng: np.random.Generator) -> Alpha:
         height, width = crop.pixels.shape[:2]
-        unit = max(2, round(rng.uniform(*self.unit) * (1.0 if self.width is None else width / self.width)))
+        unit = max(2, round(_px(rng.uniform(*self.unit), self.width, crop)))
         side = round((1 - self.kept) * unit)
         rows = (np.arange(height) + rng.integers(unit)) % unit < side
         columns = (np.arange(width) + rng.integers(unit)) % unit < side
@@ -200,8 +200,7 @@ class Cells:
 
     def __call__(self, crop: Crop, rng: np.random.Generator) -> Alpha:
         height, width = crop.pixels.shape[:2]
-        drawn = self.sides[rng.integers(len(self.sides))]
-        side = round(drawn * (1.0 if self.width is None else width / self.width))
+        side = round(_px(self.sides[rng.integers(len(self.sides))], self.width, crop))
         if side <= 0:
             return _none(crop)
         covered = rng.random((-(-height // side), -(-width // side))) < self.chance
@@ -219,7 +218,7 @@ class LimbBar:
 
     def __call__(self, crop: Crop, rng: np.random.Generator) -> Alpha:  # noqa: ARG002
         start, end = _keypoints(crop, self.person, self.limb)
-        reach = self.thickness / 2 * (1.0 if self.width is None else crop.pixels.shape[1] / self.width)
+        reach = _px(self.thickness / 2, self.width, crop)
         rows, columns = np.indices(crop.pixels.shape[:2])
         place = np.stack([columns, rows], -1) - start
         along = end - start
@@ -272,23 +271,17 @@ class Together:
         return np.max([_none(crop), *(region(crop, rng) for region in self.regions)], axis=0)
 
 
-def placed(shape: NDArray, centre: tuple[float, float], canvas: tuple[int, int]) -> NDArray:
-    """Put an array (h, w, ...) on an empty canvas (height, width, ...), its middle at `centre` (x, y)."""
-    found = np.zeros((*canvas, *shape.shape[2:]), shape.dtype)
-    x, y = (round(c) - length // 2 for c, length in zip(centre, shape.shape[1::-1], strict=True))
-    there = np.s_[max(y, 0) : max(y + shape.shape[0], 0), max(x, 0) : max(x + shape.shape[1], 0)]
-    target = found[there]
-    top, left = max(-y, 0), max(-x, 0)
-    target[...] = shape[top : top + target.shape[0], left : left + target.shape[1]]
-    return found
-
-
 def rectangle(crop: Crop, box: Floats) -> Alpha:
     """Return the alpha of the pixels from corner to corner of a box xyxy, rounded to whole pixels, both included."""
     alpha = _none(crop)
     x0, y0, x1, y1 = np.rint(box).astype(int)
     alpha[max(y0, 0) : max(y1 + 1, 0), max(x0, 0) : max(x1 + 1, 0)] = 1
     return alpha
+
+
+def _px(length: float, width: float | None, crop: Crop) -> float:
+    """Return a length in px of the crop, where a width is given from px of a crop that wide."""
+    return length * (1.0 if width is None else crop.pixels.shape[1] / width)
 
 
 def _none(crop: Crop) -> Alpha:
