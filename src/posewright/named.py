@@ -18,6 +18,8 @@ from posewright.runtimes import Backend, metadata
 from posewright.weights import fetch
 
 T = TypeVar("T")
+WEIGHTS = (".pt", ".pth", ".tar", ".pkl", ".safetensors", ".npz", ".h5", ".hdf5", ".caffemodel")
+"""Endings of checkpoints, posewright's and others'; docs/weights.md says whose."""
 
 ADAPTERS: dict[str, Callable[[str], Estimator]] = {
     "transformers": vitpose.load,
@@ -45,7 +47,7 @@ def load(
     The other arguments are for networks of posewright's own. flip: average with the mirrored picture, at twice the
     cost. batch: crops a call. backend: auto is openvino where it is installed, else onnxruntime, and torch for a
     checkpoint. precision: bf16 needs openvino or torch. recipe: what a checkpoint is of where it does not say so
-    itself, a name or my_file.py:my_recipe: those of the authors and MMPose (.pth, .safetensors, .npz). Raises
+    itself, a name or my_file.py:my_recipe: those of the authors and MMPose (docs/weights.md). Raises
     FileNotFoundError where there is no such file, ModelFileError or WeightsError where it is no network of
     posewright's, ValueError for a combination that there is not, ImportError where what runs it is not installed.
 
@@ -57,7 +59,7 @@ def load(
             raise ValueError(f"{name}: flip, backend, precision and recipe are for networks of posewright's own")
         return other()
     path = located(str(name))
-    if path.suffix in (".pt", ".pth", ".safetensors", ".npz"):
+    if path.suffix in WEIGHTS:
         if backend not in ("auto", "torch"):
             raise ValueError(f"{path}: a checkpoint runs with torch; `posewright export` makes a file for {backend}")
         from posewright.export import checkpoint

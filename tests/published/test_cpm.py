@@ -74,7 +74,7 @@ def test_the_authors_order_of_parts_is_kept():
 def test_weights_of_another_skeleton_start_all_but_what_answers_for_it(reference, filled, tmp_path):
     torch.save(filled(reference("cpm")), tmp_path / "a.pth")
     recipe = replace(recipe_named("cpm_mpii"), network=lambda: cpm.cpm(17), codec=Beliefs(COCO, size=(64, 64)))
-    weights = first_weights(str(tmp_path / "a.pth"), recipe, report=str)
+    weights = first_weights(str(tmp_path / "a.pth"), recipe, report=str).weights
     assert "own_features.0.weight" in weights
     assert "context.0.2.weight" in weights
     assert not {"heads.0.weight", "heads.5.bias", "context.3.0.weight"} & weights.keys()

@@ -15,7 +15,7 @@ from posewright.codecs.hourglass import Hourglass
 from posewright.models import pyranet
 from posewright.models.count import macs, parameters
 from posewright.models.load import load_into
-from posewright.models.pixels import FromPixels
+from posewright.models.pixels import FromPixels, normal_of
 from posewright.models.pyramid_residual import (
     OFFSET,
     PRM_A,
@@ -244,7 +244,7 @@ def test_an_exported_network_pools_as_it_does(tmp_path, rng):
     session = onnxruntime.InferenceSession(tmp_path / "pyranet.onnx", providers=["CPUExecutionProvider"])
     (answer,) = session.run(None, {session.get_inputs()[0].name: pixels})
     with torch.inference_mode():
-        expected = FromPixels(network)(torch.from_numpy(pixels))[0].maps.numpy()
+        expected = FromPixels(network, *normal_of(network))(torch.from_numpy(pixels))[0].maps.numpy()
     np.testing.assert_allclose(answer, expected, atol=1e-4 * np.abs(expected).max())
 
 

@@ -19,7 +19,7 @@ from torch import nn
 from posewright.augment import Aim
 from posewright.export.graph import ExportError, evaluating, graph_of, hash_of, state_of
 from posewright.export.parity import Bound, Drift, drift, trial_pictures
-from posewright.models.pixels import IMAGENET_MEAN, IMAGENET_STD, FromPixels
+from posewright.models.pixels import FromPixels, normal_of
 from posewright.picture import Pixels
 from posewright.recipe import Codec
 from posewright.runtimes import metadata
@@ -36,8 +36,8 @@ def onnx(
     codec: Codec,
     card: dict[str, Any],
     path: Path,
-    mean: Sequence[float] = IMAGENET_MEAN,
-    std: Sequence[float] = IMAGENET_STD,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
     aim: Aim = around,
     padding: float = PADDING,
     bound: Bound = Bound(),  # noqa: B008
@@ -45,14 +45,15 @@ def onnx(
 ) -> Drift:
     """Write a network as an ONNX file with its codec, card and weights' hash, and return how far it drifts.
 
-    model: images (B, 3, H, W) normalised with mean and std (of values in 0..1), or a `FromPixels`, which
-    knows its own. card: JSON values. aim, padding: how crops were cut in training. pictures (B, H, W, 3): what
-    the file is compared with torch on, by default 16 of the synthetic world, half of them with black shapes
-    over them. Raises ExportError above the bound, or where the file does not give the weights back to the
-    bit; then nothing is written.
+    model: images (B, 3, H, W) normalised with mean and std (of values in 0..1; by default those of the model's file),
+    or a `FromPixels`, which knows its own. card: JSON values. aim, padding: how crops were cut in training. pictures
+    (B, H, W, 3): what the file is compared with torch on, by default 16 of the synthetic world, half of them with
+    black shapes over them. Raises ExportError above the bound, or where the file does not give the weights back to
+    the bit; then nothing is written.
     """
     path = Path(path)
-    module = model if isinstance(model, FromPixels) else FromPixels(model, mean, std)
+    own = normal_of(model)
+    module = model if isinstance(model, FromPixels) else FromPixels(model, mean or own.mean, std or own.std)
     with evaluating(module):
         return _export(module, codec, card, path, (aim, padding), bound, pictures)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +13,8 @@ import numpy as np
 from posewright.export import onnx
 from posewright.export.graph import hash_of
 from posewright.export.parity import Drift, trial_pictures
-from posewright.models.load import load_into, read
-from posewright.models.pixels import IMAGENET_MEAN, IMAGENET_STD, FromPixels
+from posewright.models.load import load_original, read
+from posewright.models.pixels import FromPixels
 from posewright.models.report import WeightsError
 from posewright.picture import Pixels
 from posewright.recipe import Recipe
@@ -83,27 +82,14 @@ def trained_in(path: Path, recipe: Recipe | None = None) -> Trained:
 def foreign(path: Path, recipe: Recipe) -> Trained:
     """Load the original authors' or MMPose's weights into a recipe's network, and report what fitted.
 
-    Raises WeightsError where they do not fit. A model's file says what its originals take: `MEAN` and `STD` of
-    values in 0..1 where they are not ImageNet's, in the originals' order, and `BLUE_FIRST`, which matches the
-    originals' names of the convolutions that take blue first: they are turned to take red first.
+    Raises WeightsError where they do not fit.
     """
     network = recipe.network()
-    paper = sys.modules[type(network).__module__]
-    renames, orders = getattr(paper, "RENAMES", ()), getattr(paper, "ORDERS", ())
-    report = load_into(network, path, renames, orders, size=recipe.codec.size)
+    report, normal = load_original(network, path, size=recipe.codec.size)
     print(report, file=sys.stderr)
     card = {"recipe": recipe.name, "summary": recipe.summary, "paper": recipe.paper, "data": "as its authors say",
             "weights_from": path.name, "reported": recipe.reported, "scores": {}}  # fmt: skip
-    mean, std = getattr(paper, "MEAN", IMAGENET_MEAN), getattr(paper, "STD", IMAGENET_STD)
-    turned = getattr(paper, "BLUE_FIRST", None)
-    blue_first = [ours for ours, theirs in report.matched.items() if turned and re.match(turned, theirs)]
-    if not blue_first:
-        return Trained(recipe, FromPixels(network, mean, std).eval(), card)
-    values = dict(network.named_parameters())
-    for name in blue_first:
-        if name in values and values[name].ndim == 4:
-            values[name].data = values[name].data.flip(1)
-    return Trained(recipe, FromPixels(network, mean[::-1], std[::-1]).eval(), card)
+    return Trained(recipe, FromPixels(network, *normal).eval(), card)
 
 
 def recipe_of(content: dict[str, Any], path: Path, given: Recipe | None = None) -> Recipe:
@@ -130,7 +116,10 @@ def module_of(content: dict[str, Any], recipe: Recipe, path: Path) -> FromPixels
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(f"{path}: does not fit the network of {recipe.name}: {reason}") from None
-    return FromPixels(network).eval()
+    module = FromPixels(network)
+    if "normal" in content:
+        module.see(**content["normal"])
+    return module.eval()
 
 
 def card_of(content: dict[str, Any], recipe: Recipe) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
 from posewright.fields import Heatmaps
+from posewright.models.pixels import Normal, Origin
 
 STAGES, WIDTH = 6, 128  # section 4.1 and the authors' prototxt
 CENTRE_SIGMA = 21.0  # px, of the map that says where the person stands (the authors' code)
@@ -110,7 +111,7 @@ RENAMES = (
 
 HEAD = r"heads\.|context\.\d+\.0\."
 """What answers for the keypoints, or reads the last answer, and so differs where the skeleton does."""
-BLUE_FIRST = r"conv1_stage[12]\."
-"""The two convolutions that look at the picture, which take blue first."""
 MEAN, STD = (128 / 255,) * 3, (256 / 255,) * 3
 """The authors' networks take values / 256 - 1/2."""
+ORIGINS = (Origin(r"conv1_stage1\.", Normal(MEAN, STD), blue_first=r"conv1_stage[12]\."),)
+"""The authors' files, by Caffe's names; two convolutions look at the picture."""

@@ -135,3 +135,4 @@ HEAD = r"(global_net\.predictions\.\d\.(maps\.3|normalise)|refine_net\.predict\.
 """What answers for the keypoints, and so differs where the skeleton does."""
 MEAN, STD = (0.481458, 0.454692, 0.403836), (1.0, 1.0, 1.0)
 """What that code takes from an RGB picture of values in 0..1, and divides by."""
+ORIGINS = resnet.ORIGINS

@@ -97,5 +97,6 @@ RENAMES = (
     (r"^conv_out\.", "head."),
 )
 
+ORIGINS = resnet.ORIGINS
 MEAN, STD = (0.406, 0.457, 0.480), (1.0, 1.0, 1.0)
 """What the authors' code takes from red, green and blue in 0..1: nearly ImageNet's means, in the other order."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,3 +64,31 @@ def from_keras(arrays: Mapping[str, NDArray[np.generic]]) -> dict[str, Tensor]:
         values = torch.from_numpy(np.array(array.transpose(*axes), np.float32, order="C"))
         state[f"{name.rpartition('/')[0].replace('/', '.')}.{LEAVES[leaf]}"] = values
     return state
+
+
+def read_hdf5(path: Path) -> dict[str, Tensor]:
+    """Read what Keras saved as .h5, a whole model or its weights alone.
+
+    Each layer is a group, in `model_weights` where there is more than weights, and holds its arrays under their whole
+    names, as stem/stem/kernel:0. Links are not followed. Raises ValueError for arrays that are no layer's or lie in
+    other files, ImportError where h5py is lacking.
+    """
+    try:
+        import h5py
+    except ImportError:
+        raise ImportError('Keras\'s .h5 needs h5py: pip install "posewright[mpii]"') from None
+
+    arrays: dict[str, NDArray[np.generic]] = {}
+
+    def keep(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            if item.external or item.is_virtual:
+                raise ValueError(f"{name} lies in another file")
+            arrays[name.partition("/")[2]] = item[()]
+
+    with h5py.File(path, "r") as file:
+        whole = isinstance(file.get("model_weights", getlink=True), h5py.HardLink)
+        (file["model_weights"] if whole else file).visititems(keep)
+    if not is_keras(arrays):
+        raise ValueError("its arrays are not named as Keras names a layer's")
+    return from_keras(arrays)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 import warnings
 from codecs import utf_8_decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from posewright.models.keras import from_keras, is_keras
-from posewright.models.report import Renames, Report, WeightsError, compare, listed
+from posewright.models.caffe import read_caffe
+from posewright.models.keras import from_keras, is_keras, read_hdf5
+from posewright.models.pixels import Normal, Origin, normal_of
+from posewright.models.report import Renames, Report, WeightsError, compare, listed, renamed
 
 Orders = Sequence[tuple[str, Sequence[int]]]
 ENVELOPES = ("state_dict", "model_state_dict", "model", "network")  # where training programs put the weights
@@ -29,15 +32,19 @@ def load_into(
     *,
     partial: bool = False,
     skip: str | None = None,
+    unbiased: str | None = None,
+    blue_first: str | None = None,
     size: tuple[int, int] = (192, 256),
 ) -> Report:
     """Put weights into a network and let it answer one self-test picture.
 
-    source: a .pth, .pt, .safetensors or .npz file (of PyTorch's names or Keras's), or what such a file holds.
+    source: a .pth, .pt, .safetensors, .npz (of PyTorch's names or Keras's), .h5 (Keras's) or .caffemodel file, or what
+    such a file holds.
     renames: the model file's `RENAMES`; orders: its `ORDERS`, patterns of the file's names and where our outputs
     stand among theirs. partial: a file may lack parameters, as one of a backbone alone does; they stay as they are.
-    skip: a pattern of our names to leave out on both sides, as `"head"` for another skeleton's. size (width, height)
-    px of the self-test picture.
+    skip: a pattern of our names to leave out on both sides, as `"head"` for another skeleton's. unbiased: a pattern of
+    our biases that become 0 where the file has the layer's weight alone. blue_first: a pattern of the file's
+    convolutions that take blue first, which are turned. size (width, height) px of the self-test picture.
 
     Raises WeightsError where the file cannot be read, does not fit or gives a senseless answer; the
     network is then as it was before. What the file has beyond the network's needs is reported as unused.
@@ -47,16 +54,51 @@ def load_into(
     own = model.state_dict()
     wanted = {key: shape(value) for key, value in own.items() if not (skip and re.match(skip, key))}
     report = compare(name, wanted, {key: shape(value) for key, value in state.items()}, renames)
+    report = mended(report, state, unbiased, blue_first)
     refuse(report, wanted, partial)
     before = {key: value.clone() for key, value in own.items()}
-    model.load_state_dict(
-        {ours: ordered(state[theirs], theirs, orders) for ours, theirs in report.matched.items()}, strict=False
-    )
+    taken = {ours: ordered(state[theirs], theirs, orders) for ours, theirs in report.matched.items()}
+    taken |= {ours: value.flip(1) for ours, value in taken.items() if report.matched[ours] in report.turned}
+    model.load_state_dict(taken | {ours: torch.zeros_like(own[ours]) for ours in report.zeros}, strict=False)
     try:
         return replace(report, answer=self_test(model, size))
     except WeightsError as error:
         model.load_state_dict(before)
         raise WeightsError(f"{name}: {error}") from None
+
+
+def load_original(
+    model: nn.Module, source: str | Path | Mapping[str, Any], *, partial: bool = False, skip: str | None = None,
+    size: tuple[int, int] = (192, 256),
+) -> tuple[Report, Normal]:  # fmt: skip
+    """Put foreign weights into a network as its model's file says, and return how they see pictures.
+
+    The file's `RENAMES`, `ORDERS` and `UNBIASED` are what `load_into` asks for; of its `ORIGINS` the first counts
+    whose mark stands in the weights, and where none does the network sees as `normal_of` says. Raises as `load_into`.
+    """
+    paper = sys.modules[type(model).__module__]
+    name = "state dict" if isinstance(source, Mapping) else str(source)
+    state = weights_in(source if isinstance(source, Mapping) else read(Path(source)), name)
+    origins: Sequence[Origin] = getattr(paper, "ORIGINS", ())
+    origin = next((one for one in origins if any(re.match(one.mark, renamed(key, ())) for key in state)), None)
+    try:
+        report = load_into(
+            model, state, getattr(paper, "RENAMES", ()), getattr(paper, "ORDERS", ()), partial=partial, skip=skip,
+            unbiased=getattr(paper, "UNBIASED", None), blue_first=origin and origin.blue_first, size=size,
+        )  # fmt: skip
+    except WeightsError as error:
+        raise WeightsError(f"{name}: {str(error).removeprefix('state dict: ')}") from None
+    return replace(report, source=name), origin.normal if origin else normal_of(model)
+
+
+def mended(report: Report, state: Mapping[str, Tensor], unbiased: str | None, blue_first: str | None) -> Report:
+    """Say which of the missing biases are to be 0, and which convolutions are to be turned."""
+    lone = (key for key in report.missing if unbiased and re.match(unbiased, key))
+    zeros = tuple(key for key in lone if f"{key.removesuffix('bias')}weight" in report.matched)
+    looking = (key for key in report.matched.values() if blue_first and re.match(blue_first, renamed(key, ())))
+    turned = tuple(key for key in looking if state[key].dim() == 4)
+    missing = tuple(key for key in report.missing if key not in zeros)
+    return replace(report, missing=missing, zeros=zeros, turned=turned)
 
 
 def ordered(value: Tensor, name: str, orders: Orders) -> Tensor:
@@ -95,11 +137,9 @@ def read(path: Path) -> Any:
     if _is_text(beginning):
         raise WeightsError(f"{path}: a text that begins {beginning.decode(errors='ignore')!r}, not weights")
     try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        return _arrays(path) if path.suffix == ".npz" else _unpickled(path)
+        return READERS.get(path.suffix, _unpickled)(path)
+    except ImportError as error:
+        raise WeightsError(f"{path}: {error}") from None
     except Exception as error:  # whatever a damaged file makes the readers stumble over
         raise WeightsError(f"{path}: {_reason(error)}") from None
 
@@ -110,6 +150,13 @@ def _is_text(beginning: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return all(letter.isprintable() or letter.isspace() for letter in letters)
+
+
+def _safe(path: Path) -> dict[str, Tensor]:
+    """Read safetensors."""
+    from safetensors.torch import load_file
+
+    return load_file(path)
 
 
 def _arrays(path: Path) -> dict[str, Tensor]:
@@ -130,6 +177,16 @@ def _unpickled(path: Path) -> Any:
                 raise
         with torch.serialization.safe_globals(_plain_numpy()):
             return torch.load(path, map_location="cpu", weights_only=True)
+
+
+READERS: dict[str, Callable[[Path], Any]] = {
+    ".safetensors": _safe,
+    ".npz": _arrays,
+    ".h5": read_hdf5,
+    ".hdf5": read_hdf5,
+    ".caffemodel": read_caffe,
+}
+"""By a file's ending; all others are read as PyTorch's."""
 
 
 def _plain_numpy() -> list[Any]:

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from posewright.fields import Heatmaps
 from posewright.models import resnet
 from posewright.models.blocks import enlarged
+from posewright.models.pixels import Origin
 from posewright.models.resnet import Bottleneck, normed, rectified
 
 WIDTH = 256  # of the way up
@@ -126,8 +127,22 @@ def mspn(stages: int, keypoints: int = 17) -> MSPN:
     return MSPN(bottleneck, (256, 512, 1024, 2048), (3, 4, 6, 3), stages, keypoints)
 
 
-# From the authors' names, and of ImageNet's ResNets into the first stage.
+# From MMPose's names to the authors', which they follow for the most part.
+MMPOSE = (
+    (r"^backbone\.top\.top\.0\.", "top.conv."),
+    (r"^backbone\.multi_stage_(mspn|rsn)\.", "stage"),
+    (r"\.conv_bn3\.", ".conv_bn_relu3."),
+    (r"\.in_skip\.", ".u_skip."),
+    (r"\.out_skip([12])\.", r".skip\1."),
+    *((rf"^(keypoint_)?head\.predict_layers\.{4 * stage + unit}\.", f"stages.{stage}.units.{unit}.")
+      for stage in range(4) for unit in range(4)),
+    (r"\.conv_layers\.0\.", ".res_conv1."),
+    (r"\.conv_layers\.1\.", ".res_conv2."),
+)  # fmt: skip
+
+# From the authors' names, MMPose's, and of ImageNet's ResNets into the first stage.
 RENAMES = (
+    *MMPOSE,
     (r"^top\.conv\.conv\.", "stem.0."),
     (r"^top\.conv\.bn\.", "stem.1."),
     (r"^stage(\d)\.", r"stages.\1."),
@@ -160,9 +175,9 @@ RENAMES = (
     (r"\.bn\.", ".1."),
 )
 
+UNBIASED = r"(?!refine\.).*\.[03]\.bias"
+"""Convolutions before a normalisation, which have no bias in MMPose's networks and ImageNet's."""
 HEAD = r"stages\.\d\.units\.\d\.head\.[34]\."
 """What answers for the keypoints, and so differs where the skeleton does."""
-BLUE_FIRST = r"(module\.)?top\.conv\."
-"""How the first convolution is named in the authors' own files, whose networks take blue first (COLOR_RGB: false)."""
-MEAN, STD = (0.406, 0.456, 0.485), (0.225, 0.224, 0.229)
-"""What they take from a picture of values in 0..1 and divide by, blue first too."""
+ORIGINS = (Origin(r"top\.conv\.", blue_first=r"top\.conv\."),)
+"""The authors' own files, whose networks take blue first (COLOR_RGB: false)."""

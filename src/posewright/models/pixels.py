@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +13,31 @@ from posewright.fields import Heatmaps
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Normal(NamedTuple):
+    """What is taken from red, green and blue, of values in 0..1, and what the rest is divided by."""
+
+    mean: Sequence[float] = IMAGENET_MEAN
+    std: Sequence[float] = IMAGENET_STD
+
+
+class Origin(NamedTuple):
+    """Weights from one place: known by a name in their file, and how their networks see pictures.
+
+    mark: a pattern that a name in such a file matches and none in others. blue_first: matches the file's names of
+    convolutions that take blue first; ours take red first, so they are turned.
+    """
+
+    mark: str
+    normal: Normal = Normal()
+    blue_first: str | None = None
+
+
+def normal_of(network: nn.Module) -> Normal:
+    """Return how a network is shown pictures: by `MEAN` and `STD` of its model's file, or else as ImageNet's are."""
+    paper = sys.modules[type(network).__module__]
+    return Normal(getattr(paper, "MEAN", IMAGENET_MEAN), getattr(paper, "STD", IMAGENET_STD))
 
 
 class FromPixels(nn.Module):
@@ -30,6 +57,16 @@ class FromPixels(nn.Module):
         self.network = network
         self.register_buffer("mean", 255 * torch.tensor(mean).reshape(3, 1, 1), persistent=False)
         self.register_buffer("std", 255 * torch.tensor(std).reshape(3, 1, 1), persistent=False)
+
+    @property
+    def normal(self) -> Normal:
+        """The mean and the deviation of values in 0..1."""
+        return Normal(*((values.flatten().double() / 255).tolist() for values in (self.mean, self.std)))
+
+    def see(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Normalise pixels otherwise from now on; `normal` of another `FromPixels` comes over to the bit."""
+        for values, given in ((self.mean, mean), (self.std, std)):
+            values.copy_(255 * torch.tensor(given, dtype=torch.float64).reshape(3, 1, 1))
 
     @property
     def given(self) -> dict[str, tuple[int, ...]]:

@@ -21,7 +21,8 @@ class Report:
 
     matched: our name -> the file's; missing: ours that the file lacks; unused: the file's that the
     network has no place for; misfits: what has a place but another shape, one sentence each;
-    answer: what the network made of the self-test picture.
+    zeros: our biases of layers that have none there, which are 0 now; turned: the file's convolutions that take
+    blue first there, and red first now; answer: what the network made of the self-test picture.
     """
 
     source: str
@@ -29,6 +30,8 @@ class Report:
     missing: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     misfits: tuple[str, ...] = ()
+    zeros: tuple[str, ...] = ()
+    turned: tuple[str, ...] = ()
     answer: str = "not asked"
 
     def __str__(self) -> str:
@@ -39,6 +42,8 @@ class Report:
             f"  missing    {listed(self.missing)}",
             f"  unused     {listed(self.unused)}",
             f"  misfits    {listed(self.misfits)}",
+            *([f"  set to 0   {listed(self.zeros)}"] if self.zeros else []),
+            *([f"  to RGB     {listed(self.turned)}"] if self.turned else []),
             f"  self-test  {self.answer}",
         ])  # fmt: skip
 

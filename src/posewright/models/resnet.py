@@ -16,6 +16,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from posewright.models.pixels import Origin
+
 
 def normed(inputs: int, outputs: int, kernel: int, stride: int = 1, bias: bool = False) -> nn.Sequential:
     """Convolve, then normalise; a bias does nothing between the two, but some papers' weights have one."""
@@ -128,3 +130,6 @@ RENAMES = (
     (r"^layer(?=[1-4]\.)", "stage"),
     *BLOCK_RENAMES,
 )
+
+ORIGINS = (Origin(r"conv1\."),)
+"""ImageNet's ResNets see pictures as ImageNet's are shown, whatever network they become a part of."""

@@ -122,4 +122,4 @@ RENAMES = (
 )  # fmt: skip
 
 HEAD = rf"{mspn.HEAD}|refine\."
-BLUE_FIRST, MEAN, STD = mspn.BLUE_FIRST, mspn.MEAN, mspn.STD
+UNBIASED, ORIGINS = mspn.UNBIASED, mspn.ORIGINS

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from posewright.fields import Heatmaps
 from posewright.models import resnet
+from posewright.models.pixels import IMAGENET_MEAN, IMAGENET_STD, Normal, Origin
 from posewright.models.resnet import ResNet
 
 DECONVOLUTIONS = 3  # Table 2: method (a) is as good as any other
@@ -75,5 +76,6 @@ RENAMES = (
     (r"^final_layer\.", "head."),
 )
 
-BLUE_FIRST = r"(module\.)?conv1\."
-"""How the first convolution is named in the authors' own files, whose networks take blue first (COLOR_RGB: false)."""
+AUTHORS = Normal(IMAGENET_MEAN[::-1], IMAGENET_STD[::-1])
+ORIGINS = (Origin(r"final_layer\.", AUTHORS, blue_first=r"conv1\."),)
+"""The authors' own files: their networks take blue first (COLOR_RGB: false), and normalise it as though it were red."""

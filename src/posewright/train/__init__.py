@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import Tensor
 from torch.distributed import barrier
 
 from posewright.estimate import TopDown
@@ -28,7 +27,7 @@ from posewright.runtimes.torch import network_of
 from posewright.scene import Scene
 from posewright.train.log import Log, about
 from posewright.train.machine import MACHINE, Machine, Team, team
-from posewright.train.start import first_weights
+from posewright.train.start import Start, first_weights
 from posewright.train.state import CheckpointError, State, prepared
 from posewright.train.steps import steps
 
@@ -36,6 +35,7 @@ __all__ = [
     "MACHINE",
     "CheckpointError",
     "Machine",
+    "Start",
     "State",
     "first_weights",
     "prepared",
@@ -59,15 +59,15 @@ def train(
     out: Path,
     seed: int = 0,
     resume: bool = False,
-    start: Mapping[str, Tensor] | None = None,
+    start: Start | None = None,
     machine: Machine = MACHINE,
 ) -> Path:
     """Train a recipe on the scenes of `data`; returns the last checkpoint's path.
 
     out: folder of `last.pt` and of `log.jsonl` with one line an epoch. start: the first weights, all or
-    some, for fine-tuning. Raises FileExistsError where `out` holds a checkpoint and `resume` does not say to
-    go on from it, FileNotFoundError where it says so and there is none, WeightsError or CheckpointError
-    where it is damaged or belongs to another training.
+    some, for fine-tuning, and how they see pictures. Raises FileExistsError where `out` holds a checkpoint and
+    `resume` does not say to go on from it, FileNotFoundError where it says so and there is none, WeightsError or
+    CheckpointError where it is damaged or belongs to another training.
     """
     checkpoint = out / "last.pt"
     _check(checkpoint, resume)
@@ -85,7 +85,7 @@ def train(
         if recipe.counted:
             state.begin_with(recipe.counted(scenes))
         if start is not None:
-            state.begin_with(start)
+            state.begin_with(*start)
         log = Log(about(recipe, data, batches, place))
         if resume:
             log.go_on(checkpoint, state.restore(checkpoint))

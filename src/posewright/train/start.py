@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from posewright.models.load import load_into, read, shape, weights_in
-from posewright.models.report import Renames, WeightsError, compare
+from posewright.models.load import load_into, load_original, read, shape, weights_in
+from posewright.models.pixels import Normal
+from posewright.models.report import Renames, Report, WeightsError, compare
 from posewright.recipe import Recipe
+from posewright.runtimes import metadata
 from posewright.runtimes.torch import weights_of
 from posewright.weights import SCHEMES, fetch
 
@@ -21,8 +24,15 @@ HEAD = r"head\."
 """Names what answers for the keypoints, and so differs where the skeleton does; a model's file may say otherwise."""
 
 
-def first_weights(start: str, recipe: Recipe, report: Callable[[str], None] | None = None) -> dict[str, Tensor]:
-    """Return what a file of weights has for a recipe's network, by the network's names.
+class Start(NamedTuple):
+    """First weights, by the network's names, and how pictures are normalised for them."""
+
+    weights: Mapping[str, Tensor]
+    normal: Normal
+
+
+def first_weights(start: str, recipe: Recipe, report: Callable[[str], None] | None = None) -> Start:
+    """Return what a file of weights has for a recipe's network, and how it sees pictures.
 
     start: an exported network (.onnx), a checkpoint of posewright's (its running average where it has one), or a
     checkpoint of the original authors' or MMPose's; a file or a URL. What fits goes in and the rest stays
@@ -31,26 +41,29 @@ def first_weights(start: str, recipe: Recipe, report: Callable[[str], None] | No
     """
     path = fetch(start) if start.split("://")[0] in SCHEMES and "://" in start else Path(start)
     network = recipe.network()
-    source, renames = _weights(path, network)
-    skip = _skipped(network, source, renames)
     try:
-        orders = getattr(sys.modules[type(network).__module__], "ORDERS", ())
-        found = load_into(network, source, renames, orders, partial=True, skip=skip, size=recipe.codec.size)
+        found, normal = _loaded(path, network, recipe)
     except WeightsError as error:
-        raise WeightsError(f"{start}: {str(error).removeprefix('state dict: ')}") from None
+        raise WeightsError(f"{start}: {str(error).removeprefix('state dict: ').removeprefix(f'{path}: ')}") from None
     (report or _to_stderr)(str(replace(found, source=start)))
     state = network.state_dict()
-    return {name: state[name] for name in found.matched}
+    return Start({name: state[name] for name in (*found.matched, *found.zeros)}, normal)
 
 
-def _weights(path: Path, network: nn.Module) -> tuple[dict[str, Tensor], Renames]:
-    """Read a file of weights, and say how its names become the network's."""
+def _loaded(path: Path, network: nn.Module, recipe: Recipe) -> tuple[Report, Normal]:
+    """Put a file's weights into a network, all that fit, and say how pictures are normalised for them."""
     if path.suffix == ".onnx":
-        return weights_of(path), ()
-    content = read(path)
-    if isinstance(content, Mapping) and {"network", "average", "step"} <= content.keys():
-        return weights_in(content["average"] or content["network"], str(path)), ()
-    return weights_in(content, str(path)), getattr(sys.modules[type(network).__module__], "RENAMES", ())
+        state, normal = weights_of(path), Normal(**json.loads(metadata.read(path)["normal"]))
+    else:
+        content = read(path)
+        if not (isinstance(content, Mapping) and {"network", "average", "step"} <= content.keys()):
+            state = weights_in(content, str(path))
+            skip = _skipped(network, state, getattr(sys.modules[type(network).__module__], "RENAMES", ()))
+            return load_original(network, state, partial=True, skip=skip, size=recipe.codec.size)
+        state = weights_in(content["average"] or content["network"], str(path))
+        normal = Normal(**content.get("normal", {}))
+    skip = _skipped(network, state, ())
+    return load_into(network, state, partial=True, skip=skip, size=recipe.codec.size), normal
 
 
 def _skipped(network: nn.Module, source: Mapping[str, Any], renames: Renames) -> str | None:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from posewright.models.load import read
-from posewright.models.pixels import FromPixels
+from posewright.models.pixels import FromPixels, Normal, normal_of
 from posewright.models.report import listed
 from posewright.recipe import Recipe
 from posewright.train.machine import Machine
@@ -44,6 +44,7 @@ class State:
             "average": self.average,
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
+            "normal": self.module.normal._asdict(),
             **facts,
         }
         partial = path.with_name(f".{path.name}.partial")
@@ -63,16 +64,22 @@ class State:
             raise CheckpointError(f"{path}: holds another network than this recipe's: {reason}") from None
         for name, value in content.pop("average").items():
             self.average[name].copy_(value)
+        self.module.see(*Normal(**content.pop("normal", {})))
         self.step = content.pop("step")
         return content
 
-    def begin_with(self, weights: Mapping[str, Tensor]) -> None:
-        """Take first weights from elsewhere, all or some; raises ValueError for names or shapes that are not here."""
+    def begin_with(self, weights: Mapping[str, Tensor], normal: Normal | None = None) -> None:
+        """Take first weights from elsewhere, all or some, and see pictures as they do.
+
+        Raises ValueError for names or shapes that are not here.
+        """
         own = self.module.network.state_dict()
         strange = [name for name, value in weights.items() if name not in own or own[name].shape != value.shape]
         if strange:
             raise ValueError(f"first weights that do not fit this recipe's network: {listed(strange)}")
         self.module.network.load_state_dict({**own, **weights})
+        if normal is not None:
+            self.module.see(*normal)
         for name, value in self.average.items():
             value.copy_(own[name])
 
@@ -98,7 +105,8 @@ def prepared(recipe: Recipe, seed: int, machine: Machine) -> State:
     """Build the network with its first weights, its optimiser and its running average."""
     torch.manual_seed(seed)
     torch.backends.cudnn.deterministic = True
-    module = FromPixels(recipe.network()).to(machine.device)
+    network = recipe.network()
+    module = FromPixels(network, *normal_of(network)).to(machine.device)
     module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = optimiser_of(recipe, module.network)
     average = {name: value.clone() for name, value in module.network.state_dict().items()} if recipe.average else {}
