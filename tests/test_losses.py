@@ -8,8 +8,14 @@ from posewright.codecs.cpm import Beliefs
 from posewright.codecs.distribution import Distribution
 from posewright.codecs.gaussian import Gaussian
 from posewright.codecs.jain import Windows
-from posewright.fields import Heatmaps
-from posewright.losses import mean_squared_error, spatial_cross_entropy, summed_squared_error, window_cross_entropy
+from posewright.fields import Heatmaps, Offsets
+from posewright.losses import (
+    disks_and_offsets,
+    mean_squared_error,
+    spatial_cross_entropy,
+    summed_squared_error,
+    window_cross_entropy,
+)
 from posewright.recipes import losses as named
 from posewright.scene import Person
 from posewright.skeleton import LSP
@@ -126,3 +132,25 @@ def test_recipes_name_the_same_losses(loss, codec, rng):
     target = target_of(codec, rng)
     stages = answers(target, rng)
     assert torch.equal(getattr(named, loss.__name__)(stages, target), loss(stages, target))
+
+
+def test_offsets_count_inside_the_true_disks_alone(rng):
+    def fields(weights=None):
+        return Offsets(*(torch.from_numpy(rng.random((2, 3, 8, 8), np.float32)) for _ in range(3)), weights)
+
+    weights = torch.tensor([[1.0, 1, 0], [1, 0, 1]])
+    target = fields(weights)._replace(disks=torch.from_numpy(rng.integers(0, 2, (2, 3, 8, 8)).astype(np.float32)))
+    stages = [fields(), fields()]
+    wanted = 0.0
+    for stage in stages:
+        for person, keypoint in np.ndindex(2, 3):
+            if weights[person, keypoint]:
+                disk, x, y = (array[person, keypoint].numpy() for array in target[:3])
+                found, along, down = (array[person, keypoint].numpy() for array in stage[:3])
+                inside = disk == 1
+                squares = ((found - disk) ** 2).sum() + sum(
+                    ((one - true)[inside] ** 2).sum() for one, true in ((along, x), (down, y))
+                )
+                wanted += squares / 2 / (2 * 3 * 8 * 8)
+    for loss in (disks_and_offsets, named.disks_and_offsets):
+        assert float(loss(stages, target)) == pytest.approx(wanted, rel=1e-5)

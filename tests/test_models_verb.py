@@ -17,7 +17,12 @@ def test_every_recipe_says_what_its_network_is_held_to(recipe):
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("cpn_r50_coco", "6.20"), ("cpn_r50_coco_384x288", "-"), ("hrnet_w32_coco_keypoint_aware_s1", "7.1")],
+    [
+        ("cpn_r50_coco", "6.20"),
+        ("cpn_r50_coco_384x288", "-"),
+        ("hrnet_w48_coco_384x288_udp", "33.0"),
+        ("hrnet_w32_coco_keypoint_aware_s1", "-"),
+    ],
 )
 def test_the_longest_name_that_fits_counts(name, said):
     assert published(recipe_named(name)).gflops == said
@@ -39,6 +44,8 @@ def test_the_list_has_a_row_a_recipe(capsys, monkeypatch):
     assert "34.00" in shown
     assert "34.1" in shown
     assert "8.9 or 5.21" in shown
+    assert "256x192" in shown
+    assert shown.rstrip().endswith("twice as many for EfficientPose and PyraNet.")
     assert "simple_baseline_r50, 4e-7" in shown
 
 

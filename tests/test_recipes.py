@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from posewright.augment import Jitter
+from posewright.codecs.udp import offsets_from
 from posewright.datasets.synthetic import world
-from posewright.fields import Heatmaps
 from posewright.loader import Batches
 from posewright.models.count import parameters
 from posewright.models.cpm import ConvolutionalPoseMachine
@@ -64,7 +64,7 @@ def test_answers_have_the_targets_shape(recipe):
     answer = shapes_only(recipe)(torch.zeros(2, 3, height, width, device="meta"))[-1]
     nobody = Person(np.full((len(recipe.codec.skeleton), 2), np.nan))
     target = recipe.codec.encode([nobody, nobody])
-    assert answer.maps.shape == (2, *target.maps.shape[-3:])
+    assert answer[0].shape == (2, *target[0].shape[-3:])
 
 
 @pytest.mark.parametrize(
@@ -98,6 +98,10 @@ def test_the_default_warms_up_and_glides_down():
 
 def narrow_hrnet():
     return HRNet(16, 17)
+
+
+def narrow_hrnet_with_offsets():
+    return HRNet(16, 3 * 17, offsets_from)
 
 
 def narrow_hourglass():
@@ -151,6 +155,8 @@ def shallow_baseline():
         ("simple_baseline_r50_lsp", shallow_baseline, 30, 1e-3),
         ("fastpose_r50_coco", shallow_fastpose, 40, 1e-3),
         ("hrnet_w32_coco", narrow_hrnet, 30, 1e-3),
+        ("hrnet_w32_coco_128x96_dark", narrow_hrnet, 30, 1e-3),
+        ("hrnet_w32_coco_udp", narrow_hrnet_with_offsets, 40, 1e-3),
         ("hourglass_2_lsp", narrow_hourglass, 40, 2e-3),
         ("multi_context_attention_8_mpii", narrow_attention, 40, 1e-3),
         ("pyranet_2_mpii", narrow_pyranet, 60, 2e-3),
@@ -168,7 +174,8 @@ def test_one_picture_is_learnt_by_heart(name, network, taken, rate):
     truth = recipe.codec.decode(target)[0].keypoints[shown]
     with torch.no_grad():
         answer = state.module(torch.from_numpy(pixels))[-1]
-    found = recipe.codec.decode(Heatmaps(answer.maps.numpy()))[0].keypoints[shown]
+    fields = type(answer)(*(None if array is None else array.numpy() for array in answer))
+    found = recipe.codec.decode(fields)[0].keypoints[shown]
     assert losses[-1] < losses[0]
     assert len(truth) > 8
     assert np.linalg.norm(found - truth, axis=-1).mean() < recipe.codec.stride / 2

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, cross_entropy
 
-from posewright.fields import Affinities, Heatmaps, Levels, Placed, Twofold
+from posewright.fields import Affinities, Heatmaps, Levels, Offsets, Placed, Twofold
 
 HARDEST = 8
 """Keypoints of a person that the finest maps learn from: of 17, the best that CPN's authors found (section 3.2.2)."""
@@ -23,6 +23,22 @@ def mean_squared_error(stages: Sequence[Heatmaps], target: Heatmaps) -> Tensor:
     """
     weights = target.weights[..., None, None]
     return torch.stack([0.5 * (weights * (stage.maps.float() - target.maps)).square().mean() for stage in stages]).sum()
+
+
+def disks_and_offsets(stages: Sequence[Offsets], target: Offsets) -> Tensor:
+    """`mean_squared_error` of disks, and of the ways along x and y, these inside the true disks alone.
+
+        L = sum over stages of  1/2 mean over B, K, h, w of (w (d - t))^2 + (w t (x - t_x))^2 + (w t (y - t_y))^2
+
+    Huang et al. 2020 (UDP, arXiv:1911.07524, section 4) with the weights of the authors' code.
+    """
+    weights = target.weights[..., None, None]
+    inside = weights * target.disks
+    return torch.stack([
+        0.5 * (mask * (one.float() - truth)).square().mean()
+        for stage in stages
+        for mask, one, truth in zip((weights, inside, inside), stage[:3], target[:3], strict=True)
+    ]).sum()  # fmt: skip
 
 
 def hard_keypoints(stages: Sequence[Heatmaps], target: Heatmaps | Levels, hardest: int = HARDEST) -> Tensor:

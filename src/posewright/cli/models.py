@@ -10,7 +10,7 @@ from tyro.conf import arg
 
 COLUMNS = (
     "recipe",
-    "input",
+    "input, height x width",
     "parameters, M",
     "published",
     "GMACs",
@@ -19,6 +19,7 @@ COLUMNS = (
     "held to",
     "weights",
 )
+NOTE = "GFLOPs as printed: multiply-accumulates like our GMACs, but twice as many for EfficientPose and PyraNet."
 WIDTH = 220
 """Columns of a table that goes into a file or another program."""
 
@@ -51,19 +52,21 @@ def list_models() -> None:
     for recipe in shown:
         table.add_row(*row(recipe))
     console = Console()
-    (console if console.is_terminal else Console(width=WIDTH)).print(table)
+    wide = console if console.is_terminal else Console(width=WIDTH)
+    wide.print(table)
+    wide.print(NOTE, highlight=False)
 
 
 def row(recipe: Any) -> tuple[str, ...]:
     """Return what is known of a recipe's network, column by column; "-" where nobody says."""
+    from posewright.recipes.data import shape
     from posewright.recipes.published import published
 
     said = published(recipe)
-    width, height = recipe.codec.size
     reported = "; ".join(f"{name}: {value:g}" for name, value in recipe.reported.items()) or "-"
     counted = size(recipe)
     return (
-        recipe.name, f"{width}x{height}", counted[0], said.parameters, counted[1], said.gflops,
+        recipe.name, shape(recipe.codec), counted[0], said.parameters, counted[1], said.gflops,
         reported, said.held_to, said.weights,
     )  # fmt: skip
 

@@ -11,7 +11,8 @@ images -> stem, stage1 --- C ------x--- C ------x--- C ------x-- C -> 1x1 -> K m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -79,11 +80,11 @@ class HRNet(nn.Module):
     """Return one map a keypoint at a quarter of the resolution.
 
     images (B, 3, H, W), H and W multiples of 32; one stage of `Heatmaps` (B, K, H/4, W/4).
-    width: C, the channels of the finest branch. Weights start as in the authors' code, convolutions
-    normal with a deviation of 0.001; the paper starts all but the head from ImageNet.
+    width: C, the channels of the finest branch; answer: what the head's maps are read as. Weights start as in the
+    authors' code, convolutions normal with a deviation of 0.001; the paper starts all but the head from ImageNet.
     """
 
-    def __init__(self, width: int, keypoints: int) -> None:
+    def __init__(self, width: int, keypoints: int, answer: Callable[[Tensor], Any] = Heatmaps) -> None:
         super().__init__()
         widths = [width, 2 * width, 4 * width, 8 * width]
         self.stem = nn.Sequential(*rectified(3, 64, 3, stride=2), *rectified(64, 64, 3, stride=2))
@@ -96,6 +97,7 @@ class HRNet(nn.Module):
         self.begin4 = rectified(widths[2], widths[3], 3, stride=2)
         self.stage4 = parallel(widths, EXCHANGE_BLOCKS[2], answers=1)
         self.head = nn.Conv2d(widths[0], keypoints, 1)
+        self.answer = answer
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.normal_(module.weight, std=0.001)
@@ -109,8 +111,8 @@ class HRNet(nn.Module):
         branches = self.stage3([*branches, self.begin3(branches[-1])])
         return self.stage4([*branches, self.begin4(branches[-1])])[0]
 
-    def forward(self, images: Tensor) -> list[Heatmaps]:
-        return [Heatmaps(self.head(self.features(images)))]
+    def forward(self, images: Tensor) -> list[Any]:
+        return [self.answer(self.head(self.features(images)))]
 
 
 def hrnet_w32(keypoints: int = 17) -> HRNet:

@@ -6,7 +6,9 @@ images -> ResNet --/32--> 4x4 x2 --/16--> 4x4 x2 --/8--> 4x4 x2 --/4--> 1x1 -> K
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -31,24 +33,25 @@ def deconvolution(inputs: int, outputs: int) -> list[nn.Module]:
 class SimpleBaseline(nn.Module):
     """Return one map a keypoint at a quarter of the resolution.
 
-    images (B, 3, H, W), H and W multiples of 32; one stage of `Heatmaps` (B, K, H/4, W/4). The head
-    starts as the authors' code draws it, normal with a deviation of 0.001; the paper starts the ResNet
-    from ImageNet.
+    images (B, 3, H, W), H and W multiples of 32; one stage of `Heatmaps` (B, K, H/4, W/4), or of what `answer`
+    reads the head's maps as. The head starts as the authors' code draws it, normal with a deviation of 0.001; the
+    paper starts the ResNet from ImageNet.
     """
 
-    def __init__(self, backbone: ResNet, keypoints: int) -> None:
+    def __init__(self, backbone: ResNet, keypoints: int, answer: Callable[[Tensor], Any] = Heatmaps) -> None:
         super().__init__()
         self.backbone = backbone
         widths = [2048, *[DECONVOLUTION_WIDTH] * DECONVOLUTIONS]
         self.deconvolutions = nn.Sequential(*(layer for step in pairwise(widths) for layer in deconvolution(*step)))
         self.head = nn.Conv2d(DECONVOLUTION_WIDTH, keypoints, 1)
+        self.answer = answer
         for module in (*self.deconvolutions, self.head):
             if isinstance(module, nn.ConvTranspose2d | nn.Conv2d):
                 nn.init.normal_(module.weight, std=0.001)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
-    def forward(self, images: Tensor) -> list[Heatmaps]:
-        return [Heatmaps(self.head(self.deconvolutions(self.backbone(images))))]
+    def forward(self, images: Tensor) -> list[Any]:
+        return [self.answer(self.head(self.deconvolutions(self.backbone(images))))]
 
 
 def simple_baseline_r50(keypoints: int = 17) -> SimpleBaseline:

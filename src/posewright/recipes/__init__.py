@@ -11,6 +11,12 @@ from posewright.recipe import Recipe
 from posewright.recipes.compact import default
 from posewright.recipes.cpm import cpm_lsp, cpm_mpii
 from posewright.recipes.cpn import cpn_r50_coco, cpn_r50_coco_384x288, cpn_r50_lsp, cpn_r101_coco_384x288
+from posewright.recipes.dark import (
+    hrnet_w32_coco_128x96,
+    hrnet_w32_coco_128x96_dark,
+    hrnet_w32_mpii_dark,
+    hrnet_w48_coco_384x288_dark,
+)
 from posewright.recipes.efficientpose import (
     efficientpose_i_lite_mpii,
     efficientpose_i_mpii,
@@ -61,6 +67,14 @@ from posewright.recipes.simple_baseline import (
     simple_baseline_r152_coco,
     simple_baseline_r152_coco_384x288,
 )
+from posewright.recipes.udp import (
+    hrnet_w32_coco_384x288_udpv1,
+    hrnet_w32_coco_udp,
+    hrnet_w32_coco_udpv1,
+    hrnet_w48_coco_384x288_udp,
+    hrnet_w48_coco_udpv1,
+    simple_baseline_r50_coco_udpv1,
+)
 
 RECIPES = (
     default,
@@ -91,6 +105,16 @@ RECIPES = (
     hrnet_w48_coco,
     hrnet_w32_coco_384x288,
     hrnet_w48_coco_384x288,
+    hrnet_w32_coco_128x96,
+    hrnet_w32_coco_128x96_dark,
+    hrnet_w48_coco_384x288_dark,
+    hrnet_w32_mpii_dark,
+    simple_baseline_r50_coco_udpv1,
+    hrnet_w32_coco_udp,
+    hrnet_w32_coco_udpv1,
+    hrnet_w48_coco_udpv1,
+    hrnet_w32_coco_384x288_udpv1,
+    hrnet_w48_coco_384x288_udp,
     hrnet_w32_coco_keypoint_aware_s1,
     hrnet_w32_coco_keypoint_aware_s2,
     hrnet_w32_coco_keypoint_aware_s3,

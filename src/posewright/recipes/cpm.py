@@ -4,6 +4,9 @@ Schedule of the authors' genProto: momentum 0.9 at 8e-5, 5 times that in stage 1
 every 136,106 of 600,000 steps of 16 crops, which is 98 of 432 epochs of MPII's 22,246 people. Views scaled by 0.7
 to 1.3 and turned within 40 degrees, evenly. Departures: biases shrink as weights do; crops show 1.25 of a
 person's height, not 41/35; without the authors' search over scales and their peaks of other people in stage 1.
+
+Which weights learn how many times faster is said by their names, and no option of `train` changes it: that takes a
+recipe of one's own, `replace(cpm_mpii, rates=...)`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from posewright.fields import Affinities, Heatmaps, Levels, Placed, Twofold
+from posewright.fields import Affinities, Heatmaps, Levels, Offsets, Placed, Twofold
 
 
 def mean_squared_error(stages: Sequence[Heatmaps], target: Heatmaps) -> Any:
@@ -13,6 +13,13 @@ def mean_squared_error(stages: Sequence[Heatmaps], target: Heatmaps) -> Any:
     from posewright import losses
 
     return losses.mean_squared_error(stages, target)
+
+
+def disks_and_offsets(stages: Sequence[Offsets], target: Offsets) -> Any:
+    """See `posewright.losses.disks_and_offsets`."""
+    from posewright import losses
+
+    return losses.disks_and_offsets(stages, target)
 
 
 def hard_keypoints(stages: Sequence[Heatmaps], target: Heatmaps | Levels) -> Any:

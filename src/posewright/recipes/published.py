@@ -21,6 +21,8 @@ class Published(NamedTuple):
 
 
 AUTHORS = "the authors' checkpoints"
+KERAS = "the authors released none; files by their Keras names load"
+DARK, UDP = "dark_target, decode_dark", "udp_target, udp_decode"
 PUBLISHED: dict[str, Published] = {
     "default": Published(held_to="its own card", weights="in the package"),
     "jain": Published(held_to="no vector: nobody released code"),
@@ -37,9 +39,24 @@ PUBLISHED: dict[str, Published] = {
     "cpn": Published(held_to="cpn_r50, 6e-7", weights="the PyTorch port's checkpoints"),
     "simple_baseline_r50_coco": Published("34.1", "8.9 or 5.21", "simple_baseline_r50, 4e-7", f"{AUTHORS}, MMPose's"),
     "simple_baseline_r152_coco": Published("68.6", "-", "simple_baseline_r50, 4e-7", f"{AUTHORS}, MMPose's"),
+    "simple_baseline_r152_coco_384x288": Published("68.6", "35.3", "simple_baseline_r50, 4e-7", f"{AUTHORS}, MMPose's"),
+    "simple_baseline_r50_coco_384x288": Published("34.1", "-", "simple_baseline_r50, 4e-7", f"{AUTHORS}, MMPose's"),
+    "simple_baseline_r50_coco_udpv1": Published("34.2", "-", f"simple_baseline_r50, 4e-7; {UDP}"),
     "simple_baseline": Published(held_to="simple_baseline_r50, 4e-7", weights=f"{AUTHORS}, MMPose's"),
-    "hrnet_w32": Published("28.5", "7.1", "hrnet_w32, 8e-7", f"{AUTHORS}, MMPose's"),
-    "hrnet_w48": Published("63.6", "14.6", "hrnet_w32, 8e-7", f"{AUTHORS}, MMPose's"),
+    "hrnet_w32_mpii": Published("28.5", "-", "hrnet_w32, 8e-7", f"{AUTHORS}, MMPose's"),
+    "hrnet_w32_mpii_dark": Published("28.5", "-", f"hrnet_w32, 8e-7; {DARK}", AUTHORS),
+    "hrnet_w32_coco": Published("28.5", "7.1", "hrnet_w32, 8e-7", f"{AUTHORS}, MMPose's"),
+    "hrnet_w32_coco_128x96": Published("28.5", "-", "hrnet_w32, 8e-7", AUTHORS),
+    "hrnet_w32_coco_128x96_dark": Published("28.5", "-", f"hrnet_w32, 8e-7; {DARK}", AUTHORS),
+    "hrnet_w32_coco_384x288": Published("28.5", "16.0", "hrnet_w32, 8e-7", f"{AUTHORS}, MMPose's"),
+    "hrnet_w32_coco_384x288_udpv1": Published("28.7", "-", f"hrnet_w32, 8e-7; {UDP}", AUTHORS),
+    "hrnet_w32_coco_udp": Published("28.7", "-", f"hrnet_w32, 8e-7; {UDP}", AUTHORS),
+    "hrnet_w32_coco_keypoint_aware": Published("28.7", "-", f"hrnet_w32, 8e-7; {UDP}", AUTHORS),
+    "hrnet_w48_coco": Published("63.6", "14.6", "hrnet_w32, 8e-7", f"{AUTHORS}, MMPose's"),
+    "hrnet_w48_coco_384x288": Published("63.6", "32.9", "hrnet_w32, 8e-7", f"{AUTHORS}, MMPose's"),
+    "hrnet_w48_coco_384x288_dark": Published("63.6", "32.9", f"hrnet_w32, 8e-7; {DARK}", AUTHORS),
+    "hrnet_w48_coco_384x288_udp": Published("63.8", "33.0", f"hrnet_w32, 8e-7; {UDP}", AUTHORS),
+    "hrnet_w48_coco_udpv1": Published("63.8", "-", f"hrnet_w32, 8e-7; {UDP}", AUTHORS),
     "mspn_4_coco": Published("120", "19.9", "mspn, 6e-7", AUTHORS),
     "mspn": Published(held_to="mspn, 6e-7", weights=AUTHORS),
     "rsn18_coco": Published("-", "2.5", "rsn18, 6e-7", AUTHORS),
@@ -58,10 +75,10 @@ PUBLISHED: dict[str, Published] = {
     "efficientpose_iii": Published("3.23", "23.35", "efficientpose_i", f"{AUTHORS} as .npz"),
     "efficientpose_iv": Published("6.56", "72.89", "efficientpose_i", f"{AUTHORS} as .npz"),
     "posefix": Published(held_to="posefix_functions, posefix_synthesis; the network has no vector"),
-    "evopose2d_xs": Published("2.53", "0.47", "evopose2d_xs, 2e-5"),
-    "evopose2d_s": Published("2.53", "1.07", "evopose2d_s, 2e-5"),
-    "evopose2d_m": Published("7.34", "5.59", "evopose2d_s, 2e-5"),
-    "evopose2d_l": Published("14.7", "17.7", "evopose2d_s, 2e-5"),
+    "evopose2d_xs": Published("2.53", "0.47", "evopose2d_xs, 2e-5", KERAS),
+    "evopose2d_s": Published("2.53", "1.07", "evopose2d_s, 2e-5", KERAS),
+    "evopose2d_m": Published("7.34", "5.59", "evopose2d_s, 2e-5", KERAS),
+    "evopose2d_l": Published("14.7", "17.7", "evopose2d_s, 2e-5", KERAS),
 }
 """By the beginning of a recipe's name; the longest that fits counts."""
 

@@ -4,8 +4,8 @@ Four stacked hourglasses in a symmetric spatial transformer, crops of 320x256 th
 25 %, as everywhere), boxes drawn as a detector's lie. Neither the paper's schedule nor the offsets of its detector
 could be read: the boxes are AlphaPose's (`proposals.fitted` learns those of any detector), and schedule, jitter and
 codec are the hourglass's, on whose weights the paper begins; `--start` takes them. The locator learns at a hundredth
-of the rate, since a little of it moves everything: our choice as well. People who are found twice are merged by
-`metrics.pose_nms`.
+of the rate, since a little of it moves everything: our choice as well, which no option of `train` changes. People who
+are found twice are merged by `metrics.pose_nms`.
 """
 
 from __future__ import annotations
