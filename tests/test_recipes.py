@@ -109,11 +109,14 @@ def narrow_hourglass():
 
 
 def narrow_machine():
-    """A fifth as wide, so with larger weights at first; the authors' would take long to come through."""
+    """A fifth as wide, so with larger weights at first, the largest where pixels of -1/2 to 1/2 come in.
+
+    The authors' would take long to come through.
+    """
     network = ConvolutionalPoseMachine(14, stages=2, width=24)
     for module in network.modules():
         if isinstance(module, torch.nn.Conv2d):
-            torch.nn.init.normal_(module.weight, std=0.035)
+            torch.nn.init.normal_(module.weight, std=0.14 if module.in_channels == 3 else 0.035)
     return network
 
 
