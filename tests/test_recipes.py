@@ -1,5 +1,7 @@
 """Every recipe: its network has the published size and fits its codec, and its schedule is the paper's."""
 
+import re
+import sys
 from functools import cache
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 from posewright.models.count import parameters
 from posewright.recipes import RECIPES, recipe_named
 from posewright.scene import Person
+from posewright.train.start import HEAD
 
 each = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 
@@ -39,6 +42,26 @@ def test_answers_have_the_targets_shape(recipe):
     nobody = Person(np.full((len(recipe.codec.skeleton), 2), np.nan))
     target = recipe.codec.encode([nobody, nobody])
     assert answer[0].shape == (2, *target[0].shape[-3:])
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("hourglass_2_lsp", "hourglass_2_mpii"),
+        ("cpn_r50_lsp", "cpn_r50_coco"),
+        ("simple_baseline_r50_lsp", "simple_baseline_r50_coco"),
+        ("hrnet_w32_mpii", "hrnet_w32_coco"),
+        ("rsn18_lsp", "rsn18_coco"),
+        ("efficientpose_rt_lsp", "efficientpose_rt_mpii"),
+    ],
+)
+def test_only_the_head_hangs_on_the_skeleton(name, other):
+    """`--start` leaves out what the model's file calls its head, and must find all that does not fit there."""
+    network, there = shapes_only(name), shapes_only(other).state_dict()
+    head = getattr(sys.modules[type(network).__module__], "HEAD", HEAD)
+    differing = [key for key, value in network.state_dict().items() if value.shape != there[key].shape]
+    assert differing
+    assert [key for key in differing if not re.match(head, key)] == []
 
 
 @pytest.mark.parametrize(

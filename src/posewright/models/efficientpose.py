@@ -174,8 +174,8 @@ def efficientpose_iv(keypoints: int = 16, limbs: int = LIMBS) -> EfficientPose:
     return built(IV, keypoints, limbs)
 
 
-HEAD = r"(pass[23]\.head|upscale)\."
-"""Names what answers for the keypoints, and so differs where the skeleton does."""
+HEAD = r"(pass[123]\.head|upscale)\."
+"""Names what answers for keypoints and limbs, and so differs where the skeleton does."""
 
 # From the authors' names of layers, which Keras's arrays and PyTorch's tensors are called by.
 RENAMES = (
