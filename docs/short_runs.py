@@ -1,6 +1,6 @@
 """Draw docs/images/short_runs.png: what five families learn from 20,000 crops at most.
 
-python docs/short_runs.py runs/          # holds short_*/log.jsonl
+python docs/short_runs.py runs/          # holds short_*/log.jsonl, of benchmarks/short_runs.py
 """
 
 import json

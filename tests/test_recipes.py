@@ -1,7 +1,6 @@
 """Every recipe: its network has the published size and fits its codec, and its schedule is the paper's."""
 
 import re
-import sys
 from functools import cache
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 import torch
 
 from posewright.models.count import parameters
+from posewright.models.pixels import paper_of
 from posewright.recipes import RECIPES, recipe_named
 from posewright.scene import Person
 from posewright.train.start import HEAD
@@ -58,7 +58,7 @@ def test_answers_have_the_targets_shape(recipe):
 def test_only_the_head_hangs_on_the_skeleton(name, other):
     """`--start` leaves out what the model's file calls its head, and must find all that does not fit there."""
     network, there = shapes_only(name), shapes_only(other).state_dict()
-    head = getattr(sys.modules[type(network).__module__], "HEAD", HEAD)
+    head = getattr(paper_of(network), "HEAD", HEAD)
     differing = [key for key, value in network.state_dict().items() if value.shape != there[key].shape]
     assert differing
     assert [key for key in differing if not re.match(head, key)] == []

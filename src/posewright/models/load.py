@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import warnings
 from codecs import utf_8_decode
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 
 from posewright.models.caffe import read_caffe
 from posewright.models.keras import from_keras, is_keras, read_hdf5
-from posewright.models.pixels import Normal, Origin, normal_of
+from posewright.models.pixels import Normal, Origin, normal_of, paper_of
 from posewright.models.report import Renames, Report, WeightsError, compare, listed, renamed
 
 Orders = Sequence[tuple[str, Sequence[int]]]
@@ -76,7 +75,7 @@ def load_original(
     The file's `RENAMES`, `ORDERS` and `UNBIASED` are what `load_into` asks for; of its `ORIGINS` the first counts
     whose mark stands in the weights, and where none does the network sees as `normal_of` says. Raises as `load_into`.
     """
-    paper = sys.modules[type(model).__module__]
+    paper = paper_of(model)
     name = "state dict" if isinstance(source, Mapping) else str(source)
     state = weights_in(source if isinstance(source, Mapping) else read(Path(source)), name)
     origins: Sequence[Origin] = getattr(paper, "ORIGINS", ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import NamedTuple
 
 import torch
@@ -34,9 +35,14 @@ class Origin(NamedTuple):
     blue_first: str | None = None
 
 
+def paper_of(network: nn.Module) -> ModuleType:
+    """Return the file of a network's model, whose constants say how its authors' weights are read."""
+    return sys.modules[type(network).__module__]
+
+
 def normal_of(network: nn.Module) -> Normal:
     """Return how a network is shown pictures: by `MEAN` and `STD` of its model's file, or else as ImageNet's are."""
-    paper = sys.modules[type(network).__module__]
+    paper = paper_of(network)
     return Normal(getattr(paper, "MEAN", IMAGENET_MEAN), getattr(paper, "STD", IMAGENET_STD))
 
 

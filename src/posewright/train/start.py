@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from posewright.models.load import load_into, load_original, read, shape, weights_in
-from posewright.models.pixels import Normal
+from posewright.models.pixels import Normal, paper_of
 from posewright.models.report import Renames, Report, WeightsError, compare
 from posewright.recipe import Recipe
 from posewright.runtimes import metadata
@@ -58,7 +58,7 @@ def _loaded(path: Path, network: nn.Module, recipe: Recipe) -> tuple[Report, Nor
         content = read(path)
         if not (isinstance(content, Mapping) and {"network", "average", "step"} <= content.keys()):
             state = weights_in(content, str(path))
-            skip = _skipped(network, state, getattr(sys.modules[type(network).__module__], "RENAMES", ()))
+            skip = _skipped(network, state, getattr(paper_of(network), "RENAMES", ()))
             return load_original(network, state, partial=True, skip=skip, size=recipe.codec.size)
         state = weights_in(content["average"] or content["network"], str(path))
         normal = Normal(**content.get("normal", {}))
@@ -68,7 +68,7 @@ def _loaded(path: Path, network: nn.Module, recipe: Recipe) -> tuple[Report, Nor
 
 def _skipped(network: nn.Module, source: Mapping[str, Any], renames: Renames) -> str | None:
     """Return the pattern of the head where it is all that does not fit."""
-    head = getattr(sys.modules[type(network).__module__], "HEAD", HEAD)
+    head = getattr(paper_of(network), "HEAD", HEAD)
     own = {name: shape(value) for name, value in network.state_dict().items()}
     found = compare("", own, {name: shape(value) for name, value in source.items()}, renames)
     others = [misfit for misfit in found.misfits if not re.match(head, misfit)]
