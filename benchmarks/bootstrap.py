@@ -18,9 +18,9 @@ from time import perf_counter, process_time
 
 import numpy as np
 
-from posewright.metrics.matching import Matches, summary
-from posewright.metrics.oks import Predictions, Truths, matches
-from posewright.metrics.resampling import again_of
+from posewright.metrics.oks.matching import Matches, summary
+from posewright.metrics.oks.similarity import Predictions, Truths, matches
+from posewright.metrics.trust.resampling import again_of
 from posewright.skeleton import COCO
 
 IMAGES, PEOPLE, FOUND = 2346, 11_004, 96_000

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import cv2
 
-from posewright.augment import Jitter
+from posewright.augment.jitter import Jitter
 from posewright.codecs.gaussian import Gaussian
 from posewright.datasets import coco
-from posewright.loader import Batches, kept
 from posewright.scene import each_person
 from posewright.skeleton import COCO
+from posewright.train.loader import Batches, kept
 
 
 def rate(batches: Batches, rounds: int = 5) -> float:

@@ -11,13 +11,13 @@ import time
 
 import cv2
 
-from posewright.augment import Jitter
+from posewright.augment.jitter import Jitter
 from posewright.codecs.gaussian import Gaussian
 from posewright.datasets.synthetic import world
-from posewright.loader import Batches
 from posewright.recipes.occlusion import OCCLUSIONS
 from posewright.scene import each_person
 from posewright.skeleton import COCO
+from posewright.train.loader import Batches
 
 ROUNDS = 5
 

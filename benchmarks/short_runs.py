@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from posewright.datasets import lsp
-from posewright.recipe import Phase, Recipe
 from posewright.recipes import recipe_named
+from posewright.recipes.recipe import Phase, Recipe
 from posewright.scene import Scene
 
 PEOPLE = 2500

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from posewright.fields import Heatmaps
-from posewright.losses import mean_squared_error
+from posewright.losses.maps import mean_squared_error
 from posewright.models.hrnet import hrnet_w32
 from posewright.models.pixels import FromPixels
 from posewright.train import Machine

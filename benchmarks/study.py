@@ -20,7 +20,7 @@ from time import perf_counter, process_time
 
 from posewright import load
 from posewright.cli.occlude import WORLD, WORLD_SEED, scenes_of
-from posewright.study import Study, attacks, study
+from posewright.robustness import Study, standard_attacks, study
 
 BAR, AIM = 180.0, 0.15
 
@@ -46,7 +46,7 @@ def main(people: int, threads: int | None) -> Sequence[float]:
     estimator = replace(estimator, network=replace(estimator.network, run=clock))
     skeleton = estimator.codec.skeleton
     scenes = scenes_of(WORLD, "", people, WORLD_SEED, skeleton)
-    listed = attacks(skeleton)
+    listed = standard_attacks(skeleton)
     wall, cpu = perf_counter(), process_time()
     found: Study = study(estimator, scenes, listed, most=people)
     wall, cpu = perf_counter() - wall, process_time() - cpu

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from posewright.augment import half_body
+from posewright.augment.jitter import half_body
 from posewright.datasets.synthetic import scene, thing
 from posewright.occlusion import Augmentation, Occluder, described, fills, regions
 from posewright.occlusion.objects import Object, part_of, paste, resized

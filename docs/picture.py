@@ -9,7 +9,7 @@ from posewright import picture
 from posewright.datasets.synthetic import scene
 from posewright.demo import SEED, enlarged
 from posewright.demo.sweep import answers, disc
-from posewright.draw import sheet
+from posewright.report.drawing import sheet
 from posewright.scene import aim, take
 
 PEOPLE = (14, 16, 18, 35, 43, 48)

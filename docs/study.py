@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 
 from posewright import picture
-from posewright.page import Section, write_page
-from posewright.study import read_study
-from posewright.study.figures import beside
-from posewright.study.relations import influence
-from posewright.study.sections import radii
+from posewright.report.page import Section, write_page
+from posewright.robustness import read_study
+from posewright.robustness.pages.figures import beside
+from posewright.robustness.pages.relations import influence
+from posewright.robustness.pages.sections import radii
 
 SIZE = (1130, 1500)
 SHOWN = {influence: (0, 2), radii: (0, 1, 2)}

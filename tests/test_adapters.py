@@ -14,11 +14,21 @@ import numpy as np
 import pytest
 
 import posewright
-from posewright.adapters import Adapted, each_box, found, mediapipe, nobody, rtm, ultralytics, vitpose, whole_picture
-from posewright.adapters.skeletons import BLAZEPOSE_33, BY_COUNT, HALPE_26, WHOLEBODY_23
 from posewright.cli import main
 from posewright.datasets import coco
 from posewright.datasets.synthetic import world
+from posewright.estimators.adapters import (
+    Adapted,
+    each_box,
+    found,
+    mediapipe,
+    nobody,
+    rtm,
+    ultralytics,
+    vitpose,
+    whole_picture,
+)
+from posewright.estimators.adapters.skeletons import BLAZEPOSE_33, BY_COUNT, HALPE_26, WHOLEBODY_23
 from posewright.scene import HIDDEN, SEEN, Person
 from posewright.skeleton import COCO, LSP, mirrored_name
 
@@ -534,7 +544,7 @@ def test_an_adapted_estimator_is_studied_from_the_command_line(tmp_path, capsys)
 
 @pytest.mark.parametrize(("text", "model", "complaint"), [
     ("x = 1\ny = 1 / 0", "y", "mine.py, line 2: ZeroDivisionError"),
-    ("def my_function(pixels): ...", "my_function", "has no estimator 'my_function'; posewright.adapters.Adapted"),
+    ("def my_function(pixels): ...", "my_function", "has no estimator 'my_function'; posewright.estimators.ad"),
     ("x = 1", "y", "has no estimator 'y'"),
 ])  # fmt: skip
 def test_a_file_without_an_estimator_is_one_line(text, model, complaint, tmp_path, capsys):

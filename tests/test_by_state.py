@@ -20,8 +20,8 @@ from posewright.metrics import (
     oks_ap,
     sigma_band,
 )
-from posewright.metrics.crowding import largest_overlap
-from posewright.metrics.groups import NUMBERS, gather, nearest
+from posewright.metrics.oks.crowding import largest_overlap
+from posewright.metrics.oks.groups import NUMBERS, gather, nearest
 from posewright.scene import ABSENT, HIDDEN, SEEN, Cause, Person, Scene
 from posewright.skeleton import COCO, CROWDPOSE, LSP
 

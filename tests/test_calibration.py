@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
-from posewright.metrics.calibration import (
+from posewright.metrics.oks.similarity import oks
+from posewright.metrics.trust.calibration import (
     auc,
     calibration,
     keypoint_calibration,
@@ -17,9 +18,8 @@ from posewright.metrics.calibration import (
     roc,
     visibility_auc,
 )
-from posewright.metrics.confidence import intervals
-from posewright.metrics.oks import oks
-from posewright.metrics.outcomes import Outcomes, couples, keypoint_outcomes, person_outcomes, visibility_outcomes
+from posewright.metrics.trust.confidence import intervals
+from posewright.metrics.trust.outcomes import Outcomes, couples, keypoint_outcomes, person_outcomes, visibility_outcomes
 from posewright.scene import HIDDEN, SEEN, Person, Scene
 from posewright.skeleton import COCO, LSP
 

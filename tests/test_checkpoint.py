@@ -10,14 +10,14 @@ import torch
 
 import posewright
 from posewright.codecs.distribution import Distribution
-from posewright.export import checkpoint as checkpoints
-from posewright.export.checkpoint import export_checkpoint
 from posewright.models.load import WeightsError, load_into
 from posewright.models.resnet import ResNet
 from posewright.models.simple_baseline import RENAMES, SimpleBaseline, simple_baseline_r50
 from posewright.recipes import recipe_named
 from posewright.skeleton import COCO, LSP
 from posewright.train import Machine, first_weights, prepared, train
+from posewright.train.export import checkpoint as checkpoints
+from posewright.train.export.checkpoint import export_checkpoint
 
 ALONE = Machine(device="cpu", workers=0, threads=1)
 tiny = recipe_named(f"{Path(__file__).parent / 'tiny.py'}:tiny")

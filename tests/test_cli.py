@@ -14,8 +14,8 @@ from posewright import picture
 from posewright.cli import VERBS, main
 from posewright.datasets import coco
 from posewright.datasets.synthetic import world
-from posewright.estimate import default_file
-from posewright.runtimes.network import Network
+from posewright.estimators.runtimes.network import Network
+from posewright.estimators.top_down import default_file
 from posewright.skeleton import LSP
 
 RECIPE = """

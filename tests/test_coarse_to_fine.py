@@ -7,24 +7,24 @@ import numpy as np
 import pytest
 import torch
 
-from posewright.augment import Jitter
+from posewright.augment.jitter import Jitter
 from posewright.codecs.megvii import KERNELS, PEAK, Megvii
 from posewright.datasets.synthetic import world
+from posewright.estimators.runtimes.metadata import codec_from, described
 from posewright.fields import Heatmaps, Levels
-from posewright.loader import Batches
-from posewright.losses import cascaded, coarse_to_fine, hard_keypoints
+from posewright.losses.maps import cascaded, coarse_to_fine, hard_keypoints
 from posewright.models.cpn import CPN
 from posewright.models.mspn import MSPN, bottleneck
 from posewright.models.resnet import ResNet
 from posewright.models.rsn import RSN
 from posewright.occlusion.presets import AUGMENTATIONS
-from posewright.recipe import Phase
 from posewright.recipes import losses as named
 from posewright.recipes import recipe_named
-from posewright.runtimes.metadata import codec_from, described
+from posewright.recipes.recipe import Phase
 from posewright.scene import ABSENT, HIDDEN, SEEN, Person
 from posewright.skeleton import COCO
 from posewright.train import Machine, prepared, steps
+from posewright.train.loader import Batches
 from posewright.warp import flipped
 
 CODEC = Megvii(COCO, (64, 64), coarse=KERNELS[:-1])

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from posewright.metrics.confidence import compare, draw, holm, intervals
-from posewright.metrics.matching import Matches, summary
-from posewright.metrics.resampling import again_of, resampled
+from posewright.metrics.oks.matching import Matches, summary
 from posewright.metrics.score import Score, score_of, share
+from posewright.metrics.trust.confidence import compare, draw, holm, intervals
+from posewright.metrics.trust.resampling import again_of, resampled
 
 
 @st.composite
@@ -98,7 +98,7 @@ def test_draws_are_those_of_the_seed_alone(monkeypatch):
     weights = np.concatenate(list(draw(37, 600, seed=3)))
     assert weights.shape == (600, 37)
     assert (weights.sum(1) == 37).all()
-    monkeypatch.setattr("posewright.metrics.confidence.WEIGHTS_AT_ONCE", 37 * 7)
+    monkeypatch.setattr("posewright.metrics.trust.confidence.WEIGHTS_AT_ONCE", 37 * 7)
     np.testing.assert_array_equal(np.concatenate(list(draw(37, 600, seed=3))), weights)
     assert (np.concatenate(list(draw(37, 600, seed=4))) != weights).any()
     np.testing.assert_allclose(weights.var(0).mean(), 1 - 1 / 37, rtol=0.05)

@@ -12,11 +12,11 @@ from posewright.codecs.distribution import Distribution
 from posewright.datasets.synthetic import world
 from posewright.demo.figure import curves, losses
 from posewright.demo.sweep import RADII, Sweep, crops_of, disc, loss, share, sweep
-from posewright.estimate import TopDown
+from posewright.estimators.runtimes.network import Network
+from posewright.estimators.top_down import TopDown
 from posewright.fields import Heatmaps
-from posewright.page import Section, write_page
 from posewright.picture import PictureError
-from posewright.runtimes.network import Network
+from posewright.report.page import Section, write_page
 from posewright.scene import HIDDEN, Crop
 from posewright.skeleton import LSP
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import posewright
-from posewright.adapters.detector import Detecting, adapt, load
-from posewright.boxes import Detected
 from posewright.cli import main
+from posewright.datasets.detections import Detected
 from posewright.datasets.synthetic import world
+from posewright.estimators.adapters.detector import Detecting, adapt, load
 from posewright.picture import write
 from posewright.skeleton import LSP
 

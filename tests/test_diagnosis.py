@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posewright.metrics.diagnosis import Kind, diagnose, kinds
-from posewright.metrics.mistakes import mistakes
-from posewright.metrics.oks import oks_sigmas
-from posewright.metrics.repair import REPAIRS, repairs
-from posewright.metrics.sensitivity import by_visible, sensitivity
+from posewright.metrics.diagnosis.kinds import Kind, diagnose, kinds
+from posewright.metrics.diagnosis.mistakes import mistakes
+from posewright.metrics.diagnosis.repair import REPAIRS, repairs
+from posewright.metrics.diagnosis.sensitivity import by_visible, sensitivity
+from posewright.metrics.oks.similarity import oks_sigmas
 from posewright.scene import Person, Scene
 from posewright.skeleton import COCO, CROWDPOSE, LSP, MPII, Skeleton
 from posewright.warp import Warp, flipped

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posewright.metrics import auc, epe, nme, pck, pckh, pcp, pdj
-from posewright.metrics.distance import distances, measured
+from posewright.metrics.distance.distances import distances, measured
 from posewright.scene import Person, Scene
 from posewright.skeleton import LSP, MPII
 from posewright.warp import Warp

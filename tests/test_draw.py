@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from posewright.draw import COLOURS, PAPER, draw, sheet
+from posewright.report.drawing import COLOURS, PAPER, draw, sheet
 from posewright.scene import HIDDEN, SEEN, Person
 from posewright.skeleton import COCO, SKELETONS, Skeleton
 from posewright.warp import flipped

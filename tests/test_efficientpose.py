@@ -9,22 +9,22 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from posewright.augment import Jitter  # noqa: E402
+from posewright.augment.jitter import Jitter  # noqa: E402
 from posewright.codecs.efficientpose import EfficientPose, Resized  # noqa: E402
 from posewright.datasets.synthetic import world  # noqa: E402
+from posewright.estimators.runtimes import metadata  # noqa: E402
 from posewright.fields import Affinities, Heatmaps, Placed  # noqa: E402
-from posewright.loader import Batches  # noqa: E402
-from posewright.losses import affinities, in_cells, limbs_and_keypoints  # noqa: E402
+from posewright.losses.maps import affinities, in_cells, limbs_and_keypoints  # noqa: E402
 from posewright.models.efficientnet import scaled, trunk  # noqa: E402
 from posewright.models.efficientpose import EfficientPose as Network  # noqa: E402
 from posewright.models.efficientpose_lite import EfficientPoseLite, Size  # noqa: E402
-from posewright.recipe import Phase  # noqa: E402
 from posewright.recipes import recipe_named  # noqa: E402
 from posewright.recipes.efficientpose import LSP_CHAINS, MPII_CHAINS, limbs_of  # noqa: E402
-from posewright.runtimes import metadata  # noqa: E402
+from posewright.recipes.recipe import Phase  # noqa: E402
 from posewright.scene import Person  # noqa: E402
 from posewright.skeleton import LSP, MPII  # noqa: E402
 from posewright.train import Machine, prepared, steps  # noqa: E402
+from posewright.train.loader import Batches  # noqa: E402
 from posewright.warp import Warp, around, flipped  # noqa: E402
 
 LIMBS = limbs_of(MPII_CHAINS, MPII)

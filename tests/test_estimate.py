@@ -14,9 +14,9 @@ import pytest
 import posewright
 from posewright import picture
 from posewright.codecs.distribution import Distribution
-from posewright.estimate import TopDown, box_of, overlap
+from posewright.estimators.runtimes import Network
+from posewright.estimators.top_down import TopDown, box_of, overlap
 from posewright.fields import Heatmaps
-from posewright.runtimes import Network
 from posewright.scene import Person, Scene
 from posewright.skeleton import Skeleton
 
@@ -199,7 +199,7 @@ def test_pixels_of_another_size_are_refused_by_the_network():
 
 def test_importing_posewright_imports_no_torch_and_no_runtime():
     heavy = "{'torch', 'onnxruntime', 'openvino', 'scipy', 'matplotlib'}"
-    code = f"import sys, posewright, posewright.estimate; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, posewright, posewright.estimators.top_down; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

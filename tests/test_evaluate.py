@@ -8,11 +8,13 @@ import pytest
 
 from posewright.datasets import coco
 from posewright.datasets.synthetic import world
-from posewright.evaluate import evaluate, metric_for, predict, score, translated
+from posewright.estimators.scenes import predict_scenes
 from posewright.metrics import by_person, oks_ap, pck
+from posewright.metrics.customary import metric_for
 from posewright.metrics.score import Score
-from posewright.scene import Person, Scene, each_person
+from posewright.scene import Person, Scene, each_person, translated
 from posewright.skeleton import COCO, CROWDPOSE, LSP, MPII
+from posewright.verbs.evaluate import evaluate, score
 
 
 class Oracle:
@@ -66,7 +68,7 @@ def test_people_are_asked_for_in_order_without_crowds_and_the_unlabelled(truth):
     mixed = replace(
         scene, people=(nobody, replace(scene.people[0], box=np.array([1.0, 2, 30, 40]), crowd=True), *scene.people)
     )
-    (guess,) = predict(Oracle(), [mixed])
+    (guess,) = predict_scenes(Oracle(), [mixed])
     assert len(guess.people) == len(scene.people)
     np.testing.assert_array_equal(guess.people[0].keypoints, scene.people[0].keypoints)
 
@@ -91,13 +93,13 @@ def test_a_person_without_a_box_is_named(truth):
     scene = next(scene for scene in truth if scene.people)
     boxless = replace(scene, people=(replace(scene.people[0], box=None, id=31),))
     with pytest.raises(ValueError, match=rf"scene {scene.id}: person 31 has no box"):
-        list(predict(Oracle(), [boxless]))
+        list(predict_scenes(Oracle(), [boxless]))
 
 
 @pytest.mark.parametrize(("skeleton", "name"), [(LSP, "PCK@0.2"), (COCO, "AP"), (CROWDPOSE, "AP")])
 def test_the_customary_metric_of_a_skeleton(skeleton, name):
     scenes = world(3, 2, skeleton=skeleton)
-    predicted = list(predict(Oracle(), scenes))
+    predicted = list(predict_scenes(Oracle(), scenes))
     assert name in metric_for(scenes)(predicted, scenes)
 
 

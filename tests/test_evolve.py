@@ -14,25 +14,25 @@ import numpy as np
 import pytest
 import torch
 
-from posewright.augment import Jitter
+from posewright.augment.jitter import Jitter
 from posewright.cli import main
 from posewright.cli.evolve import evolve as verb
 from posewright.codecs.evopose import EvoPose
 from posewright.datasets.synthetic import world
-from posewright.evolve import AUTHORS, Comparison, Search, compared, evolve, fittest, side_by_side, training
-from posewright.evolve.comparison import contestants, differences
-from posewright.evolve.folder import Folder
-from posewright.evolve.page import spelled, verdict, write_search_page
-from posewright.evolve.search import Candidate, Trained, bred
 from posewright.fields import Heatmaps
-from posewright.loader import Batches
 from posewright.models.count import macs
 from posewright.models.evopose2d import ANCESTOR, BRED, EvoPose2D, output_stride
-from posewright.recipe import Phase
 from posewright.recipes import recipe_named
+from posewright.recipes.recipe import Phase
 from posewright.scene import Person
 from posewright.skeleton import COCO
 from posewright.train import Machine, prepared, steps
+from posewright.train.evolve import AUTHORS, Comparison, Search, compared, evolve, fittest, side_by_side, training
+from posewright.train.evolve.comparison import contestants, differences
+from posewright.train.evolve.folder import Folder
+from posewright.train.evolve.page import spelled, verdict, write_search_page
+from posewright.train.evolve.search import Candidate, Trained, bred
+from posewright.train.loader import Batches
 
 TINY = Search(
     generations=2,

@@ -13,10 +13,11 @@ onnx = pytest.importorskip("onnx")
 
 from torch import nn  # noqa: E402
 
-from posewright import export, runtimes  # noqa: E402
+from posewright.estimators import runtimes  # noqa: E402
 from posewright.models.compact import compact  # noqa: E402
 from posewright.models.pixels import FromPixels  # noqa: E402
 from posewright.models.simple_baseline import simple_baseline_r50  # noqa: E402
+from posewright.train import export  # noqa: E402
 
 CODEC = Distribution(LSP, size=(64, 64))
 

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
+from posewright.estimators.weights import fetch, kept_name
 from posewright.models.report import WeightsError
-from posewright.weights import fetch, kept_name
 
 CONTENT = bytes(range(256)) * 9000
 HASH = hashlib.sha256(CONTENT).hexdigest()

@@ -4,27 +4,22 @@ import ast
 from pathlib import Path
 
 FLOORS = {
-    "6 ": "cli",
-    "5c": "demo named study evolve",
-    "5b": "report",
-    "5a": "train export gallery page",
-    "4b": "predict scoring",
-    "4a": "recipes evaluate",
-    "3d": "adapters refine",
-    "3c": "estimate",
-    "3b": "loader runtimes",
-    "3a": "recipe weights inputs boxes",
-    "2 ": "datasets codecs models occlusion metrics losses augment draw proposals synthesis",
-    "1b": "columns",
-    "1a": "scene",
-    "0b": "picture",
-    "0a": "skeleton geometry warp fields files",
+    9: "cli",
+    8: "demo",
+    7: "verbs robustness",
+    6: "train",
+    5: "recipes",
+    4: "estimators report",
+    3: "datasets",
+    2: "augment occlusion codecs models losses metrics",
+    1: "columns scene picture geometry fields warp skeleton files",
 }
-"""From the roof down. b stands on a of the same floor; modules of one line do not know each other."""
+"""From the roof down. Rooms of one floor do not know each other; on the ground, a noun knows those to its right."""
 
-WITH_TORCH = ("models", "losses", "train", "evolve", "export", "runtimes.torch")
+WITH_TORCH = ("models", "losses", "train", "estimators.runtimes.torch")
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "posewright"
-HEIGHT = {module: -row for row, line in enumerate(FLOORS.values()) for module in line.split()}
+HEIGHT = {module: (floor, -place if floor == 1 else 0) for floor, line in FLOORS.items()
+          for place, module in enumerate(line.split())}  # fmt: skip
 FILES = {".".join(f.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): f
          for f in sorted(SOURCE.rglob("*.py")) if f != SOURCE / "__init__.py"}  # fmt: skip
 

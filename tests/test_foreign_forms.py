@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from posewright.export import checkpoint as checkpoints
 from posewright.models import cpm
 from posewright.models.caffe import read_caffe
 from posewright.models.keras import from_keras
 from posewright.models.load import load_original, read, weights_in
 from posewright.models.pixels import Normal
 from posewright.models.report import WeightsError
+from posewright.train.export import checkpoint as checkpoints
 
 LAYERS = {"conv1_stage1": (8, 3, 9, 9), "conv2_stage1": (8, 8, 9, 9)}
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from posewright import picture
-from posewright.inputs import Unreadable, scenes_from
+from posewright.datasets.inputs import Unreadable, scenes_from
 from posewright.scene import Scene
 
 # An 8x8 JPEG in CMYK (Adobe's, inverted), all of it RGB (200, 40, 90).

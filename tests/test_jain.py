@@ -9,13 +9,13 @@ import torch
 
 from posewright import train as training
 from posewright.datasets.synthetic import world
-from posewright.export import onnx
 from posewright.models import jain
 from posewright.models.count import macs, parameters
-from posewright.recipe import Phase
 from posewright.recipes.jain import jain_lsp, prior, tree
+from posewright.recipes.recipe import Phase
 from posewright.scene import each_person
 from posewright.skeleton import LSP, MPII
+from posewright.train.export import onnx
 
 
 def narrow():

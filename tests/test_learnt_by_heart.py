@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from posewright.augment import Jitter
+from posewright.augment.jitter import Jitter
 from posewright.codecs.udp import offsets_from
 from posewright.datasets.synthetic import world
-from posewright.loader import Batches
 from posewright.models.cpm import ConvolutionalPoseMachine
 from posewright.models.fastpose import FastPose
 from posewright.models.hourglass import StackedHourglass
@@ -20,11 +19,12 @@ from posewright.models.pyramid_residual import FractionalPool, Level
 from posewright.models.pyranet import PyraNet
 from posewright.models.resnet import ResNet
 from posewright.models.simple_baseline import SimpleBaseline
-from posewright.recipe import Phase
 from posewright.recipes import recipe_named
 from posewright.recipes.jain import tree
+from posewright.recipes.recipe import Phase
 from posewright.skeleton import LSP
 from posewright.train import Machine, prepared, steps
+from posewright.train.loader import Batches
 
 STILL = Jitter(scale=0.0, turn=0.0, mirror=0.0, half_body=0.0)
 

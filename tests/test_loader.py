@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from posewright import picture
-from posewright.augment import Jitter
+from posewright.augment.jitter import Jitter
 from posewright.codecs.gaussian import Gaussian
 from posewright.datasets.synthetic import world
-from posewright.loader import MARGIN, Batches, kept
 from posewright.scene import PADDING, aim, each_person, take
 from posewright.skeleton import COCO
+from posewright.train.loader import MARGIN, Batches, kept
 
 CODEC = Gaussian(COCO, (48, 64))
 STILL = Jitter(scale=0.0, turn=0.0, mirror=0.0, half_body=0.0)

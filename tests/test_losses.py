@@ -9,7 +9,7 @@ from posewright.codecs.distribution import Distribution
 from posewright.codecs.gaussian import Gaussian
 from posewright.codecs.jain import Windows
 from posewright.fields import Heatmaps, Offsets
-from posewright.losses import (
+from posewright.losses.maps import (
     disks_and_offsets,
     mean_squared_error,
     spatial_cross_entropy,

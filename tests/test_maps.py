@@ -79,7 +79,7 @@ def test_many_weights_are_laid_out_a_few_at_a_time(rng, monkeypatch):
     predicted, truth = drawn(rng, MPII)
     score, weights = mpii_map(predicted, truth), rng.integers(0, 3, (50, len(truth))).astype(np.float64)
     expected = score.again(weights)
-    monkeypatch.setattr(sys.modules["posewright.metrics.mpii_map"], "WEIGHTS_AT_ONCE", 40)
+    monkeypatch.setattr(sys.modules["posewright.metrics.distance.mpii_map"], "WEIGHTS_AT_ONCE", 40)
     for name, value in score.again(weights).items():
         np.testing.assert_array_equal(value, expected[name])
 

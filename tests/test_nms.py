@@ -7,7 +7,7 @@ import pytest
 
 from posewright.geometry.boxes import box_nms, overlap
 from posewright.metrics import oks_nms, pose_nms, rescored, soft_oks_nms
-from posewright.metrics.oks_nms import similarity_to
+from posewright.metrics.oks.oks_nms import similarity_to
 from posewright.scene import Person
 from posewright.skeleton import COCO
 

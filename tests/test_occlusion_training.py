@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from posewright.augment import Jitter
+from posewright.augment.jitter import Jitter
 from posewright.cli import main
 from posewright.codecs.cpm import Beliefs
 from posewright.codecs.dark import Dark
@@ -17,19 +17,19 @@ from posewright.codecs.distribution import Distribution
 from posewright.codecs.gaussian import Gaussian
 from posewright.codecs.udp import Udp, UdpOffsets
 from posewright.datasets.synthetic import thing, world
-from posewright.export.checkpoint import card_of
 from posewright.fields import Heatmaps
-from posewright.loader import Batches, kept
 from posewright.occlusion import Augmentation, Occluder, described, fills, regions
 from posewright.occlusion.objects import read_objects
 from posewright.occlusion.presets import dropping, targeted
 from posewright.picture import PictureError
-from posewright.recipe import Phase
 from posewright.recipes import RECIPES, recipe_named
 from posewright.recipes.occlusion import OCCLUSIONS, occlusion_named
+from posewright.recipes.recipe import Phase
 from posewright.scene import each_person
 from posewright.skeleton import COCO
 from posewright.train import CheckpointError, Machine, prepared, steps, train
+from posewright.train.export.checkpoint import card_of
+from posewright.train.loader import Batches, kept
 
 ALONE = Machine(device="cpu", workers=0, threads=1)
 TINY = Path(__file__).parent / "tiny.py"

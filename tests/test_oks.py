@@ -5,7 +5,7 @@ import pytest
 
 from posewright.columns import Columns, people_of
 from posewright.metrics import oks_ap
-from posewright.metrics.oks import gather_truths, oks, oks_sigmas
+from posewright.metrics.oks.similarity import gather_truths, oks, oks_sigmas
 from posewright.scene import Person, Scene
 from posewright.skeleton import COCO, FLIC, H36M, LSP, SKELETONS, Skeleton
 

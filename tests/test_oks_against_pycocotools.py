@@ -15,9 +15,9 @@ from pycocotools.cocoeval import COCOeval
 from posewright.columns import Columns
 from posewright.datasets import coco
 from posewright.metrics import oks_ap
-from posewright.metrics.groups import gather
-from posewright.metrics.matching import precision_recall, summary
-from posewright.metrics.oks import gather_predictions, gather_truths, matches
+from posewright.metrics.oks.groups import gather
+from posewright.metrics.oks.matching import precision_recall, summary
+from posewright.metrics.oks.similarity import gather_predictions, gather_truths, matches
 
 WIDTH = 128
 """Coordinates are whole px below this, so that distances, areas and scores are often exactly equal."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from posewright.metrics import pcp
-from posewright.metrics.pcp import STICKS, correct, sticks_of
+from posewright.metrics.distance.pcp import STICKS, correct, sticks_of
 from posewright.scene import Person, Scene
 from posewright.skeleton import COCO, LSP, MPII, Skeleton
 

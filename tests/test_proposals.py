@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posewright import proposals
-from posewright.augment import Jitter
+from posewright.augment import proposals
+from posewright.augment.jitter import Jitter
+from posewright.augment.proposals import ALPHAPOSE, Mixture, PoseGuided, SideBySide
 from posewright.datasets.synthetic import world
-from posewright.loader import Batches
-from posewright.proposals import ALPHAPOSE, Mixture, PoseGuided, SideBySide
-from posewright.recipe import Phase
 from posewright.recipes.fastpose import fastpose_r50_coco
+from posewright.recipes.recipe import Phase
 from posewright.scene import Person, each_person, region
 from posewright.skeleton import COCO
+from posewright.train.loader import Batches
 
 BOX = np.array([10.0, 20, 50, 140])
 STILL = Jitter(scale=0.0, turn=0.0, mirror=0.0, half_body=0.0)

@@ -7,31 +7,32 @@ import numpy as np
 import pytest
 import torch
 
-from posewright import export, picture, runtimes
-from posewright.augment import Jitter
+from posewright import picture
+from posewright.augment.jitter import Jitter
+from posewright.augment.proposals import ALPHAPOSE
+from posewright.augment.synthesis import Synthesis, synthesised, with_neighbours
 from posewright.codecs.posefix import FourPixels
 from posewright.datasets.synthetic import world
-from posewright.estimate import TopDown
-from posewright.evaluate import evaluate
-from posewright.export import checkpoint
+from posewright.estimators import runtimes
+from posewright.estimators.refine import ROOM, Refined, box_of, refine
+from posewright.estimators.runtimes.network import Network
+from posewright.estimators.runtimes.torch import network_of
+from posewright.estimators.top_down import TopDown
 from posewright.fields import Heatmaps
-from posewright.loader import Batches, kept
 from posewright.metrics import oks_ap
 from posewright.models.pixels import FromPixels
 from posewright.models.posefix import PoseFix
 from posewright.models.resnet import ResNet
-from posewright.predict import predict_to
-from posewright.proposals import ALPHAPOSE
-from posewright.recipe import Phase
 from posewright.recipes.posefix import posefix_r50_coco
-from posewright.refine import ROOM, Refined, box_of, refine
-from posewright.runtimes.network import Network
-from posewright.runtimes.torch import network_of
+from posewright.recipes.recipe import Phase
+from posewright.robustness import standard_attacks, study
 from posewright.scene import Person, Scene, region
 from posewright.skeleton import COCO, LSP
-from posewright.study import attacks, study
-from posewright.synthesis import Synthesis, synthesised, with_neighbours
-from posewright.train import Machine, prepared, scores, steps, train
+from posewright.train import Machine, export, prepared, scores, steps, train
+from posewright.train.export import checkpoint
+from posewright.train.loader import Batches, kept
+from posewright.verbs.evaluate import evaluate
+from posewright.verbs.predict import predict_to
 
 CODEC = FourPixels(COCO, (96, 128))
 STILL = Jitter(scale=0.0, turn=0.0, mirror=0.0, half_body=0.0)
@@ -197,7 +198,7 @@ def test_predict_and_occlude_take_it(scenes, tmp_path):
     picture.write(tmp_path / "a.png", scenes[0].pixels())
     assert predict_to(tmp_path / "out", [tmp_path / "a.png"], both) == 0
     assert "refined/codec" in (tmp_path / "out" / "protocol.json").read_text()
-    found = study(both, scenes[:2], attacks(COCO, ("keypoints",), ["blackout"], (6,))[:2], draws=20)
+    found = study(both, scenes[:2], standard_attacks(COCO, ("keypoints",), ["blackout"], (6,))[:2], draws=20)
     assert found.clean["all"].asked > 0
 
 

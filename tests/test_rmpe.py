@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from posewright import export, runtimes
-from posewright.augment import Jitter
+from posewright.augment.jitter import Jitter
 from posewright.codecs.centred import Centred
 from posewright.codecs.hourglass import Hourglass
 from posewright.datasets.synthetic import world
+from posewright.estimators import runtimes
+from posewright.estimators.runtimes.torch import network_of
 from posewright.fields import Heatmaps, Twofold
-from posewright.loader import Batches
-from posewright.losses import centred_and_back, mean_squared_error
+from posewright.losses.maps import centred_and_back, mean_squared_error
 from posewright.models import hourglass, sstn
 from posewright.models.count import macs, parameters
 from posewright.models.hourglass import StackedHourglass
@@ -22,12 +22,12 @@ from posewright.models.load import load_into
 from posewright.models.pixels import FromPixels
 from posewright.models.report import renamed
 from posewright.models.sstn import STAYING, SymmetricTransformer, inverted, sampled
-from posewright.recipe import Phase
+from posewright.recipes.recipe import Phase
 from posewright.recipes.rmpe import rmpe_mpii
-from posewright.runtimes.torch import network_of
 from posewright.scene import Person, each_person
 from posewright.skeleton import COCO, MPII
-from posewright.train import Machine, prepared, steps
+from posewright.train import Machine, export, prepared, steps
+from posewright.train.loader import Batches
 
 STILL = Jitter(scale=0.0, turn=0.0, mirror=0.0, half_body=0.0)
 

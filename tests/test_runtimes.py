@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from posewright import runtimes
 from posewright.codecs.dark import Dark
 from posewright.codecs.distribution import Distribution
 from posewright.codecs.gaussian import Gaussian
 from posewright.codecs.megvii import Megvii
 from posewright.codecs.udp import Udp, UdpOffsets
+from posewright.estimators import runtimes
+from posewright.estimators.runtimes import ModelFileError, free_cores, metadata
+from posewright.estimators.runtimes.network import rebuilt
 from posewright.fields import Heatmaps, Offsets
-from posewright.runtimes import ModelFileError, free_cores, metadata
-from posewright.runtimes.network import rebuilt
 from posewright.skeleton import COCO, LSP, SKELETONS, Skeleton
 from posewright.warp import around
 
@@ -23,7 +23,7 @@ pytest.importorskip("onnx")
 
 from torch import nn  # noqa: E402
 
-from posewright import export  # noqa: E402
+from posewright.train import export  # noqa: E402
 
 STAR = Skeleton("star", ("head", "left_hand", "right_hand"), (("head", "left_hand"),), (0.1, 0.2, 0.3), "a choice")
 CODEC = Distribution(STAR, size=(32, 48))

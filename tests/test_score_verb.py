@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from posewright import scoring
 from posewright.cli import main
 from posewright.datasets import coco
 from posewright.datasets.synthetic import world
 from posewright.metrics import Score, kinds, oks_ap
-from posewright.metrics.confidence import Difference, Interval
-from posewright.metrics.outcomes import Outcomes
+from posewright.metrics.trust.confidence import Difference, Interval
+from posewright.metrics.trust.outcomes import Outcomes
 from posewright.report import diagnosis, figure, scores, tables
 from posewright.skeleton import AIC, COCO, CROWDPOSE, LSP, MPII
+from posewright.verbs import score as scoring
 
 
 def moved(scenes, rng, by, inverted=0.0, lost=0.0):

@@ -13,16 +13,16 @@ import pytest
 
 from posewright.cli import main
 from posewright.metrics import oks_ap
-from posewright.metrics.confidence import compare
+from posewright.metrics.trust.confidence import compare
 from posewright.occlusion import Occluder
 from posewright.occlusion.fills import black
 from posewright.occlusion.regions import KeypointDisc, Nothing, Rectangle
+from posewright.robustness import Effect, people_for, read_study, standard_attacks, study
+from posewright.robustness.answers.ask import CLEAN, answers, attacked, clean_answers
+from posewright.robustness.numbers.precision import returned, truth_of
+from posewright.robustness.numbers.right import rule_for
 from posewright.scene import Person, Scene
 from posewright.skeleton import COCO, LSP, Skeleton
-from posewright.study import Effect, attacks, people_for, read_study, study
-from posewright.study.answers import CLEAN, answers, attacked, clean_answers
-from posewright.study.precision import returned, truth_of
-from posewright.study.right import rule_for
 
 PLACES = {
     "head_top": (60, 10), "neck": (60, 40), "right_shoulder": (30, 40), "left_shoulder": (90, 40),
@@ -103,7 +103,7 @@ def confused(xy, covered):
 
 
 def blackout(*kinds, radii=(6,)):
-    return attacks(LSP, kinds or ("keypoints",), ["blackout"], radii)
+    return standard_attacks(LSP, kinds or ("keypoints",), ["blackout"], radii)
 
 
 def ends(effect):
@@ -420,11 +420,11 @@ def test_mistakes_say_what_is_wrong():
     with pytest.raises(ValueError, match=r"an array \(N, K, 3\), not one of \(14, 2\)"):
         study(saying(np.zeros((14, 2))), some)
     with pytest.raises(ValueError, match="no fill red; there are blackout, meanout, blur"):
-        attacks(LSP, fills=["red"])
+        standard_attacks(LSP, fills=["red"])
     with pytest.raises(ValueError, match="face has no body part of two keypoints or more"):
-        attacks(Skeleton("face", ("nose",), ()), ["parts"])
+        standard_attacks(Skeleton("face", ("nose",), ()), ["parts"])
     with pytest.raises(ValueError, match="radii must be px above 0, not 6, -1"):
-        attacks(LSP, ["radii"], radii=[6, -1])
+        standard_attacks(LSP, ["radii"], radii=[6, -1])
     with pytest.raises(ValueError, match="draws must be 1 or more"):
         study(oracle, some, draws=0)
 
@@ -438,7 +438,7 @@ QUICK = ["--people", "3", "--attacks", "parts", "--fills", "blur", "--draws", "5
 
 
 def test_the_verb_studies_the_world_and_goes_on(tmp_path, monkeypatch, capsys):
-    from posewright.study import answers as module
+    from posewright.robustness.answers import ask as module
 
     real, count = module.answers, iter(range(100))
 

@@ -9,11 +9,11 @@ import pytest
 from posewright import load
 from posewright.cli import main
 from posewright.datasets.synthetic import world
+from posewright.robustness import people_for, read_study, standard_attacks, study
+from posewright.robustness.numbers.compare import compare, write_compared
+from posewright.robustness.numbers.measure import POOLED
 from posewright.scene import Person
 from posewright.skeleton import COCO, LSP
-from posewright.study import attacks, people_for, read_study, study
-from posewright.study.compare import compare, write_compared
-from posewright.study.measure import POOLED
 
 DRAWS = 300
 
@@ -41,7 +41,10 @@ def scenes():
 
 @pytest.fixture(scope="module")
 def listed():
-    return [*attacks(COCO, ["keypoints", "parts"], ["blackout"])[::3], *attacks(COCO, ["radii"], ["blackout"], [18])]
+    return [
+        *standard_attacks(COCO, ["keypoints", "parts"], ["blackout"])[::3],
+        *standard_attacks(COCO, ["radii"], ["blackout"], [18]),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +105,7 @@ def test_several_are_compared_with_the_first(place):
 
 
 def test_crops_of_other_sizes_are_of_the_same_people(tmp_path):
-    scenes, some = world(2, 8, people=(1, 1), skeleton=LSP), attacks(LSP, ["keypoints"], ["blackout"])
+    scenes, some = world(2, 8, people=(1, 1), skeleton=LSP), standard_attacks(LSP, ["keypoints"], ["blackout"])
     people = people_for(None, scenes)
     own = Harmed(people, 30.0)
     own.skeleton = LSP

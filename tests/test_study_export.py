@@ -11,20 +11,19 @@ import numpy as np
 import pytest
 
 from posewright import load, picture
-from posewright.boxes import read_boxes
 from posewright.cli import main
 from posewright.datasets import DataError, coco
+from posewright.datasets.detections import read_boxes
 from posewright.datasets.records import record_of
 from posewright.datasets.synthetic import world
-from posewright.evaluate import translated
-from posewright.scene import Person, Scene
+from posewright.robustness import people_for, standard_attacks, study
+from posewright.robustness.answers.export import export, read_manifest, with_pixels
+from posewright.robustness.answers.foreign import score_predictions
+from posewright.robustness.answers.truth import Asked, asked_of, told
+from posewright.robustness.attacks.attack import CLEAN
+from posewright.robustness.attacks.subjects import cut_for, subjects
+from posewright.scene import Person, Scene, translated
 from posewright.skeleton import COCO, LSP
-from posewright.study import attacks, people_for, study
-from posewright.study.attacks import CLEAN
-from posewright.study.export import export, read_manifest, with_pixels
-from posewright.study.foreign import score_predictions
-from posewright.study.subjects import cut_for, subjects
-from posewright.study.truth import Asked, asked_of, told
 
 DRAWS = 200
 FILES = ("effects.csv", "influence.csv", "people.json")
@@ -66,8 +65,8 @@ def people(scenes):
 
 @pytest.fixture(scope="module")
 def listed():
-    some = attacks(COCO, ["keypoints", "parts"], ["blackout", "blur"])[::5]
-    return [*some, *attacks(COCO, ["radii"], ["meanout"], [6, 18])]
+    some = standard_attacks(COCO, ["keypoints", "parts"], ["blackout", "blur"])[::5]
+    return [*some, *standard_attacks(COCO, ["radii"], ["meanout"], [6, 18])]
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +139,7 @@ def test_the_embedded_model_gives_the_same_study_through_predict(tmp_path):
     estimator = load("default")
     scenes = translated(world(3, 5, people=(1, 2)), LSP)
     people = people_for(estimator, scenes, most=3)
-    some = attacks(LSP, ["keypoints", "parts"], ["blackout"])[::6]
+    some = standard_attacks(LSP, ["keypoints", "parts"], ["blackout"])[::6]
     study(estimator, scenes, some, out=tmp_path / "own", most=3, draws=DRAWS)
     manifest = export(translated(scenes, LSP), people, tmp_path / "occluded", some)
     boxes = ["--boxes", f"{tmp_path}/occluded/annotations.json"]

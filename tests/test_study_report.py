@@ -9,15 +9,15 @@ from html import unescape
 import numpy as np
 import pytest
 
+from posewright.robustness import Study, people_for, read_study, standard_attacks, study
+from posewright.robustness.attacks.attack import Attack
+from posewright.robustness.numbers.effect import Effect
+from posewright.robustness.pages.figures import Spot, compared, influences, scatter
+from posewright.robustness.pages.relations import outliers
+from posewright.robustness.pages.report import FILE, write_report
+from posewright.robustness.pages.words import points, stands_out
 from posewright.scene import Person, Scene, box_around
 from posewright.skeleton import LSP
-from posewright.study import Study, attacks, people_for, read_study, study
-from posewright.study.attacks import Attack
-from posewright.study.effect import Effect
-from posewright.study.figures import Spot, compared, influences, scatter
-from posewright.study.relations import outliers
-from posewright.study.report import FILE, write_report
-from posewright.study.words import points, stands_out
 
 TONES = 80 + 12 * np.arange(len(LSP))
 """Grey levels: keypoint k is a patch of tone k on black."""
@@ -65,7 +65,7 @@ def made(tmp_path_factory):
     """A study of a finder on six people, its folder, and its people."""
     folder = tmp_path_factory.mktemp("study")
     scenes = dotted(6, np.random.default_rng(3))
-    listed = attacks(LSP, ["keypoints", "parts", "radii"], ["blackout", "blur"], [3, 18])
+    listed = standard_attacks(LSP, ["keypoints", "parts", "radii"], ["blackout", "blur"], [3, 18])
     found = study(Finder(), scenes, listed, out=folder, draws=300, protocol={"model": "<i>finder</i>", "data": "a & b"})
     people = people_for(Finder(), scenes)
     write_report(found, folder, people, "posewright occlude --data 'a < b'")
@@ -174,7 +174,7 @@ def test_a_study_read_from_disk_makes_the_same_page(made, tmp_path):
 
 
 def test_who_answers_always_the_same_is_not_said_to_be_harmed(tmp_path, rng):
-    found = study(same, dotted(4, rng), attacks(LSP, ["keypoints", "parts"], ["blackout"]), draws=50)
+    found = study(same, dotted(4, rng), standard_attacks(LSP, ["keypoints", "parts"], ["blackout"]), draws=50)
     heads = titles(write_report(found, tmp_path).read_text(encoding="utf-8"))
     assert heads[1] == "One keypoint covered: none of 14 attacks does clear harm"
     assert "loss is" not in " ".join(heads)
@@ -262,7 +262,7 @@ def test_what_nobody_has_stands_in_no_figure_and_is_named(tmp_path):
         xy, visible = scene.people[0].keypoints.copy(), scene.people[0].visible.copy()
         xy[gone], visible[gone] = np.nan, 0
         scenes[place] = replace(scene, people=(replace(scene.people[0], keypoints=xy, visible=visible),))
-    found = study(Finder(), scenes, attacks(LSP, ["keypoints"], ["blackout"]), draws=20)
+    found = study(Finder(), scenes, standard_attacks(LSP, ["keypoints"], ["blackout"]), draws=20)
     text = write_report(found, tmp_path).read_text(encoding="utf-8")
     assert ">neck<" not in text
     assert ">head top<" in text
@@ -275,7 +275,7 @@ def test_people_who_cannot_be_judged_are_counted(tmp_path):
     xy, visible = scenes[0].people[0].keypoints.copy(), scenes[0].people[0].visible.copy()
     xy[LSP.index("right_hip")], visible[LSP.index("right_hip")] = np.nan, 0
     scenes[0] = replace(scenes[0], people=(replace(scenes[0].people[0], keypoints=xy, visible=visible),))
-    found = study(Finder(), scenes, attacks(LSP, ["parts"], ["blackout"]), draws=20)
+    found = study(Finder(), scenes, standard_attacks(LSP, ["parts"], ["blackout"]), draws=20)
     assert (found.protocol["people"], found.protocol["judged"]) == (4, 3)
     assert "by which 3 of them can be judged" in write_report(found, tmp_path).read_text(encoding="utf-8")
 
@@ -285,7 +285,7 @@ def near(value, spread):
 
 
 def test_only_outliers_of_a_scatter_are_named_and_no_name_lies_on_another():
-    listed = attacks(LSP, ["keypoints"], ["blackout"])
+    listed = standard_attacks(LSP, ["keypoints"], ["blackout"])
     pairs = {a: (near(-0.01 * n, 0.1), near(-0.3 if n == 5 else 0.0, 0.05)) for n, a in enumerate(listed)}
     assert outliers(pairs, listed) == {listed[5]}
     crowd = [Spot("blur", f"name {n}", near(-0.2 + 1e-4 * n, 0.3), near(-0.1, 0.2)) for n in range(9)]

@@ -10,14 +10,14 @@ from posewright.cli import main
 from posewright.datasets.synthetic import world
 from posewright.occlusion import Occluder
 from posewright.occlusion.fills import black
+from posewright.robustness import people_for
+from posewright.robustness.attacks.search import SMALLEST, Search, Spot, grid, similarity
+from posewright.robustness.numbers.right import rule_for
+from posewright.robustness.numbers.worst import curve, nearest, worst, write_worst
+from posewright.robustness.pages.body import FIGURE, density, on_figure
+from posewright.robustness.pages.worst_page import cases_sheet, write_worst_page
 from posewright.scene import Person
 from posewright.skeleton import COCO, LSP
-from posewright.study import people_for
-from posewright.study.body import FIGURE, density, on_figure
-from posewright.study.right import rule_for
-from posewright.study.search import SMALLEST, Search, Spot, grid, similarity
-from posewright.study.worst import curve, nearest, worst, write_worst
-from posewright.study.worst_page import cases_sheet, write_worst_page
 
 DRAWS = 100
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from posewright.augment.synthesis import OTHERS, RATES, Synthesis, synthesise, synthesised, with_neighbours
 from posewright.datasets.synthetic import world
-from posewright.metrics.diagnosis import KINDS, Kind, diagnose
+from posewright.metrics.diagnosis.kinds import KINDS, Kind, diagnose
 from posewright.scene import Person, Scene, aim, take
 from posewright.skeleton import COCO, LSP
-from posewright.synthesis import OTHERS, RATES, Synthesis, synthesise, synthesised, with_neighbours
 
 AREA = 100.0 * 200
 WRIST, NOSE = COCO.index("left_wrist"), COCO.index("nose")

@@ -13,8 +13,8 @@ import torch
 from posewright import train as training
 from posewright.codecs.distribution import Distribution
 from posewright.models.load import WeightsError
-from posewright.recipe import Phase
 from posewright.recipes import recipe_named
+from posewright.recipes.recipe import Phase
 from posewright.skeleton import LSP
 from posewright.train import CheckpointError, Machine, train
 

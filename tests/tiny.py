@@ -12,9 +12,9 @@ from pathlib import Path
 
 from posewright.codecs.distribution import Distribution
 from posewright.datasets.synthetic import world
-from posewright.recipe import Phase
 from posewright.recipes import default
 from posewright.recipes.losses import spatial_cross_entropy
+from posewright.recipes.recipe import Phase
 from posewright.skeleton import LSP
 
 BUILT = []

@@ -208,3 +208,11 @@ def each_person(scenes: Sequence[Scene]) -> list[Scene]:
         for person in scene.people
         if not person.crowd and person.labelled.any()
     ]
+
+
+def translated(scenes: Sequence[Scene], skeleton: Skeleton) -> list[Scene]:
+    """Return scenes in the words of another skeleton, by name; keypoints it does not have are left out."""
+    return [
+        replace(scene, skeleton=skeleton, people=tuple(p.to(scene.skeleton, skeleton) for p in scene.people))
+        for scene in scenes
+    ]

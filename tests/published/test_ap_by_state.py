@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from posewright.datasets import crowdpose
-from posewright.metrics.by_state import ap_by_keypoint, ap_by_visibility
-from posewright.metrics.crowding import BOX_AREA, crowd_index, crowdpose_ap
-from posewright.metrics.groups import NUMBERS, gather, with_keypoints
-from posewright.metrics.matching import precision_recall, summary
+from posewright.metrics.oks.by_state import ap_by_keypoint, ap_by_visibility
+from posewright.metrics.oks.crowding import BOX_AREA, crowd_index, crowdpose_ap
+from posewright.metrics.oks.groups import NUMBERS, gather, with_keypoints
+from posewright.metrics.oks.matching import precision_recall, summary
 from posewright.scene import HIDDEN, SEEN, Person, Scene
 from posewright.skeleton import COCO, CROWDPOSE
 

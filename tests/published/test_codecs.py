@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from posewright.augment import half_body, half_body_region
+from posewright.augment.jitter import half_body, half_body_region
 from posewright.codecs import dark, gaussian, megvii, udp
 from posewright.codecs.maps import fitted
 from posewright.scene import SEEN, Person

@@ -7,8 +7,6 @@ import pytest
 import torch
 
 from posewright.codecs.cpm import Beliefs, belief_decode, belief_target
-from posewright.export import checkpoint as checkpoints
-from posewright.export import onnx
 from posewright.models import cpm
 from posewright.models.count import macs, parameters
 from posewright.models.load import load_into
@@ -18,6 +16,8 @@ from posewright.recipes.cpm import LSP_PARTS, MPII_PARTS
 from posewright.scene import Person
 from posewright.skeleton import COCO, LSP, MPII
 from posewright.train import first_weights
+from posewright.train.export import checkpoint as checkpoints
+from posewright.train.export import onnx
 
 
 def test_answers_as_the_original_at_every_stage(reference, filled, waves):

@@ -7,8 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from posewright.metrics.diagnosis import AREAS, KINDS, diagnose, everybody, find_kinds, kinds, meant_people, similarity
-from posewright.metrics.repair import (
+from posewright.metrics.diagnosis.kinds import (
+    AREAS,
+    KINDS,
+    diagnose,
+    everybody,
+    find_kinds,
+    kinds,
+    meant_people,
+    similarity,
+)
+from posewright.metrics.diagnosis.repair import (
     BASELINE,
     KEYPOINTS,
     average_precision,

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from posewright.metrics.heatmaps import heatmap_accuracy, peaks
-from posewright.metrics.nme import auc, epe, nme
-from posewright.metrics.pck import pck, pckh
-from posewright.metrics.pcp import correct, pcp
-from posewright.metrics.pdj import pdj
+from posewright.metrics.distance.heatmaps import heatmap_accuracy, peaks
+from posewright.metrics.distance.nme import auc, epe, nme
+from posewright.metrics.distance.pck import pck, pckh
+from posewright.metrics.distance.pcp import correct, pcp
+from posewright.metrics.distance.pdj import pdj
 from posewright.scene import Person, Scene
 from posewright.skeleton import LSP, MPII, Skeleton
 

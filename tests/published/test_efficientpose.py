@@ -18,9 +18,9 @@ from posewright.models.count import macs, numbers, parameters  # noqa: E402
 from posewright.models.load import load_into, ordered  # noqa: E402
 from posewright.models.pixels import FromPixels  # noqa: E402
 from posewright.models.report import WeightsError, renamed  # noqa: E402
-from posewright.named import load  # noqa: E402
 from posewright.scene import Person, each_person  # noqa: E402
 from posewright.skeleton import COCO, MPII  # noqa: E402
+from posewright.verbs.load import load  # noqa: E402
 
 ORDER = efficientpose.ORDERS[0][1]
 OUTPUTS = ("pass1_skeleton_pafs", "pass2_detection1_confs", "pass3_detection2_confs", "upscaled_confs")

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from posewright.evolve.space import mutated, size
-from posewright.evolve.transfer import inherited, transferred
 from posewright.models import evopose2d
 from posewright.models.count import macs, numbers, parameters
 from posewright.models.evopose2d import ANCESTOR, BRED, EvoPose2D, genotype
 from posewright.models.load import load_into
 from posewright.models.report import renamed
+from posewright.train.evolve.space import mutated, size
+from posewright.train.evolve.transfer import inherited, transferred
 
 # name: (width, height); parameters; with the statistics of normalisation; MACs; "GFLOPs" as published
 SIZES = {

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from posewright.codecs.hourglass import hourglass_decode, hourglass_target
-from posewright.export import checkpoint as checkpoints
 from posewright.models import hourglass
 from posewright.models.count import macs, parameters
 from posewright.models.load import load_into
 from posewright.models.report import renamed
 from posewright.recipes import recipe_named
+from posewright.train.export import checkpoint as checkpoints
 
 UNUSED = re.compile(r".*\.skip_layer\.conv\.(weight|bias)")
 

@@ -9,7 +9,7 @@ import pytest
 
 from posewright.datasets import aic
 from posewright.metrics import aic_map, mpii_map
-from posewright.metrics.aic_map import seen_oks
+from posewright.metrics.oks.aic_map import seen_oks
 from posewright.scene import Person, Scene
 from posewright.skeleton import AIC, MPII, Skeleton
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from posewright.metrics import oks_ap, pck, pckh
-from posewright.metrics.distance import distances
-from posewright.metrics.matching import precision_recall, summary
-from posewright.metrics.oks import Predictions, Truths, gather_predictions, gather_truths, matches, oks
+from posewright.metrics.distance.distances import distances
+from posewright.metrics.oks.matching import precision_recall, summary
+from posewright.metrics.oks.similarity import Predictions, Truths, gather_predictions, gather_truths, matches, oks
 from posewright.scene import Person, Scene
 from posewright.skeleton import COCO, CROWDPOSE, LSP, MPII, Skeleton
 

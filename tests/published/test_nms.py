@@ -5,8 +5,8 @@ import pytest
 
 from posewright.geometry.boxes import box_nms
 from posewright.metrics import oks_nms, pose_nms, rescored, soft_oks_nms
-from posewright.metrics.oks_nms import similarity_to
-from posewright.metrics.pose_nms import COINCIDE_WITHIN, SHARE_OF_BOX, similarity
+from posewright.metrics.oks.oks_nms import similarity_to
+from posewright.metrics.oks.pose_nms import COINCIDE_WITHIN, SHARE_OF_BOX, similarity
 from posewright.scene import Person
 from posewright.skeleton import COCO
 

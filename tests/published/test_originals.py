@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from posewright.export import checkpoint as checkpoints
 from posewright.models import cpn, efficientpose_lite, mspn, resnet, rsn, simple_baseline
 from posewright.models.load import load_into, load_original
 from posewright.models.pixels import Normal, normal_of
 from posewright.models.report import renamed
 from posewright.recipes import RECIPES, recipe_named
 from posewright.train import Machine, first_weights, prepared
+from posewright.train.export import checkpoint as checkpoints
 
 ALONE = Machine(device="cpu", workers=0, threads=1)
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
+from posewright.augment.synthesis import synthesise
 from posewright.codecs.posefix import FourPixels, mean_place, split
 from posewright.fields import Heatmaps
-from posewright.losses import cross_entropy_and_place
+from posewright.losses.maps import cross_entropy_and_place
 from posewright.models import posefix, resnet
 from posewright.models.count import macs, parameters
 from posewright.models.report import renamed
 from posewright.scene import Person
 from posewright.skeleton import COCO
-from posewright.synthesis import synthesise
 
 SIZE = (288, 384)
 

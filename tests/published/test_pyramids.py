@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from posewright.export.checkpoint import foreign
 from posewright.models import cpn, mspn, rsn
 from posewright.models.count import macs, parameters
 from posewright.models.load import load_into
 from posewright.models.report import renamed
 from posewright.recipes import recipe_named
+from posewright.train.export.checkpoint import foreign
 
 NETWORKS = {
     "cpn_r50": (cpn.cpn_r50, cpn, ["global0", "global1", "global2", "global3", "refine"]),

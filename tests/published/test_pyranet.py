@@ -10,7 +10,6 @@ import torch
 from torch import nn
 from torch.nn.functional import fractional_max_pool2d
 
-from posewright import export
 from posewright.codecs.hourglass import Hourglass
 from posewright.models import pyranet
 from posewright.models.count import macs, parameters
@@ -30,6 +29,7 @@ from posewright.models.pyramid_residual import (
 from posewright.models.report import renamed
 from posewright.recipes import recipe_named
 from posewright.skeleton import LSP
+from posewright.train import export
 
 FORMS = [PRM_A, PRM_B, PRM_C, PRM_D]
 forms = pytest.mark.parametrize("form", FORMS, ids="ABCD")

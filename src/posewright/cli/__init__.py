@@ -57,8 +57,8 @@ def export(
 ) -> int:
     """Export a checkpoint to ONNX, with its codec, its card and a check against torch."""
     from posewright.cli.form import folder
-    from posewright.export.checkpoint import export_checkpoint
-    from posewright.named import recipe_by
+    from posewright.train.export.checkpoint import export_checkpoint
+    from posewright.verbs.load import recipe_by
 
     by = None if recipe is None else recipe_by(recipe)
     drift = export_checkpoint(checkpoint, out, None if data is None else folder(data), by)
@@ -85,7 +85,7 @@ def draw(
     split: Split = "val",
 ) -> int:
     """Draw the synthetic world as PNGs and COCO JSON, or a data set's truth, with a sheet to look at."""
-    from posewright.gallery import draw_data, draw_world
+    from posewright.report.gallery import draw_data, draw_world
 
     if count < 1:
         raise ValueError(f"--count must be 1 or more, not {count}")
@@ -103,7 +103,7 @@ def train(
 
 def _train(arguments: Sequence[str]) -> int:
     """Train a recipe with whatever else is said of it."""
-    from posewright import named
+    from posewright.verbs import load as named
 
     recipe = named.recipe_by(arguments[0])
     from posewright.cli.form import changed, folder, form_of, start

@@ -42,11 +42,11 @@ def predict(
 ) -> int:
     """Estimate the people in photographs, folders and videos; write COCO results and one overlay an input."""
     from posewright import load
-    from posewright.predict import predict_to
+    from posewright.verbs.predict import predict_to
 
     estimator = load(model, flip=flip, backend=backend, precision=precision, recipe=recipe)
     if detector is not None:
-        from posewright.adapters import detector as detectors
+        from posewright.estimators.adapters import detector as detectors
 
         estimator = detectors.load(detector, estimator)
     return predict_to(out, inputs, estimator, boxes)
@@ -80,9 +80,10 @@ def evaluate(
     from rich.progress import track
 
     from posewright import datasets, load
-    from posewright.boxes import boxes_by_scene, read_boxes
-    from posewright.evaluate import evaluate as to_disk
-    from posewright.evaluate import metric_for, translated
+    from posewright.datasets.detections import boxes_by_scene, read_boxes
+    from posewright.metrics.customary import metric_for
+    from posewright.scene import translated
+    from posewright.verbs.evaluate import evaluate as to_disk
 
     def shown(scenes: Iterator[Any]) -> Iterator[Any]:
         return iter(track(scenes, "predicting", len(truth), console=Console(stderr=True), transient=True))

@@ -63,9 +63,9 @@ def evolve(
     In the end the fittest and its ancestor are trained anew from nothing and compared on other people. Interrupted,
     the same command goes on. search.html shows it all.
     """
-    from posewright.evolve import Comparison, Search, compared, fittest, side_by_side
-    from posewright.evolve import evolve as breed
-    from posewright.evolve.page import spelled, verdict, write_search_page
+    from posewright.train.evolve import Comparison, Search, compared, fittest, side_by_side
+    from posewright.train.evolve import evolve as breed
+    from posewright.train.evolve.page import spelled, verdict, write_search_page
 
     search = Search(data, generations, children, parents, first_epochs, epochs, size, width, people, judged, splits,
                     batch, rate, sigma, peak, target, exponent, seed)  # fmt: skip

@@ -10,9 +10,9 @@ from typing import Annotated, Any, get_type_hints
 from tyro.conf import arg
 
 from posewright.datasets import READERS
-from posewright.estimate import default_file
-from posewright.recipe import Recipe
+from posewright.estimators.top_down import default_file
 from posewright.recipes.occlusion import occlusion_named
+from posewright.recipes.recipe import Recipe
 
 OCCLUSION = arg(
     metavar="NAME",

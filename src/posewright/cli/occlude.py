@@ -15,9 +15,9 @@ from tyro.conf import arg
 from posewright.cli.options import Flip, Model, Precision, RecipeFile, Run
 
 if TYPE_CHECKING:
+    from posewright.robustness import Effect, Study
     from posewright.scene import Floats, Scene
     from posewright.skeleton import Skeleton
-    from posewright.study import Effect, Study
 
 MORE: dict[str, Callable[..., int]] = {}
 """The verbs under `occlude`, as in `posewright occlude export`, by name."""
@@ -62,29 +62,29 @@ def occlude(
 ) -> int:
     """Hide keypoints and body parts, and measure what that does to an estimator."""
     given = dict(locals())
-    from posewright import load, study
-    from posewright.study.report import write_report
+    from posewright import load, robustness
+    from posewright.robustness.pages.report import write_report
 
     if people < 1:
         raise ValueError(f"--people must be 1 or more, not {people}")
     if world_seed < 0:
         raise ValueError(f"--world-seed must be 0 or more, not {world_seed}")
     estimator = load(model, flip=flip, backend=backend, precision=precision, recipe=recipe)
-    skeleton = study.skeleton_of(estimator)
+    skeleton = robustness.skeleton_of(estimator)
     scenes = scenes_of(data, split, people, world_seed, skeleton)
-    listed = study.attacks(skeleton or scenes[0].skeleton, words(attacks), words(fills))
+    listed = robustness.standard_attacks(skeleton or scenes[0].skeleton, words(attacks), words(fills))
     told = {"model": model, **about_data(data, split, world_seed)}
     found_boxes = boxes_for(boxes, scenes)
     with shown("attacking") as (track, done):
         try:
-            found = study.study(estimator, scenes, listed, out=out, boxes=found_boxes, most=people,
+            found = robustness.study(estimator, scenes, listed, out=out, boxes=found_boxes, most=people,
                                 draws=draws, seed=seed, margin=margin, track=track, protocol=told)  # fmt: skip
         except KeyboardInterrupt:
             print(f"posewright: interrupted; {len(done)} of {len(listed)} attacks are in {out}, and the same command "
                   "goes on from there", file=sys.stderr)  # fmt: skip
             return 130
     say(found)
-    page = write_report(found, out, study.people_for(estimator, scenes, found_boxes, people), command_of(given))
+    page = write_report(found, out, robustness.people_for(estimator, scenes, found_boxes, people), command_of(given))
     print(f"every number is in {out / 'study.json'} and {out / 'effects.csv'}; open {page}")
     return 0
 
@@ -144,7 +144,7 @@ def about_data(data: str, split: str, world_seed: int) -> dict[str, Any]:
 
 def boxes_for(boxes: str, scenes: Sequence[Scene]) -> list[list[Floats]] | None:
     """Return the boxes of a file for each scene; None where the annotated ones are asked for."""
-    from posewright.boxes import boxes_by_scene, read_boxes
+    from posewright.datasets.detections import boxes_by_scene, read_boxes
 
     if boxes == TRUTH:
         return None
@@ -199,7 +199,7 @@ def say(study: Study) -> None:
 def spoken(effect: Effect, sign: str = "") -> str:
     """Say a number with its interval.
 
-    >>> from posewright.study import Effect
+    >>> from posewright.robustness import Effect
     >>> spoken(Effect(-0.1234, -0.2, -0.05, -0.19, -0.06, 70), "+")
     '-0.123 (-0.200 to -0.050)'
     """

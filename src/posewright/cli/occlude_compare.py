@@ -10,7 +10,7 @@ from tyro.conf import Positional, arg
 from posewright.cli.occlude import WIDTH, Draws, Margin, Seed
 
 if TYPE_CHECKING:
-    from posewright.study.compare import Compared
+    from posewright.robustness.numbers.compare import Compared
 
 Studies = Annotated[tuple[Path, ...], arg(metavar="DIR DIR [...]", help="the folders of two studies or more")]
 Out = Annotated[Path, arg(metavar="DIR", help="the folder to write compare.json and compare.html into")]
@@ -24,8 +24,8 @@ def compare(
     margin: Margin = 0.02,
 ) -> int:
     """Compare the first study with each of the others, pair by pair: which loses more, and where."""
-    from posewright.study import compare as comparison
-    from posewright.study.compare_page import write_compare_page
+    from posewright.robustness.numbers import compare as comparison
+    from posewright.robustness.pages.compare_page import write_compare_page
 
     if draws < 1 or not margin > 0:
         raise ValueError(f"--draws must be 1 or more and --margin above 0, not {draws} and {margin:g}")
@@ -43,7 +43,7 @@ def _say(one: Compared, margin: float) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from posewright.study.compare_page import grid, verdict
+    from posewright.robustness.pages.compare_page import grid, verdict
 
     console = Console()
     console = console if console.is_terminal else Console(width=WIDTH + 20)

@@ -70,28 +70,28 @@ def export(
     Beside the pictures lie manifest.json, which says what they show, and annotations.json, the same in COCO's
     format, one person with a box each. Interrupted, the same command goes on.
     """
-    from posewright import load, study
-    from posewright.evaluate import translated
-    from posewright.study.export import PICTURES
-    from posewright.study.export import export as write
-    from posewright.study.subjects import subjects
+    from posewright import load, robustness
+    from posewright.robustness.answers.export import PICTURES
+    from posewright.robustness.answers.export import export as write
+    from posewright.robustness.attacks.subjects import subjects
+    from posewright.scene import translated
 
     if people < 1:
         raise ValueError(f"--people must be 1 or more, not {people}")
     if model is not None and size is not None:
         raise ValueError("--size and --model: a model says itself how large its pictures are; give one of the two")
     estimator: Any = None if model is None else load(model)
-    skeleton = study.skeleton_of(estimator)
+    skeleton = robustness.skeleton_of(estimator)
     scenes = scenes_of(data, split, people, world_seed, skeleton)
     given = boxes_for(boxes, scenes)
     if size is None:
-        chosen = study.people_for(estimator, scenes, given, people)
+        chosen = robustness.people_for(estimator, scenes, given, people)
     else:
         chosen = subjects(scenes, size=_size(size), boxes=given, most=people)
     if not chosen:
         raise ValueError(f"{data}: nobody is labelled and has a box, so there is nobody to attack")
     own = chosen[0].crop.skeleton
-    listed = study.attacks(own, words(attacks), words(fills))
+    listed = robustness.standard_attacks(own, words(attacks), words(fills))
     about = {**about_data(data, split, world_seed), "boxes": boxes, "skeleton": own.name,
              "crop": list(chosen[0].crop.warp.size)} | ({} if model is None else {"cut_for": model})  # fmt: skip
     with shown("writing pictures") as (track, done):
@@ -124,10 +124,10 @@ def score(
     partial: Partial = False,
 ) -> int:
     """Study what another tool says of exported pictures, with the same numbers as a model that is run here."""
-    from posewright.scoring import skeleton_by
-    from posewright.study.foreign import score_predictions
-    from posewright.study.foreign import shown as people_of
-    from posewright.study.report import write_report
+    from posewright.robustness.answers.foreign import score_predictions
+    from posewright.robustness.answers.foreign import shown as people_of
+    from posewright.robustness.pages.report import write_report
+    from posewright.verbs.score import skeleton_by
 
     if draws < 1 or not margin > 0:
         raise ValueError(f"--draws must be 1 or more and --margin above 0, not {draws} and {margin:g}")

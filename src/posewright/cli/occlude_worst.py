@@ -61,19 +61,19 @@ def worst(
 
     The search fits every picture: what it finds is an upper bound on harm. Interrupted, the same command goes on.
     """
-    from posewright import load, study
-    from posewright.study.search import Search
-    from posewright.study.worst import worst as find
-    from posewright.study.worst import write_worst
-    from posewright.study.worst_page import write_worst_page
+    from posewright import load, robustness
+    from posewright.robustness.attacks.search import Search
+    from posewright.robustness.numbers.worst import worst as find
+    from posewright.robustness.numbers.worst import write_worst
+    from posewright.robustness.pages.worst_page import write_worst_page
 
     if people < 1 or draws < 1:
         raise ValueError(f"--people and --draws must be 1 or more, not {people} and {draws}")
     search = Search(shape, fill, radius, of, by, looks, seed)
     estimator = load(model, flip=flip, backend=backend, precision=precision, recipe=recipe)
-    scenes = scenes_of(data, split, people, world_seed, study.skeleton_of(estimator))
-    chosen = study.people_for(estimator, scenes, boxes_for(boxes, scenes), people)
-    told = {**study.about_of(estimator, chosen, seed), "model": model, **about_data(data, split, world_seed),
+    scenes = scenes_of(data, split, people, world_seed, robustness.skeleton_of(estimator))
+    chosen = robustness.people_for(estimator, scenes, boxes_for(boxes, scenes), people)
+    told = {**robustness.about_of(estimator, chosen, seed), "model": model, **about_data(data, split, world_seed),
             "boxes": boxes}  # fmt: skip
     with shown("searching") as (track, done):
         try:

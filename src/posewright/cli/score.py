@@ -14,8 +14,8 @@ from posewright.cli.options import QUIET, Out, Split
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from posewright.metrics.confidence import Difference
-    from posewright.scoring import Result, Show
+    from posewright.metrics.trust.confidence import Difference
+    from posewright.report.results import Result, Show
 
 Truth = Annotated[
     str,
@@ -58,7 +58,7 @@ def score(
     seed: Seed = 0,
 ) -> int:
     """Score anybody's predictions, with intervals, protocol and warnings; two files are compared as well."""
-    from posewright import scoring
+    from posewright.verbs import score as scoring
 
     if not 1 <= len(predictions) <= 2:
         raise ValueError(f"name one file of predictions, or two to compare, not {len(predictions)}")
@@ -73,10 +73,11 @@ def score(
         compared = scoring.compare_files(results[0], results[1], draws, seed, show) if both else {}
     _print(results, compared)
     if out is not None:
+        from posewright.report.results import write_scores
         from posewright.report.scores import write_scores_page
 
         out.mkdir(parents=True, exist_ok=True)
-        scoring.write_scores(out / "scores.json", truth, results, compared, draws, seed)
+        write_scores(out / "scores.json", truth, results, compared, draws, seed)
         page = write_scores_page(out / "report.html", truth, results, compared)
         print(f"with their whole protocol in {out / 'scores.json'}; open {page}")
     return 0
@@ -92,8 +93,8 @@ def diagnose(
     seed: Seed = 0,
 ) -> int:
     """Say why predictions fail, as a page: kinds of error, what each repair would give, the worst cases drawn."""
-    from posewright import scoring
     from posewright.report.diagnosis import write_diagnosis
+    from posewright.verbs import score as scoring
 
     _check(draws, out)
     with _shown() as show:

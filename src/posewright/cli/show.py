@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from posewright import named
+from posewright.estimators.runtimes import metadata
 from posewright.occlusion import described
-from posewright.recipe import Phase, Recipe
 from posewright.recipes.published import published
-from posewright.runtimes import metadata
+from posewright.recipes.recipe import Phase, Recipe
 from posewright.skeleton import Skeleton
+from posewright.verbs import load as named
 
 Row = tuple[str, str]
 MOST_PARTS = 50

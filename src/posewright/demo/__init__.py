@@ -18,14 +18,14 @@ from posewright.datasets.records import write_json
 from posewright.datasets.synthetic import world
 from posewright.demo.figure import curves, losses, plot
 from posewright.demo.sweep import DRAWS, RADII, SMALLEST, Sweep, answers, crops_of, disc, sweep
-from posewright.draw import draw, sheet
-from posewright.estimate import TopDown
-from posewright.evaluate import evaluate, score
+from posewright.estimators.top_down import TopDown
 from posewright.metrics import by_person, oks_ap, pck
-from posewright.page import Section, write_page
 from posewright.picture import Pixels
+from posewright.report.drawing import draw, sheet
+from posewright.report.page import Section, write_page
 from posewright.scene import Crop, Person, Scene, each_person
 from posewright.skeleton import Skeleton
+from posewright.verbs.evaluate import evaluate, score
 from posewright.warp import resized
 
 SEED = 2026

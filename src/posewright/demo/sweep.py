@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.estimate import TopDown
-from posewright.metrics.distance import TORSO, distances
+from posewright.estimators.top_down import TopDown
+from posewright.metrics.distance.distances import TORSO, distances
 from posewright.occlusion import Occluder
 from posewright.occlusion.fills import black
 from posewright.occlusion.regions import KeypointDisc

@@ -1,8 +1,19 @@
 """Metrics: functions `(predicted, truth) -> Score`, a dict of numbers that carries its protocol."""
 
-from posewright.metrics.aic_map import aic_map
-from posewright.metrics.average_precision import oks_ap
-from posewright.metrics.by_state import (
+from posewright.metrics.diagnosis.kinds import Diagnosis, Kind, diagnose, kinds
+from posewright.metrics.diagnosis.mistakes import mistakes
+from posewright.metrics.diagnosis.repair import repairs
+from posewright.metrics.diagnosis.sensitivity import sensitivity
+from posewright.metrics.distance.heatmaps import HeatmapAccuracy, heatmap_accuracy
+from posewright.metrics.distance.mpii_map import mpii_map
+from posewright.metrics.distance.nme import auc, epe, nme
+from posewright.metrics.distance.pairing import by_person, shared_keypoints, singles
+from posewright.metrics.distance.pck import pck, pckh
+from posewright.metrics.distance.pcp import pcp
+from posewright.metrics.distance.pdj import pdj
+from posewright.metrics.oks.aic_map import aic_map
+from posewright.metrics.oks.average_precision import oks_ap
+from posewright.metrics.oks.by_state import (
     ap_by_cause,
     ap_by_hidden,
     ap_by_keypoint,
@@ -10,24 +21,13 @@ from posewright.metrics.by_state import (
     ap_by_truncation,
     ap_by_visibility,
 )
-from posewright.metrics.calibration import keypoint_calibration, person_calibration, visibility_auc
-from posewright.metrics.confidence import compare, holm, intervals
-from posewright.metrics.crowding import ap_by_crowding, crowd_index, crowdpose_ap
-from posewright.metrics.diagnosis import Diagnosis, Kind, diagnose, kinds
-from posewright.metrics.heatmaps import HeatmapAccuracy, heatmap_accuracy
-from posewright.metrics.mistakes import mistakes
-from posewright.metrics.mpii_map import mpii_map
-from posewright.metrics.nme import auc, epe, nme
-from posewright.metrics.oks_nms import oks_nms, rescored, soft_oks_nms
-from posewright.metrics.pairing import by_person, shared_keypoints, singles
-from posewright.metrics.pck import pck, pckh
-from posewright.metrics.pcp import pcp
-from posewright.metrics.pdj import pdj
-from posewright.metrics.pose_nms import pose_nms
-from posewright.metrics.repair import repairs
+from posewright.metrics.oks.crowding import ap_by_crowding, crowd_index, crowdpose_ap
+from posewright.metrics.oks.oks_nms import oks_nms, rescored, soft_oks_nms
+from posewright.metrics.oks.pose_nms import pose_nms
 from posewright.metrics.score import Score
-from posewright.metrics.sensitivity import sensitivity
-from posewright.metrics.validity import sigma_band, warnings
+from posewright.metrics.trust.calibration import keypoint_calibration, person_calibration, visibility_auc
+from posewright.metrics.trust.confidence import compare, holm, intervals
+from posewright.metrics.trust.validity import sigma_band, warnings
 
 __all__ = [
     "Diagnosis",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -90,3 +92,9 @@ def paired(predicted: Sequence[Scene], truth: Sequence[Scene]) -> Skeleton:
 def named(place: int, scene: Scene) -> str:
     """Name a scene in an error: its place, and its id where it has one."""
     return f"scene {place}" if scene.id is None else f"scene {place} ({scene.id})"
+
+
+def versions() -> dict[str, str]:
+    """Name the software that a number was made with."""
+    packages = ("posewright", "numpy", "opencv-python-headless", "onnxruntime")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}

@@ -19,15 +19,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from posewright.models.hourglass import (
-    DEPTH,
-    WIDTH,
-    Hourglass,
-    Residual,
-    Stacks,
-    doubled,
-    rectified,
-)
+from posewright.models.hourglass import DEPTH, WIDTH, Hourglass, Residual, Stacks, doubled, rectified
 
 STEPS = 3  # of the mean field
 KERNEL = 11  # px of the map that see each other in a step, as the authors' training script has it

@@ -7,7 +7,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from posewright.recipe import Recipe
 from posewright.recipes.compact import default
 from posewright.recipes.cpm import cpm_lsp, cpm_mpii
 from posewright.recipes.cpn import cpn_r50_coco, cpn_r50_coco_384x288, cpn_r50_lsp, cpn_r101_coco_384x288
@@ -48,6 +47,7 @@ from posewright.recipes.occlusion import (
 )
 from posewright.recipes.posefix import posefix_r50_coco, posefix_r152_coco_384x288
 from posewright.recipes.pyranet import pyranet_2_mpii, pyranet_8_mpii
+from posewright.recipes.recipe import Recipe
 from posewright.recipes.rmpe import rmpe_mpii
 from posewright.recipes.rsn import (
     rsn18_coco,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from posewright.augment import Jitter
+from posewright.augment.jitter import Jitter
 from posewright.codecs.distribution import Distribution
 from posewright.datasets import lsp
 from posewright.datasets.synthetic import world
-from posewright.metrics.pck import pck
-from posewright.recipe import Phase, Recipe
+from posewright.metrics.distance.pck import pck
 from posewright.recipes.losses import spatial_cross_entropy
+from posewright.recipes.recipe import Phase, Recipe
 from posewright.scene import SEEN, Person, Scene, each_person
 from posewright.skeleton import LSP
 

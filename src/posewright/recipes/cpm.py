@@ -16,12 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from posewright.augment import Jitter
+from posewright.augment.jitter import Jitter
 from posewright.codecs.cpm import Beliefs
 from posewright.datasets import lsp, mpii
-from posewright.recipe import Phase
 from posewright.recipes.data import on_lsp, on_mpii
 from posewright.recipes.losses import summed_squared_error
+from posewright.recipes.recipe import Phase
 from posewright.scene import Scene
 from posewright.skeleton import LSP, MPII, Skeleton
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from posewright.codecs.dark import Dark
-from posewright.recipe import Recipe
 from posewright.recipes.hrnet import TEST, VALIDATION, hrnet_w32_mpii, hrnet_w48_coco_384x288, of_width
+from posewright.recipes.recipe import Recipe
 
 
 def with_dark(recipe: Recipe, reported: dict[str, float], kernel: int = 11) -> Recipe:

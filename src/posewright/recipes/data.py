@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from posewright.codecs.codec import Codec
 from posewright.datasets import coco, lsp, mpii
 from posewright.metrics import oks_ap, pck, pckh
-from posewright.recipe import Codec, Recipe
+from posewright.recipes.recipe import Recipe
 
 
 def on_coco(system: str, title: str, codec: Codec, **said: Any) -> Recipe:

@@ -13,11 +13,11 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from posewright.augment import Jitter
+from posewright.augment.jitter import Jitter
 from posewright.codecs.efficientpose import EfficientPose
-from posewright.recipe import Phase, Recipe
 from posewright.recipes.data import on_lsp, on_mpii
 from posewright.recipes.losses import limbs_and_keypoints
+from posewright.recipes.recipe import Phase, Recipe
 from posewright.skeleton import LSP, MPII, Skeleton
 
 PAPER = "https://arxiv.org/abs/2004.12186"

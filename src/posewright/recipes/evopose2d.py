@@ -11,11 +11,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from posewright.augment import Jitter
+from posewright.augment.jitter import Jitter
 from posewright.codecs.evopose import EvoPose
-from posewright.recipe import Phase, Recipe
 from posewright.recipes.data import on_coco
 from posewright.recipes.losses import mean_squared_error
+from posewright.recipes.recipe import Phase, Recipe
 from posewright.skeleton import COCO
 from posewright.warp import Size
 

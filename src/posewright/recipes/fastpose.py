@@ -12,12 +12,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from posewright.augment import Jitter
+from posewright.augment.jitter import Jitter
+from posewright.augment.proposals import ALPHAPOSE
 from posewright.codecs.gaussian import Gaussian
-from posewright.proposals import ALPHAPOSE
-from posewright.recipe import Phase
 from posewright.recipes.data import on_coco
 from posewright.recipes.losses import mean_squared_error
+from posewright.recipes.recipe import Phase
 from posewright.skeleton import COCO
 
 JITTER = Jitter(scale=0.3, turn=40.0, half_body=0.0)

@@ -11,11 +11,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from posewright.augment import Jitter
+from posewright.augment.jitter import Jitter
 from posewright.codecs.hourglass import Hourglass
-from posewright.recipe import Phase, Recipe
 from posewright.recipes.data import on_lsp, on_mpii
 from posewright.recipes.losses import mean_squared_error
+from posewright.recipes.recipe import Phase, Recipe
 from posewright.skeleton import LSP, MPII
 
 PAPER = "https://arxiv.org/abs/1603.06937"

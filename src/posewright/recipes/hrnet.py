@@ -11,11 +11,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from posewright.augment import Jitter
+from posewright.augment.jitter import Jitter
 from posewright.codecs.gaussian import Gaussian
-from posewright.recipe import Phase, Recipe
 from posewright.recipes.data import on_coco, on_mpii
 from posewright.recipes.losses import mean_squared_error
+from posewright.recipes.recipe import Phase, Recipe
 from posewright.skeleton import COCO, MPII
 from posewright.warp import Size
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from posewright.augment import Jitter
+from posewright.augment.jitter import Jitter
 from posewright.codecs.jain import Windows
 from posewright.datasets import lsp
-from posewright.metrics.pck import pck
-from posewright.recipe import Phase, Recipe
+from posewright.metrics.distance.pck import pck
 from posewright.recipes.losses import window_cross_entropy
+from posewright.recipes.recipe import Phase, Recipe
 from posewright.scene import Scene, aim
 from posewright.skeleton import LSP, Skeleton
 from posewright.warp import Size

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from posewright.augment import Jitter
+from posewright.augment.jitter import Jitter
 from posewright.codecs.megvii import KERNELS, Megvii
-from posewright.recipe import Phase, Recipe
 from posewright.recipes.data import on_coco
 from posewright.recipes.losses import coarse_to_fine
+from posewright.recipes.recipe import Phase, Recipe
 from posewright.skeleton import COCO, Skeleton
 from posewright.warp import Size
 

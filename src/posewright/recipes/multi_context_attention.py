@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from posewright.augment import Jitter
+from posewright.augment.jitter import Jitter
 from posewright.codecs.hourglass import Hourglass
-from posewright.recipe import Phase
 from posewright.recipes.data import on_mpii
 from posewright.recipes.losses import mean_squared_error
+from posewright.recipes.recipe import Phase
 from posewright.skeleton import MPII
 
 JITTER = Jitter(scale=0.25, turn=30.0, turn_chance=0.4, half_body=0.0, colour=0.2)

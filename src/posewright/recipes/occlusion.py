@@ -18,8 +18,8 @@ from posewright.datasets.synthetic import thing
 from posewright.occlusion import Augmentation
 from posewright.occlusion.objects import read_objects
 from posewright.occlusion.presets import AUGMENTATIONS, Make, pasted_objects
-from posewright.recipe import Phase, Recipe
 from posewright.recipes.hrnet import PHASES
+from posewright.recipes.recipe import Phase, Recipe
 from posewright.recipes.udp import TEST, VALIDATION, hrnet_w32_coco_udpv1
 from posewright.scene import Scene
 

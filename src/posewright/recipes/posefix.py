@@ -13,15 +13,15 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from posewright.augment import Jitter
+from posewright.augment.jitter import Jitter
+from posewright.augment.synthesis import Synthesis, synthesised, with_neighbours
 from posewright.codecs.posefix import FourPixels
-from posewright.recipe import Phase, Recipe
+from posewright.estimators.refine import refine
 from posewright.recipes.data import on_coco
 from posewright.recipes.losses import cross_entropy_and_place
-from posewright.refine import refine
+from posewright.recipes.recipe import Phase, Recipe
 from posewright.scene import Scene
 from posewright.skeleton import COCO
-from posewright.synthesis import Synthesis, synthesised, with_neighbours
 from posewright.warp import Size
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from posewright.recipe import Recipe
+from posewright.recipes.recipe import Recipe
 
 
 class Published(NamedTuple):

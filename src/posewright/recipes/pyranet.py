@@ -11,10 +11,10 @@ from functools import partial
 from typing import Any
 
 from posewright.codecs.hourglass import Hourglass
-from posewright.recipe import Phase, Recipe
 from posewright.recipes.data import on_mpii
 from posewright.recipes.losses import mean_squared_error
 from posewright.recipes.multi_context_attention import JITTER
+from posewright.recipes.recipe import Phase, Recipe
 from posewright.skeleton import MPII
 
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from posewright.augment.proposals import ALPHAPOSE
 from posewright.codecs.centred import Centred
-from posewright.proposals import ALPHAPOSE
 from posewright.recipes.data import on_mpii
 from posewright.recipes.hourglass import JITTER, PHASES
 from posewright.recipes.losses import centred_and_back

@@ -8,10 +8,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from posewright.recipe import Recipe
 from posewright.recipes import mspn
 from posewright.recipes.data import on_lsp
 from posewright.recipes.mspn import TEST, VALIDATION
+from posewright.recipes.recipe import Recipe
 from posewright.skeleton import COCO, LSP
 from posewright.warp import Size
 

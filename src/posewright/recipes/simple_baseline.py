@@ -9,11 +9,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from posewright.augment import Jitter
+from posewright.augment.jitter import Jitter
 from posewright.codecs.gaussian import Gaussian
-from posewright.recipe import Phase, Recipe
 from posewright.recipes.data import on_coco, on_lsp
 from posewright.recipes.losses import mean_squared_error
+from posewright.recipes.recipe import Phase, Recipe
 from posewright.skeleton import COCO, LSP
 from posewright.warp import Size
 

@@ -18,7 +18,6 @@ from functools import partial
 from typing import Any
 
 from posewright.codecs.udp import UdpOffsets, offsets_from
-from posewright.recipe import Recipe
 from posewright.recipes.hrnet import (
     PHASES,
     hrnet_w32_coco,
@@ -27,6 +26,7 @@ from posewright.recipes.hrnet import (
     hrnet_w48_coco_384x288,
 )
 from posewright.recipes.losses import disks_and_offsets
+from posewright.recipes.recipe import Recipe
 from posewright.recipes.simple_baseline import simple_baseline_r50_coco
 from posewright.skeleton import COCO
 

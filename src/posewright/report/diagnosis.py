@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from posewright.metrics import Score
-from posewright.metrics.calibration import reliability
-from posewright.metrics.confidence import Interval
-from posewright.metrics.diagnosis import KINDS
-from posewright.metrics.outcomes import keypoint_outcomes, person_outcomes
-from posewright.metrics.repair import REPAIRS
+from posewright.metrics.diagnosis.kinds import KINDS
+from posewright.metrics.diagnosis.repair import REPAIRS
 from posewright.metrics.score import Protocol
-from posewright.page import Section, write_page
+from posewright.metrics.trust.calibration import reliability
+from posewright.metrics.trust.confidence import Interval
+from posewright.metrics.trust.outcomes import keypoint_outcomes, person_outcomes
 from posewright.report.figure import GREY, ORANGE, PINK, RED, SKY, Row, curve, dots, matrix, stacked, steps
+from posewright.report.page import Section, write_page
+from posewright.report.results import LEVEL, Result, Show, ask, measure, write_scores
 from posewright.report.tables import empty, ends, protocol_of, spell, spoken
 from posewright.report.worst import worst_cases
 from posewright.scene import Scene
-from posewright.scoring import LEVEL, Result, Show, ask, measure, write_scores
 
 ASKED = ("kinds", "repairs", "mistakes", "sensitivity")
 COLOURS = {"good": GREY, "jitter": SKY, "inversion": ORANGE, "swap": PINK, "miss": RED}

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from posewright.metrics import Score
-from posewright.metrics.calibration import Reliability, reliability, roc
-from posewright.metrics.confidence import Difference, Interval, holm
-from posewright.page import Section, write_page
+from posewright.metrics.trust.calibration import Reliability, reliability, roc
+from posewright.metrics.trust.confidence import Difference, Interval, holm
 from posewright.report.figure import Line, Row, curve, dots
+from posewright.report.page import Section, write_page
+from posewright.report.results import LEVEL, Result
 from posewright.report.tables import (
     differences_of,
     empty,
@@ -25,7 +26,6 @@ from posewright.report.tables import (
     split,
     table_of,
 )
-from posewright.scoring import LEVEL, Result
 
 CHANCE = 1 - LEVEL
 """Below which p a difference is called clear."""

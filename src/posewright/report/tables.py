@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from posewright.metrics import Score
-from posewright.metrics.confidence import Difference, Interval, holm
-from posewright.scoring import LEVEL, Result
+from posewright.metrics.trust.confidence import Difference, Interval, holm
+from posewright.report.results import LEVEL, Result
 
 Rows = list[list[str]]
 ENDS = f"{LEVEL:.0%} interval"

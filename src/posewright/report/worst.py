@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from posewright.datasets.truth import conventions
-from posewright.draw import draw, sheet
-from posewright.metrics.diagnosis import Diagnosis, Kind, diagnose
-from posewright.page import Section
+from posewright.metrics.diagnosis.kinds import Diagnosis, Kind, diagnose
 from posewright.picture import PictureError, Pixels, encoded
+from posewright.report.drawing import draw, sheet
+from posewright.report.page import Section
+from posewright.report.results import Show
 from posewright.scene import Person, Scene, aim, box_around, take
-from posewright.scoring import Show
 
 SHOWN = 4
 """Cases of a kind."""

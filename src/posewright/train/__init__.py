@@ -18,13 +18,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.distributed import barrier
 
-from posewright.estimate import TopDown
-from posewright.evaluate import predict
+from posewright.estimators.runtimes.torch import network_of
+from posewright.estimators.scenes import predict_scenes
+from posewright.estimators.top_down import TopDown
 from posewright.files import write_whole
-from posewright.loader import Batches, kept
-from posewright.recipe import Recipe
-from posewright.runtimes.torch import network_of
+from posewright.recipes.recipe import Recipe
 from posewright.scene import Scene
+from posewright.train.loader import Batches, kept
 from posewright.train.log import Log, about
 from posewright.train.machine import MACHINE, Machine, Team, team
 from posewright.train.start import Start, first_weights
@@ -126,7 +126,9 @@ def _lead(
 def scores(recipe: Recipe, state: State, truth: list[Scene]) -> dict[str, float]:
     """Judge the network at the annotated boxes, without flip test, or as the recipe says."""
     network = network_of(state.best(), recipe.codec, aim=recipe.aim)
-    found = recipe.predicted(network, truth) if recipe.predicted else predict(TopDown(network, recipe.codec), truth)
+    found = (
+        recipe.predicted(network, truth) if recipe.predicted else predict_scenes(TopDown(network, recipe.codec), truth)
+    )
     return recipe.metric(list(found), truth)
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from posewright.evaluate import versions
-from posewright.loader import Batches
+from posewright.estimators.runtimes import metadata
+from posewright.metrics.score import versions
 from posewright.occlusion import described
-from posewright.recipe import Recipe
-from posewright.runtimes import metadata
+from posewright.recipes.recipe import Recipe
 from posewright.scene import PADDING
+from posewright.train.loader import Batches
 from posewright.train.machine import Team
 from posewright.train.state import CheckpointError
 

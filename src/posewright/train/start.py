@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from posewright.estimators.runtimes import metadata
+from posewright.estimators.runtimes.torch import weights_of
+from posewright.estimators.weights import SCHEMES, fetch
 from posewright.models.load import load_into, load_original, read, shape, weights_in
 from posewright.models.pixels import Normal, paper_of
 from posewright.models.report import Renames, Report, WeightsError, compare
-from posewright.recipe import Recipe
-from posewright.runtimes import metadata
-from posewright.runtimes.torch import weights_of
-from posewright.weights import SCHEMES, fetch
+from posewright.recipes.recipe import Recipe
 
 HEAD = r"head\."
 """Names what answers for the keypoints, and so differs where the skeleton does; a model's file may say otherwise."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from posewright.models.load import read
 from posewright.models.pixels import FromPixels, Normal, normal_of
 from posewright.models.report import listed
-from posewright.recipe import Recipe
+from posewright.recipes.recipe import Recipe
 from posewright.train.machine import Machine
 
 PARTS = ("network", "optimiser", "average", "step")

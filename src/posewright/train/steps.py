@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset
 
-from posewright.loader import Batches
-from posewright.recipe import Recipe
+from posewright.recipes.recipe import Recipe
+from posewright.train.loader import Batches
 from posewright.train.machine import Machine, Team
 from posewright.train.state import State
 

@@ -1,0 +1,1 @@
+"""What training changes about a picture: views, boxes as a detector would see them, poses made wrong."""

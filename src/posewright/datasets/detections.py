@@ -1,0 +1,108 @@
+"""Boxes to look at: those that any detector found, read from a file in COCO's format, and people ranked by them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from posewright.datasets.records import DataError, Record, read_json, records_in
+from posewright.geometry.boxes import box_nms
+from posewright.metrics import oks_nms, rescored
+from posewright.metrics.oks.similarity import oks_sigmas
+from posewright.scene import PADDING, Floats, Person, Scene
+from posewright.skeleton import Skeleton
+
+
+class Detected(NamedTuple):
+    """Hold a box (4,) xyxy px and how sure its detector is; score 1 where the file does not tell."""
+
+    box: Floats
+    score: float
+
+
+Boxes = dict[int | str, list[Detected]]
+"""What was detected, by what names the picture."""
+
+
+def read_boxes(path: Path, above: float = 0.0, overlap: float = 1.0) -> Boxes:
+    """Read boxes by picture from a file in COCO's format: results with a `bbox` each, or annotations.
+
+    Of results, those of another category than 1 are left out, and those whose score is not at least `above`.
+    overlap: of two boxes of a picture that overlap by it or more (intersection over union), the one with the lower
+    score is left out; 1 leaves all but copies. Raises DataError, ValueError for an `above` or `overlap` outside 0 to 1.
+    """
+    if not (0 <= above <= 1 and 0 < overlap <= 1):
+        raise ValueError(f"boxes: the score must be 0 to 1, the overlap above 0 and at most 1, not {above}, {overlap}")
+    content = read_json(path)
+    names: dict[int | str, int | str] = {}
+    if isinstance(content, dict):
+        images = records_in(content.get("images", []), str(path), "image")
+        names = {image.identity("id"): Path(image.text("file_name")).name for image in images}
+        content = content.get("annotations")
+    if not isinstance(content, list):
+        raise DataError(f"{path}: must be a list of results, or an object with images and annotations")
+    found: Boxes = defaultdict(list)
+    for record in records_in(content, str(path), "box"):
+        if record.fields.get("category_id", 1) == 1:
+            image, detected = record.identity("image_id"), _detected(record)
+            if detected.score >= above:
+                found[names.get(image, image)].append(detected)
+    return {name: _apart(some, overlap) for name, some in found.items()}
+
+
+def _detected(record: Record) -> Detected:
+    box = record.box("bbox")
+    if not (box[2:] > box[:2]).all():
+        raise record.wrong("bbox", "has no area")
+    return Detected(box, record.number("score", low=0.0) if record.has("score") else 1.0)
+
+
+def _apart(found: list[Detected], overlap: float) -> list[Detected]:
+    """Leave out boxes that overlap a better one; the rest keep their order."""
+    kept = box_nms([one.box for one in found], [one.score for one in found], overlap)
+    return [found[place] for place in np.sort(kept)]
+
+
+def boxes_of(picture_id: str, boxes: Boxes) -> list[Detected]:
+    """Return the boxes of a picture, named by its path, its file's name, that without suffix, or its number.
+
+    >>> boxes_of("val/000000000139.jpg", {139: ["a box"]})
+    ['a box']
+    """
+    path = Path(picture_id)
+    names: list[int | str] = [picture_id, path.name, path.stem]
+    names += [int(path.stem)] if path.stem.isdecimal() else []
+    return next((boxes[name] for name in names if name in boxes), [])
+
+
+def boxes_by_scene(scenes: Sequence[Scene], boxes: Boxes, path: Path) -> list[list[Detected]]:
+    """Return the boxes of every scene, by its id or its picture's file; DataError where no box is of any of them."""
+    found = [
+        boxes[scene.id] if scene.id in boxes else boxes_of(str(scene.id), boxes) or _by_file(scene, boxes)
+        for scene in scenes
+    ]
+    if not any(found):
+        raise DataError(f"{path}: no box is of a picture of the data; image_id must be its id, path or file's name")
+    return found
+
+
+def _by_file(scene: Scene, boxes: Boxes) -> list[Detected]:
+    return boxes_of(str(scene.image), boxes) if isinstance(scene.image, str | Path) else []
+
+
+def ranked(people: Sequence[Person], detected: Sequence[Detected], skeleton: Skeleton) -> list[Person]:
+    """Rank people found at detected boxes as HRNet's protocol does, and leave out those who were found twice.
+
+    The score becomes the box's times the mean of the keypoints' scores above 0.2; of two people whose OKS is above
+    0.9 the better one stays. The area in that OKS is that of the box, PADDING times as large (HRNet takes its crop,
+    which is as large and of the network's aspect).
+    """
+    area = [float(np.prod(PADDING * (one.box[2:] - one.box[:2]))) for one in detected]
+    scored = [replace(p, score=d.score, area=a) for p, d, a in zip(people, detected, area, strict=True)]
+    kept = oks_nms(rescored(scored), oks_sigmas(skeleton)[0])
+    return [replace(person, area=None) for person in kept]

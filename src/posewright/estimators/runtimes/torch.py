@@ -1,0 +1,85 @@
+"""torch: run a module that is being trained, or an exported file's weights in the module they came from."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from posewright.codecs.codec import Codec
+from posewright.estimators.runtimes import metadata
+from posewright.estimators.runtimes.network import Given, Network, Run, described
+from posewright.models.pixels import FromPixels
+from posewright.picture import Pixels
+
+Precision = Literal["fp32", "bf16"]
+
+
+def network_of(module: FromPixels, codec: Codec, precision: Precision = "fp32", **said: Any) -> Network:
+    """Return a module as a network; said: further fields of `Network` (card, protocol, aim, padding).
+
+    It runs on the module's device, and puts it into evaluation mode.
+    """
+    protocol = {"backend": f"torch {torch.__version__}", "precision": precision, **said.pop("protocol", {})}
+    return Network(_run(module, precision), codec, protocol=protocol, **said)
+
+
+def load(path: Path, build: Callable[[], nn.Module], precision: Precision = "fp32", device: str = "cpu") -> Network:
+    """Load an exported file's weights into the module that `build` makes.
+
+    build: what made the network that was exported, as `Recipe.network`. Raises ModelFileError where the file
+    is no network of posewright's or its weights do not fit the module.
+    """
+    said = metadata.read(path)
+    network = build()
+    try:
+        network.load_state_dict(weights_of(path))
+    except RuntimeError as error:
+        raise metadata.ModelFileError(f"{path}: its weights do not fit: {error}") from None
+    normal = json.loads(said["normal"])
+    module = FromPixels(network, normal["mean"], normal["std"]).to(device)
+    return described(path, said, _run(module, precision), backend=f"torch {torch.__version__}", precision=precision)
+
+
+def weights_of(path: Path) -> dict[str, Tensor]:
+    """Return the state dict of the network that was exported, to the bit and in its order.
+
+    What the network's answer does not need, as a BatchNorm's count of batches, lies in the metadata.
+    Raises ModelFileError where the file is no network of posewright's.
+    """
+    import onnx
+
+    said = metadata.read(path)
+    stored = {one.name: one for one in onnx.load(path).graph.initializer}
+    state = {}
+    for name, rest in json.loads(said["state"]).items():
+        array = onnx.numpy_helper.to_array(stored[f"network.{name}"]) if rest is None else _array(*rest)
+        state[name] = torch.from_numpy(array.copy())
+    return state
+
+
+def _array(kind: str, shape: list[int], data: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(data), kind).reshape(shape)
+
+
+def _run(module: FromPixels, precision: Precision) -> Run:
+    """Return how a module answers pixels with numpy fields."""
+    module.eval()
+
+    @torch.inference_mode()
+    def run(pixels: Pixels, *given: Given) -> list[Any]:
+        device = module.mean.device
+        told = [torch.from_numpy(np.ascontiguousarray(one)).to(device) for one in (pixels, *given)]
+        half = torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+        with half:
+            stages = module(*told)
+        return [type(stage)(*(None if x is None else x.float().cpu().numpy() for x in stage)) for stage in stages]
+
+    return run

@@ -1,0 +1,35 @@
+"""Whole scenes: an estimator asked about the people of scenes, at the boxes annotated or detected for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from posewright.datasets.detections import Detected, ranked
+from posewright.estimators.top_down import Estimator
+from posewright.scene import Floats, Scene, each_person
+
+
+def predict_scenes(
+    estimator: Estimator, scenes: Sequence[Scene], detected: Sequence[Sequence[Detected]] | None = None
+) -> Iterator[Scene]:
+    """Estimate people at the boxes annotated for them, in their order; crowds and the unlabelled are left out.
+
+    Each answer keeps the box that it was asked for, by which it is scored against the right person. detected: the
+    boxes of each scene to look at instead, by `ranked`. Raises ValueError for a person without a box.
+    """
+    boxes = [
+        [_box(single) for single in each_person([scene])] if detected is None else [one.box for one in detected[place]]
+        for place, scene in enumerate(scenes)
+    ]
+    for place, people in enumerate(estimator.many(scenes, boxes)):
+        found = [replace(p, box=box) for p, box in zip(people, boxes[place], strict=True)]
+        kept = found if detected is None else ranked(found, detected[place], estimator.skeleton)
+        yield replace(scenes[place], people=tuple(kept))
+
+
+def _box(single: Scene) -> Floats:
+    box = single.people[0].box
+    if box is None:
+        raise ValueError(f"scene {single.id}: person {single.people[0].id} has no box to look at")
+    return box

@@ -1,0 +1,1 @@
+"""Losses, a file a family: (stages, target) -> scalar tensor."""

@@ -1,0 +1,1 @@
+"""Why predictions fail: kinds of error, and what repairing each would give."""

@@ -1,0 +1,1 @@
+"""By distance: PCK and its relatives, and who is measured against whom."""

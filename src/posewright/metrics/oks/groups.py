@@ -1,0 +1,196 @@
+"""Groups of keypoints or people, each scored by COCO's rules: a filter on the truth, then average precision.
+
+A group of keypoints leaves the others unlabelled: a person without any of the group is ignored, as one without
+keypoints is in COCO, and compared by the box, doubled about its centre. A group of people ignores the others:
+neither to be found nor wrong to find. A prediction that matches nobody counts against the group of the person
+whom it resembles most, so that a near miss of one group is no invention of another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from posewright.metrics.oks.matching import KEPT, Flags, Matches, Places, summary
+from posewright.metrics.oks.similarity import (
+    PREDICTED_AREAS,
+    PredictedArea,
+    Predictions,
+    Truths,
+    area_source,
+    gather_predictions,
+    gather_truths,
+    matches,
+    oks,
+    oks_sigmas,
+    order_of,
+    taken,
+)
+from posewright.metrics.score import Protocol, Score, paired
+from posewright.metrics.trust.resampling import again_of
+from posewright.scene import Floats, Person, Scene
+from posewright.skeleton import Skeleton
+
+T = TypeVar("T")
+NUMBERS = ("AP", "AP50", "AP75", "AR")
+"""What is told of every group, of COCO's ten numbers."""
+
+
+class Problem(NamedTuple):
+    """Hold what COCO's average precision is made from: images in the order of their ids.
+
+    scenes: the true ones as they were given, order (S,) which of them stands where; protocol: what holds for
+    every group.
+    """
+
+    skeleton: Skeleton
+    scenes: Sequence[Scene]
+    order: Places
+    truths: Truths
+    predictions: Predictions
+    sigmas: Floats
+    protocol: Protocol
+
+    @property
+    def people(self) -> list[Person]:
+        """The true people, place by place as in `truths`."""
+        return [person for place in self.order for person in self.scenes[place].people]
+
+    def matches(self) -> Matches:
+        """Match the predictions to the people who count; images are the scenes' places as they were given."""
+        found = matches(self.truths, self.predictions, self.sigmas, len(self.order))
+        return found._replace(image=self.order[found.image], counted=found.counted[np.argsort(self.order)])
+
+
+def gather(
+    predicted: Sequence[Scene],
+    truth: Sequence[Scene],
+    sigmas: ArrayLike | None = None,
+    *,
+    box_area: float = 1.0,
+    counted_by: Sequence[str] | None = None,
+    predicted_area: PredictedArea = "own",
+) -> Problem:
+    """Collect scenes into one problem to divide; arguments and errors as of `oks_ap`."""
+    skeleton = paired(predicted, truth)
+    scales, source = oks_sigmas(skeleton, sigmas)
+    order = np.array(order_of(truth))
+    truths = taken(order, gather_truths(truth, skeleton, box_area, counted_by))
+    predictions = taken(order, gather_predictions(predicted, len(skeleton), predicted_area))
+    to_be_found = int((~truths.ignored).sum())
+    beyond = int(np.maximum(np.bincount(predictions.image) - KEPT, 0).sum())
+    protocol: Protocol = {
+        "sigmas": source,
+        "thresholds": "0.50:0.05:0.95",
+        "area": area_source(truth, len(skeleton), box_area),
+        "predicted_area": PREDICTED_AREAS[predicted_area],
+        "people_counted_by": "any keypoint" if counted_by is None else ", ".join(counted_by),
+        "scenes": len(truth),
+        "people": to_be_found,
+        "people_ignored": len(truths.area) - to_be_found,
+        "predictions": len(predictions.score) - beyond,
+        f"predictions_beyond_{KEPT}_a_scene": beyond,
+    }
+    return Problem(skeleton, truth, order, truths, predictions, scales, protocol)
+
+
+def with_keypoints(problem: Problem, kept: Flags) -> Problem:
+    """Keep of every person the keypoints (P, K) or (K,) that are in the group; who has none of them is ignored."""
+    truths = problem.truths
+    labelled = truths.labelled & kept
+    return problem._replace(
+        truths=truths._replace(labelled=labelled, ignored=truths.crowd | ~labelled.any(1)),
+        protocol=problem.protocol | {"people_counted_by": "any keypoint of the group"},
+    )
+
+
+def with_people(problem: Problem, kept: Flags, predictions: Flags | None = None) -> Problem:
+    """Keep the people (P,) of the group and ignore the others.
+
+    predictions (D,): those that count against the group where they match nobody; None for all.
+    """
+    truths, found = problem.truths, problem.predictions
+    if predictions is not None:
+        found = found._replace(area=np.where(predictions, found.area, np.inf))
+    return problem._replace(truths=truths._replace(ignored=truths.ignored | ~kept), predictions=found)
+
+
+def with_scenes(problem: Problem, kept: Flags) -> Problem:
+    """Keep the people and the predictions of the scenes (S,) of the group, in the problem's order."""
+    return with_people(problem, kept[problem.truths.image], kept[problem.predictions.image])
+
+
+def divided(problem: Problem, parts: Mapping[str, Flags]) -> dict[str, Problem]:
+    """Divide people (P,) into groups by name, and the predictions that match nobody by whom they resemble most.
+
+    Where nobody counts in a picture, or the prediction resembles nobody, it counts against every group.
+    """
+    near = nearest(problem)
+    return {name: with_people(problem, kept, np.append(kept, True)[near]) for name, kept in parts.items()}
+
+
+def nearest(problem: Problem) -> Places:
+    """Return for every prediction (D,) the place of the person who counts with the largest OKS, -1 if it is 0."""
+    truths, predictions = problem.truths, problem.predictions
+    near = np.full(len(predictions.image), -1, np.intp)
+    counted = np.flatnonzero(~truths.ignored)
+    ends = np.arange(len(problem.scenes) + 1)
+    people, found = (np.searchsorted(image, ends) for image in (truths.image[counted], predictions.image))
+    for i in np.flatnonzero((np.diff(people) > 0) & (np.diff(found) > 0)):
+        some, rows = counted[people[i] : people[i + 1]], slice(found[i], found[i + 1])
+        similar = oks(
+            truths.keypoints[some],
+            truths.labelled[some],
+            truths.area[some],
+            truths.box[some],
+            predictions.keypoints[rows],
+            problem.sigmas,
+        )
+        near[rows] = np.where(similar.max(1) > 0, some[similar.argmax(1)], -1)
+    return near
+
+
+def between(values: Floats, borders: Sequence[float]) -> list[Flags]:
+    """Divide values (N,) at ascending borders, each the first value of what follows; NaN is in no part.
+
+    >>> [flags.tolist() for flags in between(np.array([0.1, 0.2, np.nan]), [0.2])]
+    [[True, False, False], [False, True, False]]
+    """
+    ends = [-np.inf, *borders, np.inf]
+    return [(values >= low) & (values < high) for low, high in pairwise(ends)]
+
+
+def spans(borders: Sequence[float]) -> list[str]:
+    """Name the parts that `between` makes.
+
+    >>> spans([0.1, 0.5])
+    ['below_0.1', '0.1_to_0.5', 'from_0.5']
+    """
+    inner = [f"{low:g}_to_{high:g}" for low, high in pairwise(borders)]
+    return [f"below_{borders[0]:g}", *inner, f"from_{borders[-1]:g}"]
+
+
+def score_groups(
+    metric: str, groups: Mapping[str, Problem], protocol: Mapping[str, str | int | float], *, joint: str = "/"
+) -> Score:
+    """Score every group: "AP/left_knee" and the like, the number's name and the group's with `joint` between.
+
+    A number is -1 where the group has nobody to be found; the protocol counts the people of each.
+    """
+    first = next(iter(groups.values()))
+    found = {name: group.matches() for name, group in groups.items()}
+    each = {name: again_of(matched, ranges=1) for name, matched in found.items()}
+
+    def named(numbers: Mapping[str, Mapping[str, T]]) -> dict[str, T]:
+        return {f"{number}{joint}{name}": numbers[name][number] for number in NUMBERS for name in numbers}
+
+    def again(weights: Floats) -> dict[str, Floats]:
+        return named({name: of_group(weights) for name, of_group in each.items()})
+
+    people = {f"people/{name}": int(matched.counted[:, 0].sum()) for name, matched in found.items()}
+    values = named({name: summary(matched) for name, matched in found.items()})
+    return Score(values, {"metric": metric, **first.protocol, **protocol, **people}, again)

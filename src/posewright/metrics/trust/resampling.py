@@ -1,0 +1,132 @@
+"""Average precision under weights of the images: what a bootstrap needs, without matching anything anew.
+
+An image of weight 2 counts as if it were in the data twice. Its matches are the same both times, so precision
+and recall follow from sums of weights along the ranking. Three facts make ten thousand resamples a matter of
+seconds, and none is an approximation:
+
+- precision rises with every true positive and falls with every false one, so that only its values at the ends
+  of runs of true positives can be the best at some recall: false and true ones up to there are one *run*;
+- the weights of a run are a row of a sparse matrix times the weights of the images;
+- of the precision's running maximum only the values at COCO's 101 recalls are asked for, so that maxima
+  between neighbouring recalls come first, and a maximum over 101 numbers is what is left to run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from posewright.metrics.oks.matching import RANGES, RECALLS, THRESHOLDS, Flags, Matches
+from posewright.metrics.score import Again
+from posewright.scene import Floats
+
+AT_ONCE, CELLS = 32, 1 << 15
+"""How many resamples are computed together, and how many numbers if that allows more: few enough for the cache."""
+
+
+class Runs(NamedTuple):
+    """Hold one ranking at one threshold and area range, as runs of false positives and the true ones after them.
+
+    true, scored: sparse (R, I), how many true positives, and how many that are not ignored, a run has of an image.
+    What comes after the last true positive changes nothing and is left out.
+    """
+
+    true: Any
+    scored: Any
+
+
+def again_of(matches: Matches, ranges: int = len(RANGES)) -> Again:
+    """Return the function that gives COCO's ten numbers of these matches under weights of their images.
+
+    It prepares itself at its first call; see `resampled` for what it returns. ranges: only the first so many of
+    RANGES, which takes as much less time; the numbers of the others are NaN.
+    """
+
+    @cache
+    def runs() -> dict[tuple[int, int], Runs]:
+        return _all_runs(matches._replace(person=matches.person[:ranges], ignored=matches.ignored[:ranges]))
+
+    def again(weights: Floats) -> dict[str, Floats]:
+        people = weights @ matches.counted
+        precision, recall = np.full((2, len(RANGES), len(THRESHOLDS), len(weights)), np.nan)
+        step = max(AT_ONCE, CELLS // (1 + max(one.true.shape[0] for one in runs().values())))
+        for chunk in (slice(start, start + step) for start in range(0, len(weights), step)):
+            columns = np.ascontiguousarray(weights[chunk].T)
+            for (a, t), one in runs().items():
+                precision[a, t, chunk], recall[a, t, chunk] = _average(one, columns, people[chunk, a])
+        return _ten_numbers(precision, recall)
+
+    return again
+
+
+def resampled(matches: Matches, weights: Floats) -> dict[str, Floats]:
+    """Return COCO's ten numbers (B,) by name, as if image i stood weights[b, i] times in the data.
+
+    weights (B, I), not negative; they need not be whole. -1 where nobody is counted, as in `matching.summary`,
+    whose numbers these are where every weight is 1, and which they equal up to rounding where images are
+    really repeated. Copies of a prediction stand together in the ranking. Only where predictions of one image
+    have equal scores does a list of repeated images order them otherwise (first copy's, second copy's, ...);
+    the order among equal scores carries no meaning either way.
+    """
+    return again_of(matches)(weights)
+
+
+def _all_runs(matches: Matches) -> dict[tuple[int, int], Runs]:
+    """Cut the rankings into runs, by the places of area range and threshold."""
+    order = np.argsort(-matches.score, kind="stable")
+    found, scored = matches.person[..., order] >= 0, ~matches.ignored[..., order]
+    image, images = matches.image[order], len(matches.counted)
+    return {at: _runs(found[at], scored[at], image, images) for at in np.ndindex(*found.shape[:2])}
+
+
+def _runs(found: Flags, scored: Flags, image: Any, images: int) -> Runs:
+    true, image = found[scored], image[scored]
+    run = np.cumsum(~true & np.append(False, true[:-1]))
+    count = int(run[true][-1]) + 1 if true.any() else 0
+    return Runs(
+        *(
+            csr_array((np.ones(int(some.sum())), (run[some], image[some])), shape=(count, images))
+            for some in (true, run < count)
+        )
+    )
+
+
+def _average(runs: Runs, weights: Floats, people: Floats) -> tuple[Floats, Floats]:
+    """Return the mean precision over RECALLS and the final recall (b,) under weights (I, b); -1 where no people."""
+    count, resamples = runs.true.shape[0], len(people)
+    some = np.where(people > 0, people, np.nan)
+    true, scored = (_running(matrix @ weights) for matrix in runs)
+    precision = np.zeros((resamples, count + 1))
+    np.divide(true, scored + np.spacing(1), out=precision[:, :-1])
+    reached = true / some[:, None]
+    place = np.stack([row.searchsorted(RECALLS) for row in reached])
+    place += (count + 1) * np.arange(resamples)[:, None]
+    best = np.maximum.reduceat(precision.ravel(), place.ravel()).reshape(place.shape)
+    average = np.maximum.accumulate(best[:, ::-1], axis=1).mean(axis=1)
+    recall = reached[:, -1] if count else 0.0 * some
+    return np.where(people > 0, average, -1.0), np.where(people > 0, recall, -1.0)
+
+
+def _running(steps: Floats) -> Floats:
+    """Return running sums (b, R) of steps (R, b)."""
+    sums = np.empty(steps.shape[::-1])
+    np.cumsum(steps.T, axis=1, out=sums)
+    return sums
+
+
+def _ten_numbers(precision: Floats, recall: Floats) -> dict[str, Floats]:
+    """Name the means over thresholds of values (A, T, B), as `matching.summary` does."""
+
+    def numbers() -> Iterator[tuple[str, Floats]]:
+        for name, values in (("AP", precision), ("AR", recall)):
+            yield name, values[0].mean(0)
+            yield f"{name}50", values[0, 0]
+            yield f"{name}75", values[0, 5]
+            yield f"{name}M", values[1].mean(0)
+            yield f"{name}L", values[2].mean(0)
+
+    return dict(numbers())

@@ -1,0 +1,166 @@
+"""What a score cannot tell: warnings with numbers, and how far AP moves with sigmas that are a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from posewright.metrics.oks.groups import Problem, gather, score_groups
+from posewright.metrics.oks.matching import KEPT, RANGES, out_of_range, summary
+from posewright.metrics.oks.similarity import Predictions, Rules, Truths
+from posewright.metrics.score import Score
+from posewright.scene import HIDDEN, Person, Scene
+from posewright.skeleton import AIC, COCO, CROWDPOSE
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+Rows = TypeVar("Rows", Truths, Predictions)
+PUBLISHED = tuple(skeleton.sigmas_source for skeleton in (COCO, CROWDPOSE, AIC))
+"""Who published sigmas for a data set of their own."""
+FACTORS = (0.5, 1.0, 2.0)
+"""What sigmas are multiplied by to see how much they matter."""
+NEAR_ONE = 0.05
+"""How near to 1 an AP is where it says little about the difference of two estimators."""
+STRICTEST = 0.5
+"""The share of matches at OKS 0.5 that hold at 0.95 as well from which on OKS is blind to what is left."""
+EQUAL = 0.05
+"""The share of predictions with another's score from which on ties are worth a warning."""
+
+
+def sigma_band(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[Rules]) -> Score:
+    """Score people by `oks_ap` with half, whole and double sigmas: "AP/sigmas_x0.5" to "AP/sigmas_x2".
+
+    A conclusion that changes inside the band rests on the sigmas. Doubling them is as good as halving every
+    distance, or as four times the area. Arguments and errors as of `oks_ap`.
+    """
+    problem = gather(predicted, truth, **rules)
+    groups = {f"sigmas_x{factor:g}": problem._replace(sigmas=problem.sigmas * factor) for factor in FACTORS}
+    return score_groups("COCO keypoint average precision by sigmas", groups, {"sigmas_times": "0.5, 1, 2"})
+
+
+def warnings(
+    truth: Sequence[Scene], predicted: Sequence[Scene] | None = None, *, few: int = 50, **rules: Unpack[Rules]
+) -> list[str]:
+    """Say in one line each what makes an OKS score of these scenes doubtful, with numbers; nothing if nothing does.
+
+    Of the truth: sigmas that are a guess, areas that are missing or a box's, visibility that is not told, groups
+    of fewer than `few` people. Of the predictions, if there are any: a score that saturates, more than 20 in a
+    scene, equal scores, since their order in the file then decides. Arguments and errors as of `oks_ap`.
+    """
+    nobody = [Scene("", scene.skeleton) for scene in truth]
+    problem = gather(nobody if predicted is None else predicted, truth, **rules)
+    given = rules.get("sigmas") is not None
+    said = [*_of_sigmas(problem, given), *_of_areas(problem, rules.get("box_area", 1.0)), *_of_visibility(problem)]
+    said += _of_groups(problem, few)
+    return said if predicted is None else [*said, *_of_scores(problem), *_of_ranks(problem)]
+
+
+def _of_sigmas(problem: Problem, given: bool) -> Iterator[str]:
+    skeleton, source = problem.skeleton, problem.protocol["sigmas"]
+    if given or skeleton.sigmas_source in PUBLISHED:
+        return
+    labelled = problem.truths.labelled.sum(0)
+    strange = [
+        i for i, name in enumerate(skeleton.keypoints) if name not in COCO.keypoints and name not in CROWDPOSE.keypoints
+    ]
+    if skeleton.sigmas is not None:
+        yield f"the sigmas of {skeleton.name} are not the data set's own: {source}; sigma_band tells what that means"
+        return
+    yield f"the sigmas are a guess for all {len(skeleton)} keypoints of {skeleton.name}: {source}; see sigma_band"
+    if strange:
+        names = ", ".join(skeleton.keypoints[i] for i in strange)
+        yield (
+            f"{len(strange)} of these have no namesake with a published sigma: {names}; they are "
+            f"{_per_cent(int(labelled[strange].sum()), int(labelled.sum()))} of the labelled keypoints"
+        )
+
+
+def _of_areas(problem: Problem, box_area: float) -> Iterator[str]:
+    people = [person for person, out in zip(problem.people, problem.truths.ignored, strict=True) if not out]
+    without = sum(person.area is None for person in people)
+    both = np.array([person.area / box for person in people if person.area is not None and (box := _box_area(person))])
+    if without:
+        known = "none has both, so nobody can tell how good that is"
+        if len(both):
+            low, middle, high = np.quantile(both, [0.25, 0.5, 0.75])
+            known = f"of the {len(both)} with both, the area is {middle:.2f} of the box's ({low:.2f} to {high:.2f})"
+        yield (
+            f"{_per_cent(without, len(people))} of {len(people)} people have no area, {box_area:g} of the box's "
+            f"stands in; {known}"
+        )
+    alike = int((np.abs(both - 1) < 1e-3).sum())
+    if alike > len(both) / 2:
+        yield f"{_per_cent(alike, len(both))} of the areas are the box's own, about twice an outline's: OKS is too kind"
+    flat = sum(person.area == 0 for person in people)
+    if flat:
+        yield f"{flat} of {len(people)} people have an area of 0, and nothing but an exact hit is like them"
+
+
+def _of_visibility(problem: Problem) -> Iterator[str]:
+    people = [person for person in problem.people if person.labelled.any()]
+    untold = sum(person.visible is None for person in people)
+    if untold:
+        yield f"{_per_cent(untold, len(people))} of {len(people)} people do not tell which keypoints are hidden"
+    elif people and not any(HIDDEN in person.visible for person in people if person.visible is not None):
+        yield f"no keypoint of {len(people)} people is marked hidden: the truth leaves hidden ones out, or knows none"
+
+
+def _of_groups(problem: Problem, few: int) -> Iterator[str]:
+    truths = problem.truths
+    within = ~out_of_range(truths.area) & ~truths.ignored
+    sizes = {f"{name} people": int(row.sum()) for name, row in zip(RANGES, within, strict=True)}
+    labelled = truths.labelled[~truths.ignored].sum(0)
+    counts = sizes | {name: int(n) for name, n in zip(problem.skeleton.keypoints, labelled, strict=True)}
+    scarce = [f"{name.removeprefix('all ')} {count}" for name, count in counts.items() if count < few]
+    if scarce:
+        yield f"fewer than {few} to be found, so these numbers are of chance: {', '.join(scarce)}"
+
+
+def _of_scores(problem: Problem) -> Iterator[str]:
+    found = problem.matches()
+    precision = summary(found)["AP"]
+    if precision > 1 - NEAR_ONE:
+        yield f"AP is {precision:.3f}, within {NEAR_ONE:g} of 1: it hardly tells good estimators apart"
+    hits = (found.person[0] >= 0) & ~found.ignored[0]
+    loose, strict = int(hits[0].sum()), int(hits[-1].sum())
+    if strict > STRICTEST * loose:
+        yield f"{_per_cent(strict, loose)} of the {loose} matches at OKS 0.5 hold at 0.95 too: AP saturates"
+
+
+def _of_ranks(problem: Problem) -> Iterator[str]:
+    score, image = problem.predictions.score, problem.predictions.image
+    count = np.bincount(image, minlength=len(problem.scenes))
+    beyond = int(np.maximum(count - KEPT, 0).sum())
+    if beyond:
+        full = int((count > KEPT).sum())
+        yield f"{beyond} of {len(score)} predictions, in {full} scenes, are beyond the {KEPT} of a scene that count"
+    _, place, copies = np.unique(score, return_inverse=True, return_counts=True)
+    tied = int((copies[place.ravel()] > 1).sum())
+    if tied > EQUAL * len(score):
+        there, back = (summary(ordered.matches())["AP"] for ordered in (problem, _backwards(problem)))
+        yield (
+            f"{_per_cent(tied, len(score))} of {len(score)} predictions share their score, so that their order in the "
+            f"file decides: AP is {there:.4f}, and {back:.4f} with the file backwards"
+        )
+
+
+def _backwards(problem: Problem) -> Problem:
+    """Return the problem with scenes, people and predictions from last to first."""
+    last = len(problem.scenes) - 1
+    return problem._replace(truths=_turned(problem.truths, last), predictions=_turned(problem.predictions, last))
+
+
+def _turned(rows: Rows, last: int) -> Rows:
+    turned: dict[str, Any] = {name: values[::-1] for name, values in rows._asdict().items()}
+    return rows._replace(**turned | {"image": last - turned["image"]})
+
+
+def _box_area(person: Person) -> float:
+    return 0.0 if person.box is None else float((person.box[2] - person.box[0]) * (person.box[3] - person.box[1]))
+
+
+def _per_cent(part: int, whole: int) -> str:
+    return f"{100 * part / whole if whole else 0:.1f} %"

@@ -1,0 +1,117 @@
+"""Recipe: everything that makes a trained network, as one frozen value composed in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from math import cos, pi
+from pathlib import Path
+from typing import Any, Literal
+
+from posewright.augment.jitter import Aim, Given, Jitter
+from posewright.codecs.codec import Codec
+from posewright.occlusion import Augmentation
+from posewright.scene import Scene, each_person
+from posewright.warp import around
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Train some epochs at one learning rate, or glide down to another: along a half cosine, or straight."""
+
+    epochs: int
+    rate: float
+    to: float | None = None
+    warmup: int = 0
+    """Steps over which the rate rises from 0."""
+    occluded: bool = True
+    """Whether the recipe's occlusion, where it has one, is at work."""
+    straight: bool = False
+    jitter: Jitter | None = None
+    """What takes the place of the recipe's jitter."""
+
+    def rate_at(self, step: int, steps: int) -> float:
+        """Return the learning rate of a step of this phase's `steps`.
+
+        >>> Phase(1, 1e-3, to=0.0).rate_at(50, 100), Phase(1, 1e-3, to=0.0, straight=True).rate_at(75, 100)
+        (0.0005, 0.00025)
+        """
+        if step < self.warmup:
+            return self.rate * (step + 1) / self.warmup
+        if self.to is None:
+            return self.rate
+        left = (steps - step) / (steps - self.warmup) if self.straight else (1 + cos(pi * step / steps)) / 2
+        return self.to + (self.rate - self.to) * left
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Say how a network is made: data, network, codec, loss, jitter, phases.
+
+    read(folder, split) lists the scenes; network() builds the module (both import what they need when
+    called, so that listing recipes needs no torch); loss(stages, target) returns a scalar. data: what it
+    learns from, in words, and on what terms; judged_on: the split that every epoch is judged on. reported: the
+    paper's numbers, by name, with their protocol; parameters: the paper's count, or ours
+    where there is none. source: the file that it
+    stands in, as my_file.py:my_recipe, None for one of the library's. occlusion(scenes) makes what hides
+    parts of the people that are learnt from; scenes are all of them, for those that borrow pixels.
+    counted(scenes) returns what of the network is counted from those people before the first step, by name.
+    """
+
+    name: str
+    summary: str
+    paper: str
+    read: Callable[[Path, str], list[Scene]]
+    network: Callable[[], Any]
+    codec: Codec
+    loss: Callable[[Any, Any], Any]
+    phases: tuple[Phase, ...]
+    metric: Callable[..., dict[str, float]]
+    jitter: Jitter = field(default_factory=Jitter)
+    occlusion: Callable[[Sequence[Scene]], Augmentation] | None = None
+    counted: Callable[[Sequence[Scene]], dict[str, Any]] | None = None
+    each: Callable[[Sequence[Scene]], list[Scene]] = each_person
+    """Makes one scene of every person that is learnt from, the person first; others may stand behind."""
+    given: Given | None = None
+    """Says what the network is told beside the pixels of a batch, as the poses that it is to refine."""
+    predicted: Callable[[Any, Sequence[Scene]], Iterable[Scene]] | None = None
+    """(network, scenes) -> predictions that every epoch is judged by; by default people at their annotated boxes."""
+    aim: Aim = around
+    batch: int = 32
+    optimiser: Literal["adamw", "adam", "momentum", "rmsprop"] = "adamw"
+    """AdamW shrinks weights apart from their gradients, Adam (older papers) as part of them; momentum is 0.9."""
+    rates: tuple[tuple[str, float], ...] = ()
+    """(pattern, times): parameters whose names match learn at so many times the rate; the first match counts."""
+    weight_decay: float = 0.0
+    average: float = 0.0
+    """Decay a step of a running average of the weights, which is then what is evaluated and exported; 0: none."""
+    parameters: int | None = None
+    reported: dict[str, float] = field(default_factory=dict)
+    data: str = ""
+    judged_on: str = "test"
+    source: str | None = None
+
+    @property
+    def epochs(self) -> int:
+        """The length of all phases."""
+        return sum(phase.epochs for phase in self.phases)
+
+    @property
+    def occluded(self) -> frozenset[int]:
+        """The epochs, counted from 0, in which the occlusion is at work."""
+        phases = (phase.occluded for phase in self.phases for _ in range(phase.epochs))
+        return frozenset(epoch for epoch, occluded in enumerate(phases) if occluded)
+
+    @property
+    def jitters(self) -> tuple[Jitter, ...]:
+        """The jitter of each epoch."""
+        return tuple(phase.jitter or self.jitter for phase in self.phases for _ in range(phase.epochs))
+
+    def rate_at(self, step: int, steps_per_epoch: int) -> float:
+        """Return the learning rate of a step counted from the start of training."""
+        for phase in self.phases:
+            steps = phase.epochs * steps_per_epoch
+            if step < steps:
+                return phase.rate_at(step, steps)
+            step -= steps
+        raise ValueError(f"recipe {self.name}: no phase is left for {step} more steps")

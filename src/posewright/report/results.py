@@ -1,0 +1,213 @@
+"""Results: what metrics say of one file of predictions, with intervals and warnings, and as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from hashlib import sha256
+from inspect import signature
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from posewright.datasets.records import read_json, record_of
+from posewright.datasets.truth import conventions
+from posewright.files import write_whole
+from posewright.metrics import (
+    Score,
+    aic_map,
+    ap_by_cause,
+    ap_by_crowding,
+    ap_by_hidden,
+    ap_by_keypoint,
+    ap_by_size,
+    ap_by_truncation,
+    ap_by_visibility,
+    auc,
+    by_person,
+    crowdpose_ap,
+    epe,
+    kinds,
+    mistakes,
+    mpii_map,
+    nme,
+    oks_ap,
+    pck,
+    pckh,
+    pcp,
+    pdj,
+    repairs,
+    sensitivity,
+    sigma_band,
+    warnings,
+)
+from posewright.metrics.oks.similarity import oks_sigmas
+from posewright.metrics.score import Protocol, versions
+from posewright.metrics.trust.calibration import keypoint_calibration, person_calibration, visibility_auc
+from posewright.metrics.trust.confidence import Difference, Interval, intervals
+from posewright.metrics.trust.outcomes import Outcomes, keypoint_outcomes, person_outcomes, visibility_outcomes
+from posewright.scene import Scene
+from posewright.skeleton import Skeleton
+
+T = TypeVar("T")
+Metric = Callable[..., Score]
+
+
+Show = Callable[..., Iterable[Any]]
+"""Says what is being done, and counts the rows of items that come by: show(what, total, items)."""
+
+
+METRICS: tuple[Metric, ...] = (
+    oks_ap,
+    crowdpose_ap,
+    ap_by_visibility,
+    ap_by_keypoint,
+    ap_by_hidden,
+    ap_by_size,
+    ap_by_truncation,
+    ap_by_crowding,
+    ap_by_cause,
+    sigma_band,
+    kinds,
+    repairs,
+    mistakes,
+    sensitivity,
+    keypoint_calibration,
+    person_calibration,
+    visibility_auc,
+    aic_map,
+    mpii_map,
+    *(by_person(metric) for metric in (pck, pckh, pdj, pcp, nme, epe, auc)),
+)
+"""The metrics that there are, by the names of their functions."""
+
+
+OF_DISTANCE = ("mpii_map", "pck", "pckh", "pdj", "pcp", "nme", "epe", "auc")
+"""Metrics that know no OKS, so that what makes OKS doubtful is none of theirs."""
+
+
+OUTCOMES: dict[str, Callable[..., Outcomes]] = {
+    "keypoint_calibration": keypoint_outcomes,
+    "person_calibration": person_outcomes,
+    "visibility_auc": visibility_outcomes,
+}
+"""What the metrics that have a curve are asked of."""
+
+
+LEVEL = 0.95
+"""In how many of all data sets an interval holds what endless data would give."""
+
+
+NAMES = [metric.__name__ for metric in METRICS]
+
+
+class Result(NamedTuple):
+    """Hold what metrics say of one file: by the metric's name a score, and by number its interval.
+
+    outcomes: by the metric's name what a curve of it is drawn from, where there is one.
+    """
+
+    path: Path
+    scores: dict[str, Score]
+    intervals: dict[str, dict[str, Interval]]
+    warnings: list[str]
+    outcomes: dict[str, Outcomes]
+
+
+def silent(what: str, total: int = 0, items: Iterable[Any] = ()) -> Iterable[Any]:  # noqa: ARG001
+    """Show nothing."""
+    return items
+
+
+def boxes_of(path: Path) -> str:
+    """Say where the boxes of predictions came from, as the `protocol.json` that `posewright predict` writes tells."""
+    folder = path if path.is_dir() else path.parent
+    if not (path.is_dir() or path.name.startswith("predictions.json")) or not (folder / "protocol.json").is_file():
+        return "not told"
+    beside = folder / "protocol.json"
+    return str(record_of(read_json(beside), str(beside)).fields.get("boxes", "not told"))
+
+
+def measure(
+    path: Path,
+    predicted: Sequence[Scene],
+    truth: Sequence[Scene],
+    names: Sequence[str],
+    draws: int = 10_000,
+    seed: int = 0,
+    show: Show = silent,
+    said: Protocol | None = None,
+) -> Result:
+    """Score predictions that are read already from a path; said: what their protocol tells besides."""
+    result = Result(path, {}, {}, [], {})
+    for name in names:
+        show(name)
+        result.scores[name] = score = ask(METRICS[NAMES.index(name)], predicted, truth)
+        if name in OUTCOMES:
+            result.outcomes[name] = ask(OUTCOMES[name], predicted, truth)
+        score.protocol |= (said or {}) | {"boxes": boxes_of(path)}
+        if "sigmas" in score.protocol:
+            score.protocol["sigma_values"] = _sigmas(truth[0].skeleton)
+        track = partial(show, f"{name}, {draws:,} draws", draws)
+        again = draws and score.again is not None
+        result.intervals[name] = intervals(score, draws, LEVEL, seed, track) if again else {}
+    if any(name not in OF_DISTANCE for name in names):
+        result.warnings.extend(warnings(truth, predicted, **conventions(truth)))
+    return result
+
+
+def _sigmas(skeleton: Skeleton) -> str:
+    return ", ".join(
+        f"{name} {sigma:g}" for name, sigma in zip(skeleton.keypoints, oks_sigmas(skeleton)[0], strict=True)
+    )
+
+
+def ask(metric: Callable[..., T], predicted: Sequence[Scene], truth: Sequence[Scene]) -> T:
+    """Ask a metric, with what the truth's data set does otherwise."""
+    known = signature(metric).parameters
+    rules = {key: value for key, value in conventions(truth).items() if key in known or "rules" in known}
+    return metric(predicted, truth, **rules)
+
+
+def write_scores(
+    path: Path,
+    truth: str,
+    results: Sequence[Result],
+    compared: dict[str, dict[str, Difference]],
+    draws: int = 10_000,
+    seed: int = 0,
+) -> None:
+    """Write numbers with their intervals, protocols, warnings and versions as JSON; what has no data is null."""
+    about = {
+        "truth": truth,
+        "intervals": {"level": LEVEL, "draws": draws, "seed": seed, "drawn": "pictures, with replacement"},
+        "files": [_file(result) for result in results],
+        "versions": versions(),
+    }
+    if compared:
+        about["second_minus_first"] = {
+            name: {number: _plain(found._asdict()) for number, found in numbers.items()}
+            for name, numbers in compared.items()
+        }
+    write_whole(path, json.dumps(about, indent=2).encode())
+
+
+def _file(result: Result) -> dict[str, Any]:
+    metrics = {
+        name: {
+            "scores": {number: _one(value, result.intervals[name].get(number)) for number, value in score.items()},
+            "protocol": score.protocol,
+        }
+        for name, score in result.scores.items()
+    }
+    about = {"path": str(result.path), "metrics": metrics, "warnings": result.warnings}
+    return about | ({"sha256": sha256(result.path.read_bytes()).hexdigest()} if result.path.is_file() else {})
+
+
+def _one(value: float, interval: Interval | None) -> dict[str, float | None]:
+    return _plain({"value": math.nan if value == -1 else value} | ({} if interval is None else interval._asdict()))
+
+
+def _plain(numbers: dict[str, float]) -> dict[str, float | None]:
+    return {name: None if math.isnan(value) else float(value) for name, value in numbers.items()}

@@ -1,0 +1,1 @@
+"""What is attacked: subjects, attacks, and the search for the worst place."""

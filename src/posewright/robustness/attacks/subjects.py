@@ -1,0 +1,95 @@
+"""Subjects: people cut out once, so that an attack costs one edit of a crop and one look of the estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from posewright.estimators.top_down import TopDown, overlap
+from posewright.scene import ABSENT, PADDING, SEEN, Crop, Floats, Person, Scene, region
+from posewright.warp import Size, Warp, around
+
+SIZE: Size = (288, 384)
+"""px of a crop for an estimator that does not say what it looks at; a person is large enough in it for any."""
+FINEST = 2.0**-20
+"""px to which the box is rounded, so that it is the same box again after a file has kept it as x, y, width, height."""
+LEAST_OVERLAP = 0.1
+"""Of a person's box with a detected one (intersection over union), to be attacked at that one."""
+
+Aim = Callable[..., Warp]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """Hold one person in a crop of their own; the crop's other people follow behind.
+
+    In the crop every labelled keypoint counts as seen, so that an occluder tells of hidden ones as well whether it
+    lies on them; truth is the person in crop px as annotated. box (4,) xyxy px of the crop, where the estimator
+    is told to look; scene, person: places in the data.
+    """
+
+    crop: Crop
+    truth: Person
+    box: Floats
+    scene: int
+    person: int
+
+
+def subjects(
+    scenes: Sequence[Scene],
+    size: Size = SIZE,
+    padding: float = PADDING,
+    aim: Aim = around,
+    boxes: Sequence[Sequence[Floats]] | None = None,
+    most: int | None = None,
+) -> list[Subject]:
+    """Cut out everybody who is labelled, is no crowd and has a box, in the data's order, at most `most` of them.
+
+    boxes: those that a detector found in each scene; a person is cut out at the one that overlaps their own
+    most, and left out where none does. Without boxes the annotated ones count.
+    """
+    found: list[Subject] = []
+    for place, scene in enumerate(scenes):
+        people = [(n, p, _box(p, None if boxes is None else boxes[place])) for n, p in enumerate(scene.people)]
+        wanted = [(n, box) for n, p, box in people if box is not None and not p.crowd and p.labelled.any()]
+        if not wanted:
+            continue
+        pixels = scene.pixels()
+        for n, box in wanted:
+            if most is not None and len(found) == most:
+                return found
+            warp = aim(*region(box, padding), size)
+            seen = Crop(warp.image(pixels), (), warp, scene.skeleton, (pixels.shape[1], pixels.shape[0]))
+            found.append(subject(scene, place, n, seen, np.round(warp.box(box) / FINEST) * FINEST))
+    return found
+
+
+def subject(scene: Scene, place: int, n: int, seen: Crop, box: Floats) -> Subject:
+    """Return person n of a scene as a subject; seen: their crop without anybody in it yet."""
+    first = (scene.people[n], *scene.people[:n], *scene.people[n + 1 :])
+    people = tuple(person.moved(seen.warp, scene.skeleton) for person in first)
+    crop = replace(seen, people=tuple(_exposed(person) for person in people))
+    return Subject(crop, people[0], box, place, n)
+
+
+def cut_for(estimator: Any) -> dict[str, Any]:
+    """Say how to cut for an estimator: as it would itself where it is a TopDown, else SIZE at 1.25 times the box."""
+    if not isinstance(estimator, TopDown):
+        return {}
+    padding = estimator.network.padding if estimator.padding is None else estimator.padding
+    return {"size": estimator.codec.size, "padding": padding, "aim": estimator.aim or estimator.network.aim}
+
+
+def _exposed(person: Person) -> Person:
+    return replace(person, visible=np.where(person.labelled, SEEN, ABSENT).astype(np.uint8))
+
+
+def _box(person: Person, detected: Sequence[Floats] | None) -> Floats | None:
+    if detected is None or person.box is None:
+        return person.box
+    shares = [overlap(person.box, box) for box in detected]
+    best = int(np.argmax(shares)) if shares else -1
+    return detected[best] if shares and shares[best] >= LEAST_OVERLAP else None

@@ -1,0 +1,1 @@
+"""What answers say: effects with intervals, by keypoint, part and size."""

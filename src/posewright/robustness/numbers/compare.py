@@ -1,0 +1,230 @@
+"""Comparison: studies side by side, of the same people under the same attacks, every difference paired.
+
+Each study comes from its folder: whom it asked about, and what was said, are measured again, so that the pictures
+are drawn anew for both at once. A difference is the first one's change less the other's: above 0 where the first loses
+less.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from posewright.files import write_whole
+from posewright.metrics.score import versions
+from posewright.robustness.answers.ask import read_answers
+from posewright.robustness.answers.truth import kept
+from posewright.robustness.attacks.attack import CLEAN, Attack
+from posewright.robustness.attacks.subjects import Subject
+from posewright.robustness.numbers.effect import DRAWS, MARGIN, Effect, Pair, differences, effects
+from posewright.robustness.numbers.levels import group_of
+from posewright.robustness.numbers.measure import POOLED, Measured, counted, measured
+from posewright.robustness.numbers.tables import Study, plain, read_study
+
+FORMAT = "posewright comparison of occlusion studies, 1"
+NEAR = 1e-3
+"""px of the picture within which two studies' keypoints are the same: crops of other sizes round differently."""
+COLUMNS = 200
+"""Numbers drawn anew at a time."""
+
+
+class Side(NamedTuple):
+    """Hold one of the studies that are compared; of: which occluder every attack's answers are about."""
+
+    name: str
+    study: Study
+    people: list[Subject]
+    measured: Measured
+    of: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Hold the first study's numbers less another's, by row and number; own: those of each study, by its name.
+
+    Rows: "clean"; groups of attacks as in "parts-blur"; their targets as in "keypoints-left_knee", all fills
+    together; and every attack by its name. Numbers: for "clean", "all" and every keypoint, else `measure.POOLED`.
+    """
+
+    names: tuple[str, str]
+    own: Mapping[str, Mapping[str, Mapping[str, Effect]]]
+    differences: Mapping[str, Mapping[str, Effect]]
+    groups: tuple[str, ...]
+    targets: tuple[str, ...]
+
+
+Sums = dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]
+
+
+def compare(folders: Sequence[Path | str], draws: int = DRAWS, seed: int = 0) -> list[Compared]:
+    """Compare the first of these studies with each of the others; raises ValueError, in one line, where they differ.
+
+    Studies must be of the same people, keypoints, attacks and rule of what is right; the estimators, the size of
+    their crops and the detail of their answers may differ.
+    """
+    if len(folders) < 2:
+        raise ValueError(f"name the folders of two studies or more to compare, not {len(folders)}")
+    sides = [_side(Path(folder), name) for folder, name in zip(folders, _names(folders), strict=True)]
+    for other in sides[1:]:
+        lack = _other(sides[0], other)
+        if lack:
+            raise ValueError(f"{folders[sides.index(other)]}: cannot be compared with {folders[0]}: {lack}")
+    sums = [_sums(side) for side in sides]
+    own = {side.name: _own(some, draws, seed) for side, some in zip(sides, sums, strict=True)}
+    return [
+        Compared(
+            (sides[0].name, other.name),
+            {name: own[name] for name in (sides[0].name, other.name)},
+            _rows(sums[0], [e for a, b in _pieces(sums[0], some) for e in differences(a, b, draws, seed)]),
+            *_kinds(sides[0].study.attacks),
+        )
+        for other, some in zip(sides[1:], sums[1:], strict=True)
+    ]
+
+
+def _names(folders: Sequence[Path | str]) -> list[str]:
+    """Return short names, each its own: the folder's, or as much of its path as tells it from the others."""
+    paths = [Path(folder).resolve() for folder in folders]
+    for length in range(1, max(len(path.parts) for path in paths) + 1):
+        names = ["/".join(path.parts[-length:]) for path in paths]
+        if len(set(names)) == len(names):
+            return names
+    raise ValueError(f"{folders[0]}: the same study twice; name studies to compare")
+
+
+def _side(folder: Path, name: str) -> Side:
+    study = read_study(folder)
+    people = kept(folder).people
+    told = {n: read_answers(folder / "answers" / f"{n}.npz") for n in (CLEAN, *(a.name for a in study.attacks))}
+    shape = (len(people), len(people[0].truth))
+    for attack, (said, _) in told.items():
+        if said.scores.shape != shape or said.keypoints.shape != (*shape, 2) or said.covered.shape != shape:
+            raise ValueError(
+                f"{folder / 'answers'}: {attack}.npz is of {len(said.scores)} people, not of {len(people)}"
+            )
+    answers = {attack: said for attack, (said, _) in told.items()}
+    return Side(name, study, people, measured(people, answers), {attack: of for attack, (_, of) in told.items()})
+
+
+def _other(first: Side, second: Side) -> str:
+    """Say what two studies differ in that cannot be compared; nothing where they can be."""
+    a, b = first.measured.skeleton.keypoints, second.measured.skeleton.keypoints
+    if a != b:
+        odd = sorted(set(a) ^ set(b))
+        return f"its keypoints are others ({', '.join(odd[:4]) or 'their order'})"
+    names = [[attack.name for attack in side.study.attacks] for side in (first, second)]
+    if set(names[0]) != set(names[1]):
+        odd = sorted(set(names[0]) ^ set(names[1]))
+        return f"{len(odd)} attacks are in one of them alone ({', '.join(odd[:3])}{', ...' * (len(odd) > 3)})"
+    if first.measured.rule.name != second.measured.rule.name:
+        return f"right means {second.measured.rule.name}, not {first.measured.rule.name}"
+    if len(first.people) != len(second.people):
+        return f"it is of {len(second.people)} people, not {len(first.people)}"
+    for place, (one, other) in enumerate(zip(first.people, second.people, strict=True)):
+        if not _same(one, other):
+            return f"person {place} is another (picture {other.scene}, not {one.scene}, or other true keypoints)"
+    if not np.allclose(_reach(first), _reach(second), rtol=NEAR, equal_nan=True):
+        return "right reaches elsewhere: its people have other areas, heads or torsos"
+    if first.study.protocol.get("seed") != second.study.protocol.get("seed"):
+        return f"its seed is {second.study.protocol.get('seed')}, not {first.study.protocol.get('seed')}"
+    odd = [n for n, of in first.of.items() if of and second.of[n] and of != second.of[n]]
+    return f"{odd[0]} is another occluder" if odd else ""
+
+
+def _same(one: Subject, other: Subject) -> bool:
+    if (one.scene, one.person) != (other.scene, other.person):
+        return False
+    a, b = (s.crop.warp.inverse(s.crop.source_size).points(s.truth.keypoints) for s in (one, other))
+    return bool(np.allclose(a, b, rtol=0, atol=NEAR, equal_nan=True))
+
+
+def _reach(side: Side) -> np.ndarray:
+    """(N, K) px of the pictures within which a keypoint is right."""
+    scales = np.array([one.crop.warp.scale for one in side.people])
+    return np.asarray(side.measured.rule.reach / scales[:, None])
+
+
+def _kinds(attacks: Sequence[Attack]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    groups, targets = dict.fromkeys(map(group_of, attacks)), dict.fromkeys(map(_aim, attacks))
+    return tuple(groups), tuple(target for target in targets if target)
+
+
+def _aim(attack: Attack) -> str:
+    """Name what an attack is aimed at, whatever it shows; nothing where it is drawn anew for everyone."""
+    return f"{attack.kind}-{attack.target}" if attack.kind in ("keypoints", "parts") else ""
+
+
+def _sums(side: Side) -> Sums:
+    """Return a part (S,) and a whole (S,) of every row and number, in the same order for all studies."""
+    m = side.measured
+    right = m.kinds[CLEAN].right.astype(float)
+    found: Sums = {(CLEAN, "all"): m.shares(right, m.asked)}
+    for k, name in enumerate(m.skeleton.keypoints):
+        found[CLEAN, name] = m.shares(right[:, k : k + 1], m.asked[:, k : k + 1])
+    single: Sums = {}
+    for attack in sorted(side.study.attacks, key=lambda attack: attack.name):
+        counts = counted(m, attack)
+        for number in POOLED:
+            for row in filter(None, dict.fromkeys((group_of(attack), _aim(attack)))):
+                before = found.get((row, number), (0.0, 0.0))
+                found[row, number] = (before[0] + counts[number][0], before[1] + counts[number][1])
+            single[attack.name, number] = counts[number]
+    return found | single
+
+
+def _pieces(first: Sums, second: Sums) -> list[tuple[Pair, Pair]]:
+    """Return the two studies' parts and wholes (S, some) of the same numbers, some at a time."""
+    keys = list(first)
+    return [
+        (_columns(first, keys[start : start + COLUMNS]), _columns(second, keys[start : start + COLUMNS]))
+        for start in range(0, len(keys), COLUMNS)
+    ]
+
+
+def _columns(sums: Sums, keys: Sequence[tuple[str, str]]) -> Pair:
+    part, whole = (np.column_stack([sums[key][i] for key in keys]) for i in (0, 1))
+    return part, whole
+
+
+def _own(sums: Sums, draws: int, seed: int) -> dict[str, dict[str, Effect]]:
+    return _rows(sums, effects(*_columns(sums, list(sums)), draws, seed))
+
+
+def _rows(keys: Sums, found: Sequence[Effect]) -> dict[str, dict[str, Effect]]:
+    rows: dict[str, dict[str, Effect]] = {}
+    for (row, number), effect in zip(keys, found, strict=True):
+        rows.setdefault(row, {})[number] = effect
+    return rows
+
+
+def write_compared(found: Sequence[Compared], folder: Path, margin: float = MARGIN, draws: int = DRAWS) -> Path:
+    """Write `compare.json` into a folder; returns the file."""
+    content = {
+        "format": FORMAT,
+        "difference": "the first study's change less the second's: above 0 where the first loses less",
+        "verdict": "of a difference: none within the margin, lower, higher, undecided",
+        "margin": margin,
+        "draws": draws,
+        "compared": [
+            {
+                "first": one.names[0],
+                "second": one.names[1],
+                "own": {name: _plain(rows) for name, rows in one.own.items()},
+                "differences": _plain(one.differences, margin),
+            }
+            for one in found
+        ],
+        **versions(),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "compare.json", json.dumps(content, indent=1, allow_nan=False).encode())
+    return folder / "compare.json"
+
+
+def _plain(rows: Mapping[str, Mapping[str, Effect]], margin: float | None = None) -> dict[str, dict[str, Any]]:
+    return {row: {number: plain(effect, margin) for number, effect in some.items()} for row, some in rows.items()}

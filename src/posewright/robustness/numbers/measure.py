@@ -1,0 +1,166 @@
+"""Measuring: what every attack changed, in the keypoints it covers and in those that it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from posewright.robustness.answers.ask import Answers
+from posewright.robustness.attacks.attack import CLEAN, Attack
+from posewright.robustness.attacks.subjects import Subject
+from posewright.robustness.numbers.effect import DRAWS, Effect, Pair, differences, effects
+from posewright.robustness.numbers.right import Flags, Kinds, Rule, asked, kinds, rule_for
+from posewright.scene import Floats
+from posewright.skeleton import Skeleton
+
+POOLED = ("all", "hit", "collateral", "inverted", "swapped", "score_hit", "score_collateral")
+"""What is told of several attacks together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Hold what was asked of N people and what was found, clean and under every attack.
+
+    scene (N,): which picture each person is of; scenes: how many there are.
+    """
+
+    skeleton: Skeleton
+    rule: Rule
+    asked: Flags
+    scene: np.ndarray
+    scenes: int
+    kinds: Mapping[str, Kinds]
+    answers: Mapping[str, Answers]
+
+    def by_scene(self, amounts: np.ndarray) -> Floats:
+        """Add up amounts (N, ...) of people to scenes (S, ...)."""
+        total = np.zeros((self.scenes, *amounts.shape[1:]))
+        np.add.at(total, self.scene, amounts)
+        return total
+
+    def shares(self, amount: Floats, mask: Flags) -> tuple[Floats, Floats]:
+        """Add up what is of a mask (N, K), and the mask, to scenes (S,) each."""
+        return self.by_scene((amount * mask).sum(1)), self.by_scene(mask.sum(1))
+
+
+def measured(people: Sequence[Subject], answers: Mapping[str, Answers]) -> Measured:
+    """Judge all answers by the rule that is customary for the skeleton; raises ValueError where it can judge nobody."""
+    skeleton = people[0].crop.skeleton
+    rule = rule_for(skeleton, people)
+    places, scene = np.unique([one.scene for one in people], return_inverse=True)
+    wanted = asked(rule, people)
+    if not wanted.any():
+        raise ValueError(
+            f"nobody can be judged by {rule.name}: nobody has the keypoints, the head or the area it needs"
+        )
+    found = {name: kinds(rule, people, said) for name, said in answers.items()}
+    return Measured(skeleton, rule, wanted, scene, len(places), found, answers)
+
+
+def clean(m: Measured, draws: int = DRAWS, seed: int = 0) -> dict[str, Effect]:
+    """Return the share of keypoints that are right in clean pictures, pooled and of each keypoint."""
+    right, wanted = m.kinds[CLEAN].right & m.asked, m.asked
+    part, whole = (np.column_stack([a.sum(1), a]) for a in (right, wanted))
+    found = effects(m.by_scene(part), m.by_scene(whole), draws, seed)
+    return dict(zip(("all", *m.skeleton.keypoints), found, strict=True))
+
+
+def changes(m: Measured, attacks: Iterable[Attack], draws: int = DRAWS, seed: int = 0) -> dict[str, dict[str, Effect]]:
+    """Return what every attack changes, by name, in people whom it changes the look of.
+
+    all, hit, collateral: the share of right keypoints, of all, of those it covers, of those it does not;
+    target, others: the same for the keypoints it is aimed at and the rest; inverted, swapped: the share of all
+    keypoints that became so; score_hit, score_collateral: the keypoints' mean score;
+    score_right, score_wrong: the mean score of hit keypoints under the attack, by whether they are right.
+    """
+    rows = {(attack.name, row): pair for attack in attacks for row, pair in counted(m, attack).items()}
+    if not rows:
+        return {}
+    part, whole = (np.column_stack(columns) for columns in zip(*rows.values(), strict=True))
+    found: dict[str, dict[str, Effect]] = {}
+    for (name, row), effect in zip(rows, effects(part, whole, draws, seed), strict=True):
+        found.setdefault(name, {})[row] = effect
+    return found
+
+
+def counted(m: Measured, attack: Attack) -> dict[str, Pair]:
+    """Return what an attack changes scene by scene: for each number of `changes` a part (S,) and a whole (S,)."""
+    before, after = m.kinds[CLEAN], m.kinds[attack.name]
+    said = m.answers[attack.name]
+    there = m.asked & reached(said)
+    hit, rest = there & said.covered, there & ~said.covered
+    scores = [np.nan_to_num(a.scores) for a in (m.answers[CLEAN], said)]
+    gain = after.right.astype(float) - before.right
+    rows = {"all": (gain, there), "hit": (gain, hit), "collateral": (gain, rest)}
+    aimed = targets(m.skeleton, attack)
+    if aimed is not None:
+        rows |= {"target": (gain, there & aimed), "others": (gain, there & ~aimed)}
+    rows |= {
+        "inverted": (after.inverted.astype(float) - before.inverted, there),
+        "swapped": (after.swapped.astype(float) - before.swapped, there),
+        "score_hit": (scores[1] - scores[0], hit),
+        "score_collateral": (scores[1] - scores[0], rest),
+        "score_right": (scores[1], hit & after.right),
+        "score_wrong": (scores[1], hit & ~after.right),
+    }
+    return {name: m.shares(*row) for name, row in rows.items()}
+
+
+def reached(said: Answers) -> Flags:
+    """(N, 1) whom an attack reaches: how they look changes, or a keypoint is covered, if only black by black."""
+    return (said.attacked | said.covered.any(axis=1))[:, None]
+
+
+def targets(skeleton: Skeleton, attack: Attack) -> Flags | None:
+    """(K,) the keypoints that an attack is aimed at; None where it is drawn anew for every person."""
+    names = {"keypoints": (attack.target,), "parts": skeleton.parts.get(attack.target, ())}.get(attack.kind)
+    return None if names is None else np.array([name in names for name in skeleton.keypoints])
+
+
+def influence(
+    m: Measured, attacks: Iterable[Attack], draws: int = DRAWS, seed: int = 0
+) -> dict[str, dict[str, Effect]]:
+    """Return for every attack, by name, the change of the share of right ones of each keypoint.
+
+    The rows of keypoint attacks make the influence matrix: attacked keypoint by affected keypoint. Only
+    people count whom the attack reaches.
+    """
+    names, parts, wholes = [], [], []
+    for attack in attacks:
+        there = m.asked & reached(m.answers[attack.name])
+        gain = m.kinds[attack.name].right.astype(float) - m.kinds[CLEAN].right
+        names.append(attack.name)
+        parts.append(m.by_scene(gain * there))
+        wholes.append(m.by_scene(there))
+    if not names:
+        return {}
+    found = iter(effects(np.hstack(parts), np.hstack(wholes), draws, seed))
+    return {name: {affected: next(found) for affected in m.skeleton.keypoints} for name in names}
+
+
+def pooled(m: Measured, attacks: Sequence[Attack], draws: int = DRAWS, seed: int = 0) -> dict[str, dict[str, Effect]]:
+    """Return what attacks of a kind and fill change together, and how much two such groups differ.
+
+    Groups are named as in keypoints-blur, their differences as in "keypoints-blur - keypoints-blackout" and
+    "parts-blur - keypoints-blur": of fills of one kind, and of kinds with one fill. Radii differ by fill at each.
+    """
+    groups: dict[tuple[str, str], list[Attack]] = {}
+    for attack in attacks:
+        if attack.kind != "own":
+            kind = attack.kind if attack.kind != "radii" else f"radii-{attack.radius:g}"
+            groups.setdefault((kind, attack.fill), []).append(attack)
+    sums = {group: _together([counted(m, attack) for attack in some]) for group, some in groups.items()}
+    found = {f"{kind}-{fill}": effects(*sums[kind, fill], draws, seed) for kind, fill in sums}
+    for first, second in combinations(sums, 2):
+        if (first[0] == second[0]) or (first[1] == second[1] and {first[0], second[0]} == {"keypoints", "parts"}):
+            found[f"{'-'.join(second)} - {'-'.join(first)}"] = differences(sums[second], sums[first], draws, seed)
+    return {name: dict(zip(POOLED, some, strict=True)) for name, some in found.items()}
+
+
+def _together(some: Sequence[Mapping[str, Pair]]) -> Pair:
+    """Add up POOLED of several attacks: part and whole (S, M)."""
+    part, whole = (np.column_stack([sum(rows[row][i] for rows in some) for row in POOLED]) for i in (0, 1))
+    return part, whole

@@ -1,0 +1,1 @@
+"""Pages of a study, with their figures and words."""

@@ -1,0 +1,249 @@
+"""Sections of a study's page: who influences whom, what is hit and what is not, what is known, taken for another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from posewright.report.page import Section
+from posewright.robustness.attacks.attack import CLEAN, Attack
+from posewright.robustness.numbers.effect import Effect
+from posewright.robustness.numbers.tables import Effects, Study
+from posewright.robustness.pages.figures import Spot, beside, compared, influences, scatter
+from posewright.robustness.pages.sections import NOTHING
+from posewright.robustness.pages.words import (
+    CHANCE,
+    attack_words,
+    cell,
+    fills_of,
+    level,
+    listed,
+    margin_words,
+    of_kind,
+    points,
+    share,
+    spelled,
+    stands_out,
+    with_verdict,
+)
+
+STRONGEST = 12
+"""Influences on other keypoints that are listed."""
+FULL = 0.4
+"""A change that is shown in full colour, or the largest there is where none is so large."""
+NAMED = 4
+"""Points of a scatter that get their names, at most, for each of its two directions."""
+KINDS = {"keypoints": "keypoints", "parts": "parts", "radii": "discs", "own": "own"}
+
+
+def influence(study: Study) -> Section | None:
+    """Show the matrix of influence, attacked keypoint or part by affected keypoint, and name what is strongest."""
+    attacks = of_kind(study, "keypoints") + of_kind(study, "parts")
+    if not attacks:
+        return None
+    told = [k for k in study.influence[attacks[0].name] if any(study.influence[a.name][k].asked for a in attacks)]
+    columns = told or list(study.influence[attacks[0].name])
+    found = {(a, k): e for a in attacks for k, e in study.influence[a.name].items() if e.value == e.value}
+    most = min(FULL, max((abs(effect.value) for effect in found.values()), default=FULL)) or FULL
+    drawn = [_matrix(study, of, fill, columns, most) for fill in fills_of(attacks) if (of := _filled(attacks, fill))]
+    across = {(a, k): e for (a, k), e in found.items() if a.kind == "keypoints" and a.target != k}
+    clear = {pair: e for pair, e in across.items() if e.verdict(study.margin) == "lower"}
+    strongest = sorted(clear, key=lambda pair: clear[pair].value)[:STRONGEST]
+    names = [f"{attack_words(a)} \N{RIGHTWARDS ARROW} {spelled(k)}" for a, k in strongest]
+    if strongest:
+        lines = {"": [clear[pair] for pair in strongest]}
+        drawn.append(compared("Strongest influences", names, lines, "change, points"))
+        title = f"Strongest influence on another keypoint: {names[0]}, {points(clear[strongest[0]])}"
+        if not stands_out(clear[strongest[0]], len(across)):
+            title = "No influence of one keypoint on another stands out by itself"
+    else:
+        title = "No covered keypoint clearly harms another" if across else "What covering a part does to each keypoint"
+    text = (
+        "Rows are what is covered, columns what it changes: red where fewer are right, blue where more are, as far as "
+        f"the intervals carry it; a dot is no change within {margin_words(study)}, grey is undecided, empty no data. "
+    )
+    if across:
+        text += (
+            f"Of {len(across)} influences of a keypoint on another, {len(clear)} seem harmful; if there were none, "
+            f"about {CHANCE * len(across):.0f} would seem so by chance."
+        )
+    if strongest:
+        text += f" The largest measured: {names[0]}, {points(clear[strongest[0]])}."
+    head = ["covered", "affected", "change, points", "verdict"]
+    rows = [[attack_words(a), spelled(k), cell(clear[a, k]), "lower"] for a, k in strongest]
+    return Section(title, text, figures=[beside(drawn)], grid=[head, *rows] if rows else ())
+
+
+def _matrix(study: Study, attacks: Sequence[Attack], fill: str, columns: Sequence[str], most: float) -> str:
+    cells = {
+        (row, column): (effect, effect.verdict(study.margin))
+        for row, a in enumerate(attacks)
+        for column, effect in enumerate(study.influence[a.name][k] for k in columns)
+    }
+    first = next((row for row, a in enumerate(attacks) if a.kind == "parts"), None)
+    return influences(f"Influence, {fill}", [a.target for a in attacks], columns, cells, most, first)
+
+
+def _filled(attacks: Sequence[Attack], fill: str) -> list[Attack]:
+    return sorted((a for a in attacks if a.fill == fill), key=lambda a: a.kind)
+
+
+def hit_and_collateral(study: Study) -> Section | None:
+    """Set what attacks cost the keypoints they cover against what they cost the others."""
+    drawn: list[str] = []
+    said: list[tuple[str, str, Effects]] = []
+    for kind in ("keypoints", "parts"):
+        attacks = of_kind(study, kind)
+        pairs = {a: (study.changes[a.name]["hit"], study.changes[a.name]["collateral"]) for a in attacks}
+        known = [a for a in attacks if all(effect.value == effect.value for effect in pairs[a])]
+        if known:
+            far = outliers(pairs, known)
+            spots = [Spot(a.fill, spelled(a.target) if a in far else "", *pairs[a]) for a in known]
+            labels = "change of covered keypoints, points", "change of the others, points"
+            drawn.append(scatter(f"Hit and collateral: {kind}", spots, labels, (100, 100)))
+        for fill in fills_of(attacks):
+            both = study.pooled.get(f"{kind}-{fill}")
+            if both:
+                said.append((kind, fill, both))
+    if not drawn:
+        return None
+    text = (
+        "A point is an attack: left of 0 it costs keypoints that it covers, below 0 keypoints that it does not. The "
+        "share of a loss that is collateral is told of groups of attacks that clearly cost something."
+    )
+    head = ["attacks", "fill", "covered", "others", "share of the loss that was not covered"]
+    grid = [[k, fill, cell(both["hit"]), cell(both["collateral"]), _collateral(both)] for k, fill, both in said]
+    kind, fill, both = min(said, key=lambda one: one[2]["collateral"].value)
+    title = "Keypoints that nothing covers do not clearly change"
+    if stands_out(both["collateral"], len(said)) and both["collateral"].value < 0:
+        title = f"Keypoints that nothing covers suffer, too: {points(both['collateral'])} under {fill} on {kind}"
+    if all(some["collateral"].verdict(study.margin) == "none" for *_, some in said):
+        title = f"Keypoints that nothing covers stay as they are, within {margin_words(study)}"
+    return Section(title, text, figures=[beside(drawn)], grid=[head, *grid])
+
+
+def outliers(pairs: Mapping[Attack, tuple[Effect, Effect]], known: Sequence[Attack]) -> set[Attack]:
+    """Return the attacks that cost most of what they cover, or of what they do not, and clearly do."""
+    found: set[Attack] = set()
+    for number in (0, 1):
+        clear = [a for a in known if stands_out(pairs[a][number], len(known)) and pairs[a][number].value < 0]
+        found |= set(sorted(clear, key=lambda a: pairs[a][number].value)[:NAMED])
+    return found
+
+
+def _collateral(both: Effects) -> str:
+    """Say how much of a loss is collateral, where there clearly is a loss."""
+    return share(both.get("collateral_share", NOTHING)) if both["all"].high < 0 else "-"
+
+
+def knowing(study: Study) -> Section | None:
+    """Say whether the estimator's scores fall where it fails."""
+    groups = {name: some for name, some in study.pooled.items() if "overconfidence" in some and "radii" not in name}
+    rated = {name: some for name, some in groups.items() if some["score"].value == some["score"].value}
+    rated = {name: rated[name] for name in sorted(rated, key=lambda name: name != CLEAN)}
+    if not rated:
+        return Section("The estimator gives no scores", "So it cannot tell what it does not know.")
+    names = list(rated)
+    right = {word: [rated[name][f"score_{word}"] for name in names] for word in ("right", "wrong")}
+    drawn = [
+        compared("Mean score of covered keypoints", names, right, "score", scale=1),
+        compared("Overconfidence", names,
+                 {"": [rated[name]["overconfidence"] for name in names]}, "mean score less share of right, points"),
+    ]  # fmt: skip
+    spots = [
+        Spot(a.fill or KINDS[a.kind], "", one["hit"], one["score_hit"])
+        for a in study.attacks
+        if a.kind != "radii" and (one := study.changes[a.name])["hit"].value == one["hit"].value
+    ]
+    if spots:
+        labels = "change of covered keypoints, points", "change of their score"
+        drawn.append(scatter("Score against loss", spots, labels, (100, 1)))
+    head = ["keypoints", "right, %", "score", "of right ones", "of wrong ones", "overconfidence, points"]
+    grid = [
+        [spelled(name), share(some["right"]), *(level(some[n]) for n in ("score", "score_right", "score_wrong")),
+         cell(some["overconfidence"])] for name, some in rated.items()
+    ]  # fmt: skip
+    text = (
+        "Of covered keypoints under attack, and of all in clean pictures: what score those get that are right and "
+        "those that are wrong, and by how much the mean score promises more than comes true. A score is a promise only "
+        "where it is meant as the chance of being right."
+    )
+    return Section(_known(rated), text, figures=[beside(drawn)], grid=[head, *grid])
+
+
+def _known(rated: Mapping[str, Effects]) -> str:
+    """Say in a heading whether scores promise too much under attack, and by how much more than in clean pictures."""
+    attacked = {name: some["overconfidence"] for name, some in rated.items() if name != CLEAN}
+    known = {name: effect for name, effect in attacked.items() if effect.value == effect.value}
+    if not known:
+        return "What its scores say"
+    name, most = max(known.items(), key=lambda one: one[1].value)
+    if most.value < 0 or not stands_out(most, len(known)):
+        return "Its scores do not clearly promise too much under any attack"
+    clean = rated.get(CLEAN, {}).get("overconfidence", NOTHING)
+    before = "" if clean.value != clean.value else f", against {points(clean)} in clean pictures"
+    return f"Its scores promise too much: {points(most)} for {name.replace('-', ', ')}{before}"
+
+
+def confusions(study: Study) -> Section | None:
+    """Say where attacks turn left into right, or one person into another."""
+    attacks = [a for kind in ("keypoints", "parts", "own") for a in of_kind(study, kind)]
+    groups = [
+        name for name, some in study.pooled.items() if "inverted" in some and " - " not in name and "radii" not in name
+    ]
+    if not groups:
+        return None
+    words = {"inverted": "taken for their mirror image", "swapped": "taken for another person's"}
+    lines = {word: [study.pooled[name][word] for name in groups] for word in words}
+    drawn = [compared("Inversions and swaps by attack and fill", groups, lines, "change of their share, points")]
+    more = {word: with_verdict(study, attacks, word, "higher") for word in words}
+    worst = {
+        word: sorted(found, key=lambda a: -study.changes[a.name][word].value)[:STRONGEST]
+        for word, found in more.items()
+    }
+    for word, found in worst.items():
+        if found:
+            effects = {"": [study.changes[a.name][word] for a in found]}
+            names = [attack_words(a) for a in found]
+            drawn.append(compared(f"Most often {words[word]}", names, effects, "change of their share, points"))
+    said = [f"{len(found)} of {len(attacks)} attacks clearly cause more {w}" for w, found in
+            zip(("inversions", "swaps"), more.values(), strict=True)]  # fmt: skip
+    most = worst["inverted"][0] if worst["inverted"] else None
+    title = "No attack stands out by confusing left and right"
+    if most is not None and stands_out(study.changes[most.name]["inverted"], len(attacks)):
+        gain = points(study.changes[most.name]["inverted"])
+        title = f"{attack_words(most).capitalize()}, causes most inversions of left and right: {gain} of keypoints"
+    rows = [[attack_words(a), w, cell(study.changes[a.name][w])] for w, found in worst.items() for a in found]
+    text = (
+        "A wrong keypoint is inverted where it lies at its mirror image (the left knee on the right one), swapped "
+        f"where it lies on another person. {'; '.join(said)}; about {CHANCE * len(attacks):.0f} of each would seem so "
+        "by chance."
+    )
+    grid = [["attack", "", "change, points"], *rows] if rows else ()
+    return Section(title, text, figures=[beside(drawn)], grid=grid)
+
+
+def without_effect(study: Study) -> Section:
+    """List the attacks that change nothing within the margin: that, too, is a finding."""
+    verdicts = {a: study.changes[a.name]["all"].verdict(study.margin) for a in study.attacks}
+    none = [a for a, verdict in verdicts.items() if verdict == "none"]
+    groups: dict[tuple[str, str], list[Attack]] = {}
+    for attack in study.attacks:
+        groups.setdefault((attack.kind, attack.fill), []).append(attack)
+    words = ("none", "lower", "higher", "undecided")
+    rows = [
+        [KINDS[kind], fill, *(str(sum(verdicts[a] == word for a in some)) for word in words),
+         listed([attack_words(a).partition(",")[0] for a in some if a in none], 30)]
+        for (kind, fill), some in groups.items()
+    ]  # fmt: skip
+    title = f"{len(none)} of {len(study.attacks)} attacks change the share of right keypoints by less than "
+    text = (
+        f"None: the 90 % interval of the change lies within {margin_words(study)} (two one-sided tests at 5 %), and "
+        "enough was asked to tell. Undecided: the interval holds 0, but reaches further than the margin. An attack "
+        "that covers one keypoint of many can do no more to all of them than their share: what it does to that "
+        "keypoint itself stands above."
+    )
+    nobody = [a for a in study.attacks if verdicts[a] == "no data"]
+    targets = listed(dict.fromkeys(spelled(a.target) for a in nobody))
+    silent = f"Of {len(nobody)} of {len(study.attacks)} attacks there is no data, as they reach nobody: {targets}."
+    grid = [["attacks", "fill", "none", "lower", "higher", "undecided", "no effect"], *rows]
+    return Section(title + f"{100 * study.margin:g} points", text, notes=[silent] if nobody else [], grid=grid)

@@ -1,0 +1,1 @@
+"""Verbs: files in, files and numbers out; the command line only parses and calls them."""

@@ -1,0 +1,132 @@
+"""What a name means: an estimator by whatever a user calls it, a file, a URL, a recipe."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
+
+from posewright.estimators import top_down as estimate
+from posewright.estimators.adapters import mediapipe, rtm, vitpose
+from posewright.estimators.runtimes import Backend, metadata
+from posewright.estimators.top_down import Estimator, TopDown
+from posewright.estimators.weights import fetch
+from posewright.recipes import RECIPES, recipe_named
+from posewright.recipes.recipe import Recipe
+
+T = TypeVar("T")
+WEIGHTS = (".pt", ".pth", ".tar", ".pkl", ".safetensors", ".npz", ".h5", ".hdf5", ".caffemodel")
+"""Endings of checkpoints, posewright's and others'; docs/weights.md says whose."""
+
+ADAPTERS: dict[str, Callable[[str], Estimator]] = {
+    "transformers": vitpose.load,
+    "rtmlib": rtm.load,
+    "mediapipe": mediapipe.load,
+}
+"""Whose networks `package:NAME_OR_FILE` means."""
+
+
+def load(
+    name: str | Path = "default",
+    *,
+    flip: bool = False,
+    batch: int = 8,
+    backend: Backend = "auto",
+    precision: Literal["fp32", "bf16"] = "fp32",
+    threads: int | None = None,
+    recipe: str | None = None,
+) -> Estimator:
+    """Load an estimator by name.
+
+    name: "default", the network that comes with posewright; an exported network (.onnx); a training's
+    checkpoint (.pt); a URL of either; a recipe's name, which means its `runs/NAME/last.pt`; somebody else's network
+    as transformers:NAME, rtmlib:FILE.onnx or mediapipe:FILE.task; or `my_file.py:my_estimator`, a file that is run.
+    The other arguments are for networks of posewright's own. flip: average with the mirrored picture, at twice the
+    cost. batch: crops a call. backend: auto is openvino where it is installed, else onnxruntime, and torch for a
+    checkpoint. precision: bf16 needs openvino or torch. recipe: what a checkpoint is of where it does not say so
+    itself, a name or my_file.py:my_recipe: those of the authors and MMPose (docs/weights.md). Raises
+    FileNotFoundError where there is no such file, ModelFileError or WeightsError where it is no network of
+    posewright's, ValueError for a combination that there is not, ImportError where what runs it is not installed.
+
+    >>> people = load()("photo.jpg")  # doctest: +SKIP
+    """
+    other = other_named(str(name))
+    if other is not None:
+        if flip or backend != "auto" or precision != "fp32" or recipe:
+            raise ValueError(f"{name}: flip, backend, precision and recipe are for networks of posewright's own")
+        return other()
+    path = located(str(name))
+    if path.suffix in WEIGHTS:
+        if backend not in ("auto", "torch"):
+            raise ValueError(f"{path}: a checkpoint runs with torch; `posewright export` makes a file for {backend}")
+        from posewright.train.export import checkpoint
+
+        network = checkpoint.load(path, precision, recipe=recipe_by(recipe) if recipe else None)
+        return TopDown(network, network.codec, flip=flip, batch=batch)
+    build = maker(path) if backend == "torch" else None
+    options: dict[str, Any] = {"backend": backend, "precision": precision, "threads": threads, "build": build}
+    return estimate.load(path, flip=flip, batch=batch, **options)
+
+
+def other_named(name: str) -> Callable[[], Estimator] | None:
+    """Return what loads somebody else's estimator, by its package or from a file; None for one of posewright's."""
+    package, _, rest = name.partition(":")
+    if package in ADAPTERS:
+        return lambda: ADAPTERS[package](rest)
+    file, _, attribute = name.rpartition(":")
+    return (lambda: _estimator_in(file, attribute)) if file.endswith(".py") else None
+
+
+def _estimator_in(file: str, attribute: str) -> Estimator:
+    """Run a user's file and return its estimator."""
+    if not Path(file).is_file():
+        raise FileNotFoundError(f"{file}: no such file")
+    found: Any = _telling(file, lambda: runpy.run_path(file, run_name=Path(file).stem)).get(attribute)
+    if not callable(found) or not all(hasattr(found, name) for name in ("skeleton", "many", "protocol")):
+        raise ValueError(
+            f"{file}: has no estimator {attribute!r}; posewright.estimators.adapters.Adapted makes one of a function"
+        )
+    return cast(Estimator, found)
+
+
+def located(name: str) -> Path:
+    """Return the file that a network's name means, fetched where it is a URL; raises FileNotFoundError."""
+    if "://" in name:
+        return fetch(name)
+    if name == "default":
+        path, hint = estimate.default_file(), "this installation lacks the embedded network"
+    elif name in {recipe.name for recipe in RECIPES}:
+        path, hint = Path("runs") / name / "last.pt", f"train {name} first, or name a checkpoint or an .onnx file"
+    else:
+        path, hint = Path(name), "name an .onnx file, a checkpoint (.pt), a URL, a recipe, or default"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; {hint}")
+    return path
+
+
+def maker(path: Path) -> Callable[[], Any]:
+    """Return what makes the module of an exported network: that of the recipe that its card names."""
+    name = json.loads(metadata.read(path).get("card", "{}")).get("recipe")
+    if not name:
+        raise ValueError(f"{path}: its card names no recipe, so torch cannot build its network; use another backend")
+    return recipe_by(name).network
+
+
+def recipe_by(name: str) -> Recipe:
+    """Find a recipe, also as my_file.py:my_recipe; a mistake in that file is a ValueError that names its line."""
+    return _telling(name.rpartition(":")[0], lambda: recipe_named(name))
+
+
+def _telling(file: str, run: Callable[[], T]) -> T:
+    """Run what runs a user's file; a mistake in that file is a ValueError that names its line."""
+    try:
+        return run()
+    except Exception as error:
+        places = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(file)]
+        line = error.lineno if isinstance(error, SyntaxError) else places[-1] if places else None
+        if not file.endswith(".py") or line is None:
+            raise
+        raise ValueError(f"{file}, line {line}: {type(error).__name__}: {error}") from None
