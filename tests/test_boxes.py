@@ -7,12 +7,11 @@ import pytest
 
 from posewright.cli import main
 from posewright.datasets import coco
-from posewright.datasets.detections import Detected, boxes_by_scene, read_boxes
+from posewright.datasets.detections import Detected, boxes_by_scene, ranked, read_boxes
 from posewright.datasets.records import DataError
 from posewright.datasets.synthetic import world
 from posewright.scene import Person, Scene
 from posewright.skeleton import COCO, LSP
-from posewright.verbs.evaluate import ranked
 
 
 def result(image, box, score, **more):

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from posewright import picture
-from posewright.cli import VERBS, main
+from posewright.cli import VERBS, main, show
 from posewright.datasets import coco
 from posewright.datasets.synthetic import world
 from posewright.estimators.runtimes.network import Network
 from posewright.estimators.top_down import default_file
+from posewright.recipes import RECIPES
 from posewright.skeleton import LSP
 
 RECIPE = """
@@ -24,7 +25,7 @@ from posewright.augment import Jitter
 from posewright.codecs.distribution import Distribution
 from posewright.datasets import coco
 from posewright.metrics import by_person, pck
-from posewright.recipe import Phase
+from posewright.recipes.recipe import Phase
 from posewright.recipes import default
 from posewright.skeleton import LSP
 
@@ -213,6 +214,14 @@ def test_draw_writes_the_world_and_a_sheet_of_any_data(place, tmp_path):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
     assert main(["draw", f"coco:{place}/data", "--out", f"{tmp_path}/c", "--count", "2"]) == 0
     assert picture.read(tmp_path / "c" / "sheet.png").shape[2] == 3
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_every_recipe_can_be_shown(recipe, monkeypatch):
+    monkeypatch.setattr(show, "_network", lambda _: "counted elsewhere")
+    rows = dict(show.recipe_rows(recipe))
+    assert rows["loss"]
+    assert "<" not in rows["loss"]
 
 
 def test_list_names_every_recipe_and_show_explains_each_without_its_insides(place, capsys):

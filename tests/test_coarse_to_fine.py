@@ -240,11 +240,13 @@ def test_rates_of_cpn_are_halved():
 
 def test_adam_shrinks_weights_as_part_of_the_gradient():
     recipe = replace(recipe_named("rsn18_coco"), network=small_rsn)
-    assert recipe.optimiser == "adam"
+    assert recipe.optimiser.rule == "adam"
     assert type(prepared(recipe, 0, Machine(device="cpu")).optimiser) is torch.optim.Adam
-    later = prepared(replace(recipe, optimiser="adamw"), 0, Machine(device="cpu")).optimiser
+    later = prepared(
+        replace(recipe, optimiser=replace(recipe.optimiser, rule="adamw")), 0, Machine(device="cpu")
+    ).optimiser
     assert type(later) is torch.optim.AdamW
-    assert later.param_groups[0]["weight_decay"] == recipe.weight_decay == 1e-5
+    assert later.param_groups[0]["weight_decay"] == recipe.optimiser.weight_decay == 1e-5
 
 
 @pytest.mark.parametrize(("name", "kernels"), [

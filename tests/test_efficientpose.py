@@ -14,7 +14,7 @@ from posewright.codecs.efficientpose import EfficientPose, Resized  # noqa: E402
 from posewright.datasets.synthetic import world  # noqa: E402
 from posewright.estimators.runtimes import metadata  # noqa: E402
 from posewright.fields import Affinities, Heatmaps, Placed  # noqa: E402
-from posewright.losses.maps import affinities, in_cells, limbs_and_keypoints  # noqa: E402
+from posewright.losses.limbs import affinities, in_cells, limbs_and_keypoints  # noqa: E402
 from posewright.models.efficientnet import scaled, trunk  # noqa: E402
 from posewright.models.efficientpose import EfficientPose as Network  # noqa: E402
 from posewright.models.efficientpose_lite import EfficientPoseLite, Size  # noqa: E402

@@ -14,9 +14,11 @@ import pytest
 import posewright
 from posewright import picture
 from posewright.codecs.distribution import Distribution
+from posewright.estimators.one_person import box_of
 from posewright.estimators.runtimes import Network
-from posewright.estimators.top_down import TopDown, box_of, overlap
+from posewright.estimators.top_down import TopDown
 from posewright.fields import Heatmaps
+from posewright.geometry.boxes import overlap
 from posewright.scene import Person, Scene
 from posewright.skeleton import Skeleton
 

@@ -12,7 +12,7 @@ from posewright.datasets.synthetic import world
 from posewright.models import jain
 from posewright.models.count import macs, parameters
 from posewright.recipes.jain import jain_lsp, prior, tree
-from posewright.recipes.recipe import Phase
+from posewright.recipes.recipe import Apart, Phase
 from posewright.scene import each_person
 from posewright.skeleton import LSP, MPII
 from posewright.train.export import onnx
@@ -108,7 +108,7 @@ def test_training_begins_with_the_prior_of_its_people(tmp_path):
         read=lambda *_: scenes,
         network=narrow,
         codec=replace(jain_lsp.codec, size=(64, 64)),
-        counted=partial(prior, (64, 64)),
+        apart=Apart(counted=partial(prior, (64, 64))),
         phases=(Phase(1, 1e-3),),
         batch=4,
     )

@@ -33,7 +33,7 @@ def still(recipe, size, count=1):
     """Leave out all chance: one view of some drawn people, at a small size."""
     codec = replace(recipe.codec, size=size)
     scenes = world(count, seed=5, size=(128, 128), skeleton=codec.skeleton, people=(1, 1))
-    recipe = replace(recipe, codec=codec, jitter=STILL, batch=2, average=0.0)
+    recipe = replace(recipe, codec=codec, jitter=STILL, batch=2, optimiser=replace(recipe.optimiser, average=0.0))
     return recipe, Batches(scenes, codec, recipe.jitter, recipe.batch, 0, recipe.aim)
 
 

@@ -9,13 +9,10 @@ from posewright.codecs.distribution import Distribution
 from posewright.codecs.gaussian import Gaussian
 from posewright.codecs.jain import Windows
 from posewright.fields import Heatmaps, Offsets
-from posewright.losses.maps import (
-    disks_and_offsets,
-    mean_squared_error,
-    spatial_cross_entropy,
-    summed_squared_error,
-    window_cross_entropy,
-)
+from posewright.losses.distributions import spatial_cross_entropy
+from posewright.losses.maps import mean_squared_error, summed_squared_error
+from posewright.losses.offsets import disks_and_offsets
+from posewright.losses.windows import window_cross_entropy
 from posewright.recipes import losses as named
 from posewright.scene import Person
 from posewright.skeleton import LSP

@@ -305,7 +305,7 @@ def test_learns_at_the_authors_rates():
     falls = [epoch for epoch in range(1, recipe.epochs) if recipe.rate_at(epoch, 1) < recipe.rate_at(epoch - 1, 1)]
     assert [*falls, recipe.epochs] == [round(epochs * passes) for epochs in (100, 125, 130)]
     assert [recipe.rate_at(epoch, 1) for epoch in (0, *falls)] == pytest.approx([2.5e-4, 2.5e-5, 2.5e-6])
-    assert (recipe.batch, recipe.optimiser) == (8, "rmsprop")
+    assert (recipe.batch, recipe.optimiser.rule) == (8, "rmsprop")
 
 
 def test_its_optimiser_is_torchs_rmsprop_and_goes_on_where_it_was(tmp_path):

@@ -200,7 +200,9 @@ def test_the_card_names_the_occlusion(whole):
 def test_one_picture_is_learnt_by_heart_behind_occluders():
     """What is hidden is drawn anew each time, so that it is learnt from the rest."""
     scenes = world(1, seed=5, size=(128, 128), skeleton=tiny.codec.skeleton, people=(1, 1))
-    recipe = replace(tiny, jitter=STILL, batch=2, average=0.0, phases=(Phase(150, 1e-2),))
+    recipe = replace(
+        tiny, jitter=STILL, batch=2, optimiser=replace(tiny.optimiser, average=0.0), phases=(Phase(150, 1e-2),)
+    )
     occlusion = Augmentation(targeted("cutout", on="part", chance=1.0).choices)
     batches = Batches(scenes, recipe.codec, recipe.jitter, 2, 0, recipe.aim, occlusion)
     state = prepared(recipe, 0, ALONE)

@@ -8,10 +8,9 @@ import pytest
 import torch
 
 from posewright.models.count import parameters
-from posewright.models.pixels import paper_of
+from posewright.models.original import original_of
 from posewright.recipes import RECIPES, recipe_named
 from posewright.scene import Person
-from posewright.train.start import HEAD
 
 each = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 
@@ -58,7 +57,7 @@ def test_answers_have_the_targets_shape(recipe):
 def test_only_the_head_hangs_on_the_skeleton(name, other):
     """`--start` leaves out what the model's file calls its head, and must find all that does not fit there."""
     network, there = shapes_only(name), shapes_only(other).state_dict()
-    head = getattr(paper_of(network), "HEAD", HEAD)
+    head = original_of(network).head
     differing = [key for key, value in network.state_dict().items() if value.shape != there[key].shape]
     assert differing
     assert [key for key in differing if not re.match(head, key)] == []

@@ -24,7 +24,7 @@ from posewright.models.pixels import FromPixels
 from posewright.models.posefix import PoseFix
 from posewright.models.resnet import ResNet
 from posewright.recipes.posefix import posefix_r50_coco
-from posewright.recipes.recipe import Phase
+from posewright.recipes.recipe import Apart, Phase
 from posewright.robustness import standard_attacks, study
 from posewright.scene import Person, Scene, region
 from posewright.skeleton import COCO, LSP
@@ -204,9 +204,9 @@ def test_predict_and_occlude_take_it(scenes, tmp_path):
 
 def test_one_picture_is_learnt_by_heart():
     """Told the same wrong poses again and again, it learns to answer the true one."""
-    recipe = tiny_recipe(phases=(Phase(40, 2e-3),), given=Synthesis())
+    recipe = tiny_recipe(phases=(Phase(40, 2e-3),), apart=Apart(given=Synthesis()))
     truth = world(1, seed=5, size=(128, 128), people=(1, 1))
-    batches = Batches(with_neighbours(truth), recipe.codec, STILL, 2, 0, recipe.aim, given=recipe.given)
+    batches = Batches(with_neighbours(truth), recipe.codec, STILL, 2, 0, recipe.aim, given=recipe.apart.given)
     state = prepared(recipe, 0, Machine(device="cpu"))
     losses = list(steps(recipe, batches, state, Machine(device="cpu", workers=0)))
     (pixels, poses), target = batches.batch(0, 0)
@@ -225,7 +225,7 @@ def test_what_a_network_is_told_is_drawn_by_number(tmp_path):
     """Epochs differ, the same batch does not, and views are the same with it and without, from kept crops too."""
     recipe = tiny_recipe()
     people = with_neighbours(world(3, seed=6, size=(96, 96), people=(2, 2)))
-    told = Batches(people, recipe.codec, STILL, 4, 0, recipe.aim, given=recipe.given)
+    told = Batches(people, recipe.codec, STILL, 4, 0, recipe.aim, given=recipe.apart.given)
     plain = Batches(people, recipe.codec, STILL, 4, 0, recipe.aim)
     (pixels, poses), target = told.batch(0, 0)
     np.testing.assert_array_equal(pixels, plain.batch(0, 0)[0])
@@ -234,7 +234,7 @@ def test_what_a_network_is_told_is_drawn_by_number(tmp_path):
     assert not np.array_equal(poses, told.batch(1, 0)[0][1], equal_nan=True)
     stored = kept(people, tmp_path / "crops.npy", recipe.codec, each=list)
     assert [[p.id for p in scene.people] for scene in stored] == [[p.id for p in scene.people] for scene in people]
-    again = Batches(stored, recipe.codec, STILL, 4, 0, recipe.aim, given=recipe.given)
+    again = Batches(stored, recipe.codec, STILL, 4, 0, recipe.aim, given=recipe.apart.given)
     assert np.isfinite(again.batch(0, 0)[0][1]).any()
 
 

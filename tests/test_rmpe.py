@@ -212,7 +212,7 @@ def test_a_hourglass_starts_it():
     assert not report.unused
     assert all(name.startswith("locator.") for name in report.missing)
     assert [renamed(name, sstn.RENAMES) for name in ours] == list(ours)
-    assert sstn.MEAN == hourglass.MEAN
+    assert sstn.ORIGINAL.normal == hourglass.ORIGINAL.normal
 
 
 def test_one_picture_is_learnt_by_heart():
@@ -241,7 +241,7 @@ def test_the_exported_file_moves_people_too(tmp_path, backend):
     model = narrow()
     nn.init.normal_(model.locator.head.weight, std=3e-2)
     codec = replace(rmpe_mpii.codec, size=(64, 64))
-    module = FromPixels(model.eval(), sstn.MEAN, sstn.STD)
+    module = FromPixels(model.eval(), *sstn.ORIGINAL.normal)
     export.onnx(module, codec, {}, tmp_path / "tiny.onnx", aim=codec.around)
     pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
     wanted = network_of(module, codec)(pixels)[-1].maps

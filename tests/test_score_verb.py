@@ -14,7 +14,7 @@ from posewright.datasets.synthetic import world
 from posewright.metrics import Score, kinds, oks_ap
 from posewright.metrics.trust.confidence import Difference, Interval
 from posewright.metrics.trust.outcomes import Outcomes
-from posewright.report import diagnosis, figure, scores, tables
+from posewright.report import diagnosis, figure, results, scores, tables
 from posewright.skeleton import AIC, COCO, CROWDPOSE, LSP, MPII
 from posewright.verbs import score as scoring
 
@@ -164,13 +164,13 @@ def test_a_long_roc_is_drawn_with_few_points(monkeypatch, rng):
     drawn = []
     monkeypatch.setattr(scores, "curve", lambda *told: drawn.append((told[0], told[1][0])) or "")
     assert scores.curves(
-        "visibility_auc", scoring.Result(Path("a.json"), {}, {}, [], {"visibility_auc": outcomes})
+        "visibility_auc", results.Result(Path("a.json"), {}, {}, [], {"visibility_auc": outcomes})
     ) == [""]
     ((title, (_, false, true, count)),) = drawn
     assert (title, count) == ("ROC, a.json", None)
     assert len(false) == len(true) == scores.POINTS
     assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
-    nothing = scoring.Result(Path("a.json"), {}, {}, [], {"visibility_auc": Outcomes.of([], [])})
+    nothing = results.Result(Path("a.json"), {}, {}, [], {"visibility_auc": Outcomes.of([], [])})
     assert scores.curves("visibility_auc", nothing) == scores.curves("pck", nothing) == []
 
 
@@ -205,11 +205,11 @@ def test_people_alone_are_scored_as_their_data_set_is(place, tmp_path, monkeypat
     assert list(read(tmp_path / "scores.json")["files"][0]["metrics"]) == ["pck"]
 
 
-DATA = dict.fromkeys(scoring.NAMES, "many") | dict.fromkeys(scoring.OF_DISTANCE, "one")
+DATA = dict.fromkeys(results.NAMES, "many") | dict.fromkeys(results.OF_DISTANCE, "one")
 DATA |= {"crowdpose_ap": "crowdpose", "aic_map": "aic", "mpii_map": "mpii", "pckh": "mpii"}
 
 
-@pytest.mark.parametrize("name", scoring.NAMES)
+@pytest.mark.parametrize("name", results.NAMES)
 def test_every_metric_answers_to_its_name_with_intervals_and_a_whole_protocol(place, tmp_path, monkeypatch, name):
     data = DATA[name]
     line = f"score {{place}}/{'bad' if data == 'many' else data}.json --truth {{place}}/{data}/annotations.json"
@@ -223,9 +223,9 @@ def test_every_metric_answers_to_its_name_with_intervals_and_a_whole_protocol(pl
     protocol = found["protocol"]
     assert protocol.keys() >= {"metric", "scenes", "boxes", "pictures_without_prediction"}
     assert protocol["scenes"] == {"many": 12, "one": 4}.get(data, 8)
-    if name not in scoring.OF_DISTANCE:
+    if name not in results.OF_DISTANCE:
         assert protocol.keys() >= {"sigmas", "sigma_values", "area"}
-    if name not in (*scoring.OF_DISTANCE, "aic_map") and "correct" not in protocol:
+    if name not in (*results.OF_DISTANCE, "aic_map") and "correct" not in protocol:
         assert protocol.keys() >= {"predicted_area", "people", "people_ignored", "predictions"}
 
 
@@ -242,7 +242,7 @@ def test_the_default_of_a_data_set_is_its_own_evaluator(place, tmp_path, monkeyp
 def test_the_page_on_predictions_names_every_metric_and_no_other():
     page = (Path(__file__).parents[1] / "docs" / "predictions.md").read_text()
     section = page.partition("**Metrics**")[2].partition("\n\n")[0]
-    assert sorted(re.findall(r"`([a-z_]+)`", section)) == sorted(scoring.NAMES)
+    assert sorted(re.findall(r"`([a-z_]+)`", section)) == sorted(results.NAMES)
 
 
 def test_boxes_are_told_by_what_predict_writes(place, tmp_path):
@@ -346,6 +346,6 @@ def test_a_heading_says_a_difference_only_where_intervals_are_apart_and_groups_l
     score = Score({f"AP/{n}": value for n, (_, value, _) in zip(names, ends, strict=True)} | {"AP/few": 0.0},
                   {f"people/{n}": 99 for n in names} | {"people/few": 3})  # fmt: skip
     drawn = {f"AP/{n}": Interval(low, high) for n, (low, _, high) in zip(names, ends, strict=True)}
-    told = diagnosis.Told(scoring.Result(None, {"x": score}, {"x": drawn}, [], {}), "x")
+    told = diagnosis.Told(results.Result(None, {"x": score}, {"x": drawn}, [], {}), "x")
     assert diagnosis.contrast(told, [*names, "few"], "AP by size") == heading
     assert diagnosis.contrast(told, ["a", "few"], "AP by size") == "AP by size"

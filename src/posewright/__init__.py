@@ -2,19 +2,72 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from posewright.estimators.top_down import Estimator, TopDown
-    from posewright.verbs.load import load
+from posewright import moved
 
-__all__ = ["Estimator", "TopDown", "load"]
+if TYPE_CHECKING:
+    from posewright.datasets import read
+    from posewright.estimators.estimator import Estimator
+    from posewright.estimators.top_down import TopDown
+    from posewright.geometry import Camera
+    from posewright.occlusion import Occluder
+    from posewright.recipes import Recipe
+    from posewright.report.drawing import draw
+    from posewright.robustness import study
+    from posewright.scene import Crop, Person, Scene
+    from posewright.skeleton import Skeleton
+    from posewright.verbs.evaluate import evaluate
+    from posewright.verbs.load import load
+    from posewright.warp import Warp
+
+HOMES = {
+    "load": "verbs.load",
+    "evaluate": "verbs.evaluate",
+    "study": "robustness",
+    "draw": "report.drawing",
+    "read": "datasets",
+    "Person": "scene",
+    "Scene": "scene",
+    "Crop": "scene",
+    "Skeleton": "skeleton",
+    "Camera": "geometry",
+    "Warp": "warp",
+    "Occluder": "occlusion",
+    "Recipe": "recipes",
+    "Estimator": "estimators.estimator",
+    "TopDown": "estimators.top_down",
+}
+"""Where each name of the public face lives; it is imported when it is first asked for."""
+
+__all__ = [
+    "Camera",
+    "Crop",
+    "Estimator",
+    "Occluder",
+    "Person",
+    "Recipe",
+    "Scene",
+    "Skeleton",
+    "TopDown",
+    "Warp",
+    "draw",
+    "evaluate",
+    "load",
+    "read",
+    "study",
+]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is asked for, so that `import posewright` costs nothing."""
-    if name in __all__:
-        from posewright.verbs import load as named
-
-        return getattr(named, name)
+    if name in HOMES:
+        return getattr(import_module(f"posewright.{HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+moved.install()

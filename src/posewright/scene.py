@@ -51,6 +51,10 @@ class Person:
     area px^2; points3d (K, 3) mm; mask (H, W) bool; cause (K,) of `Cause`; id joins a person's views or
     frames; crowd marks a box around many people. Raises ValueError where lengths disagree, where an absent
     keypoint has a place, or a labelled one has none.
+
+    >>> person = Person(np.array([[3.0, 4.0], [np.nan, np.nan]]), visible=np.array([HIDDEN, ABSENT], np.uint8))
+    >>> person.labelled
+    array([ True, False])
     """
 
     keypoints: Floats

@@ -26,6 +26,10 @@ class Warp:
     """Move points and pictures by a matrix; `a @ b` does b first.
 
     matrix (3, 3) float64, `to_from`; size (width, height) of what comes out.
+
+    >>> half = Warp(np.diag([0.5, 0.5, 1.0]), (32, 24))
+    >>> half.points(np.array([[10.0, 4.0]]))
+    array([[5., 2.]])
     """
 
     matrix: NDArray[np.float64]

@@ -22,7 +22,7 @@ from posewright.scene import Person, each_person  # noqa: E402
 from posewright.skeleton import COCO, MPII  # noqa: E402
 from posewright.verbs.load import load  # noqa: E402
 
-ORDER = efficientpose.ORDERS[0][1]
+ORDER = efficientpose.ORIGINAL.orders[0][1]
 OUTPUTS = ("pass1_skeleton_pafs", "pass2_detection1_confs", "pass3_detection2_confs", "upscaled_confs")
 SIZES = {"rt": efficientpose.RT, "i": efficientpose.I, "ii": efficientpose.II}
 NETWORKS = {
@@ -46,7 +46,9 @@ def weighted(data_dir):
         model = NETWORKS[name]()
         path = data_dir / "weights" / f"efficientpose_{name}.npz"
         side = SIZES[name].side
-        return model.eval(), load_into(model, path, efficientpose.RENAMES, efficientpose.ORDERS, size=(side, side))
+        return model.eval(), load_into(
+            model, path, efficientpose.RENAMES, efficientpose.ORIGINAL.orders, size=(side, side)
+        )
 
     return build
 
@@ -136,11 +138,10 @@ def test_resizes_pads_and_cuts_as_the_original(case, reference):
     assert np.abs(resized.astype(int) - vector[f"output_{case}_uint8"]).max() <= 1
     assert (resized != vector[f"output_{case}_uint8"]).mean() < 0.002
     for name, module in (("", efficientpose), ("_lite", efficientpose_lite)):
-        normal = [getattr(module, key) for key in ("MEAN", "STD") if hasattr(module, key)]
         entering = []
         network = torch.nn.Module()
         network.forward = entering.append
-        FromPixels(network, *normal)(torch.from_numpy(resized)[None])
+        FromPixels(network, *module.ORIGINAL.normal)(torch.from_numpy(resized)[None])
         same = (resized == vector[f"output_{case}_uint8"]).all(-1)
         ours = entering[0][0].permute(1, 2, 0).numpy()
         np.testing.assert_allclose(ours[same], vector[f"output_{case}{name}"][same], rtol=0, atol=1e-5)
@@ -195,7 +196,7 @@ def test_renames_leave_our_own_names_alone():
         names = list(NETWORKS["iii"]().state_dict())
     assert [renamed(name, efficientpose.RENAMES) for name in names] == names
     value = torch.arange(16)
-    assert all(torch.equal(ordered(value, name, efficientpose.ORDERS), value) for name in names)
+    assert all(torch.equal(ordered(value, name, efficientpose.ORIGINAL.orders), value) for name in names)
 
 
 def test_doublings_are_the_published_ones_and_stay(weighted):
@@ -247,4 +248,4 @@ def test_an_archive_with_objects_is_refused(tmp_path):
 def test_weights_of_another_size_are_refused(data_dir):
     path = data_dir / "weights" / "efficientpose_i.npz"
     with pytest.raises(WeightsError, match=r"does not fit; .* there and .* here"):
-        load_into(NETWORKS["rt"](), path, efficientpose.RENAMES, efficientpose.ORDERS)
+        load_into(NETWORKS["rt"](), path, efficientpose.RENAMES, efficientpose.ORIGINAL.orders)

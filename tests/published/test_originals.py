@@ -9,7 +9,8 @@ import torch
 
 from posewright.models import cpn, efficientpose_lite, mspn, resnet, rsn, simple_baseline
 from posewright.models.load import load_into, load_original
-from posewright.models.pixels import Normal, normal_of
+from posewright.models.original import original_of
+from posewright.models.pixels import Normal
 from posewright.models.report import renamed
 from posewright.recipes import RECIPES, recipe_named
 from posewright.train import Machine, first_weights, prepared
@@ -68,7 +69,7 @@ def test_every_paper_is_trained_on_its_own_pixels():
     for recipe in {(recipe.paper, "lite" in recipe.name): recipe for recipe in RECIPES}.values():
         with torch.device("meta"):
             network = recipe.network()
-        found[type(network).__module__.rpartition(".")[2]] = tuple(map(tuple, normal_of(network)))
+        found[type(network).__module__.rpartition(".")[2]] = tuple(map(tuple, original_of(network).normal))
     assert {name: normal for name, normal in found.items() if normal != tuple(Normal())} == OWN
 
 

@@ -7,7 +7,7 @@ import torch
 from posewright.augment.synthesis import synthesise
 from posewright.codecs.posefix import FourPixels, mean_place, split
 from posewright.fields import Heatmaps
-from posewright.losses.maps import cross_entropy_and_place
+from posewright.losses.distributions import cross_entropy_and_place
 from posewright.models import posefix, resnet
 from posewright.models.count import macs, parameters
 from posewright.models.report import renamed

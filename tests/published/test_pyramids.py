@@ -88,7 +88,7 @@ def test_a_head_for_other_keypoints_is_all_that_differs(name):
         ours, others = network().state_dict(), network(keypoints=14).state_dict()
     assert ours.keys() == others.keys()
     differing = {key for key in ours if ours[key].shape != others[key].shape}
-    heads = {key for key in ours if re.match(paper.HEAD, key)}
+    heads = {key for key in ours if re.match(paper.ORIGINAL.head, key)}
     assert differing == heads - {key for key in heads if key.endswith("num_batches_tracked")}
 
 

@@ -14,7 +14,8 @@ from posewright.codecs.hourglass import Hourglass
 from posewright.models import pyranet
 from posewright.models.count import macs, parameters
 from posewright.models.load import load_into
-from posewright.models.pixels import FromPixels, normal_of
+from posewright.models.original import original_of
+from posewright.models.pixels import FromPixels
 from posewright.models.pyramid_residual import (
     OFFSET,
     PRM_A,
@@ -80,7 +81,7 @@ def test_the_head_is_all_that_differs_for_other_keypoints():
     with torch.device("meta"):
         ours, others = pyranet.pyranet_2().state_dict(), pyranet.pyranet_2(14).state_dict()
     differing = {key for key in ours if ours[key].shape != others[key].shape}
-    heads = {key for key in ours if re.match(pyranet.HEAD, key)}
+    heads = {key for key in ours if re.match(pyranet.ORIGINAL.head, key)}
     assert differing == heads - {"returned_maps.0.bias"}
 
 
@@ -244,7 +245,7 @@ def test_an_exported_network_pools_as_it_does(tmp_path, rng):
     session = onnxruntime.InferenceSession(tmp_path / "pyranet.onnx", providers=["CPUExecutionProvider"])
     (answer,) = session.run(None, {session.get_inputs()[0].name: pixels})
     with torch.inference_mode():
-        expected = FromPixels(network, *normal_of(network))(torch.from_numpy(pixels))[0].maps.numpy()
+        expected = FromPixels(network, *original_of(network).normal)(torch.from_numpy(pixels))[0].maps.numpy()
     np.testing.assert_allclose(answer, expected, atol=1e-4 * np.abs(expected).max())
 
 
@@ -257,4 +258,4 @@ def test_learns_at_the_authors_rates(name, batch, drops):
     found = [recipe.rate_at(epoch * 5, 5) for epoch in range(epochs)]
     wanted = [rate / 10 ** sum(epoch >= drop for drop in (150, 170, 200)) for epoch in range(1, epochs + 1)]
     assert found == pytest.approx(wanted)
-    assert (recipe.epochs, recipe.batch, recipe.optimiser) == (epochs, batch, "rmsprop")
+    assert (recipe.epochs, recipe.batch, recipe.optimiser.rule) == (epochs, batch, "rmsprop")

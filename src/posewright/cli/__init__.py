@@ -17,7 +17,7 @@ from tyro.conf import Positional, arg
 from posewright.cli.estimate import evaluate, predict
 from posewright.cli.evolve import evolve
 from posewright.cli.models import list_recipes
-from posewright.cli.occlude import MORE, about, occlude
+from posewright.cli.occlude import about, occlude
 from posewright.cli.occlude_compare import compare
 from posewright.cli.occlude_export import export as export_occluded
 from posewright.cli.occlude_export import score as score_occluded
@@ -25,7 +25,13 @@ from posewright.cli.occlude_worst import worst
 from posewright.cli.options import QUIET, Data, Model, Out, RecipeFile, Split
 from posewright.cli.score import diagnose, score
 
-MORE |= {"export": export_occluded, "score": score_occluded, "compare": compare, "worst": worst}
+OCCLUDE: dict[str, Callable[..., int]] = {
+    "export": export_occluded,
+    "score": score_occluded,
+    "compare": compare,
+    "worst": worst,
+}
+"""The verbs under `occlude`, as in `posewright occlude export`."""
 Count = Annotated[int, arg(metavar="N", help="how many pictures")]
 
 
@@ -121,13 +127,12 @@ def _train(arguments: Sequence[str]) -> int:
 def _occlude(arguments: Sequence[str]) -> int:
     """Run the study, or the verb under `occlude` that is named first."""
     name = next(iter(arguments), "")
-    if name in MORE:
-        parser = partial(tyro.cli, _later(MORE[name]), prog=f"posewright occlude {name}")
+    if name in OCCLUDE:
+        parser = partial(tyro.cli, _later(OCCLUDE[name]), prog=f"posewright occlude {name}")
         return int(_parsed(parser, arguments[1:])())
     if name and not name.startswith("-"):
-        there = f"; there are {', '.join(MORE)}" if MORE else ""
-        raise ValueError(f"no verb {name!r} under occlude{there}")
-    parser = partial(tyro.cli, _later(occlude), prog="posewright occlude", description=about())
+        raise ValueError(f"no verb {name!r} under occlude; there are {', '.join(OCCLUDE)}")
+    parser = partial(tyro.cli, _later(occlude), prog="posewright occlude", description=about(OCCLUDE))
     return int(_parsed(parser, arguments)())
 
 

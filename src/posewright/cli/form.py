@@ -20,7 +20,7 @@ OCCLUSION = arg(
     "objects:DIR for pictures of yours with an alpha channel",
     help_behavior_hint="",
 )
-OVERRIDES = ("codec", "jitter", "phases", "batch", "weight_decay", "average")
+OVERRIDES = ("codec", "jitter", "phases", "batch", "optimiser")
 """What `posewright train RECIPE --codec.sigma 3` may change of a recipe."""
 START = arg(metavar="FILE", help="first weights: `default`, an .onnx, a .pt, or a URL", help_behavior_hint="")
 

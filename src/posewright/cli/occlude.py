@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from posewright.scene import Floats, Scene
     from posewright.skeleton import Skeleton
 
-MORE: dict[str, Callable[..., int]] = {}
-"""The verbs under `occlude`, as in `posewright occlude export`, by name."""
-
 WORLD, WORLD_SEED = "world", 2026
 WORLD_PEOPLE = (1, 2)
 """People a picture of the world: a crowd hides so much by itself that attacks tell of little else."""
@@ -99,15 +96,15 @@ def command_of(given: Mapping[str, Any]) -> str:
     return shlex.join(words)
 
 
-def about() -> str:
+def about(more: Mapping[str, Callable[..., int]]) -> str:
     """Say what the study does, and what verbs stand under it."""
     said = (
         "Hide keypoints and body parts, and measure what that does to an estimator: report.html shows it, study.json, "
         "effects.csv and influence.csv hold every number with its interval. Every answer is kept as it comes: "
         "interrupted, the same command goes on from there."
     )
-    more = [f"posewright occlude {name}: {(verb.__doc__ or '').splitlines()[0]}" for name, verb in MORE.items()]
-    return "\n\n".join([said, *more])
+    others = [f"posewright occlude {name}: {(verb.__doc__ or '').splitlines()[0]}" for name, verb in more.items()]
+    return "\n\n".join([said, *others])
 
 
 def words(text: str) -> list[str]:

@@ -47,9 +47,9 @@ def recipe_rows(recipe: Recipe) -> Iterator[Row]:
     yield "network", _network(recipe)
     yield "codec", f"{type(recipe.codec).__name__}: {_values(recipe.codec)}"
     yield "skeleton", f"{skeleton.name}, {len(skeleton)} keypoints: {', '.join(skeleton.keypoints)}".replace("_", " ")
-    yield "loss", recipe.loss.__name__.replace("_", " ")
+    yield "loss", _loss(recipe.loss)
     yield "phases", "\n".join(_phase(phase, recipe) for phase in recipe.phases)
-    yield "batch", f"{recipe.batch} crops, weight decay {recipe.weight_decay:g}{_averaged(recipe)}"
+    yield "batch", f"{recipe.batch} crops, weight decay {recipe.optimiser.weight_decay:g}{_averaged(recipe)}"
     yield "jitter", _values(recipe.jitter)
     yield "occlusion", described(recipe.occlusion(())) if recipe.occlusion else ""
     yield "metric", recipe.metric.__name__.replace("_", " ")
@@ -102,6 +102,12 @@ def parts_of(recipe: Recipe) -> Iterator[Row]:
         yield "  " * part.depth + part.name, f"{part.kind}  {leaving}  {part.parameters:,}{again}"
 
 
+def _loss(loss: Any) -> str:
+    """Name a loss in words, whatever it is told beforehand."""
+    function = getattr(loss, "func", loss)
+    return str(getattr(function, "name", None) or function.__name__).replace("_", " ")
+
+
 def _phase(phase: Phase, recipe: Recipe) -> str:
     rate = f"at {phase.rate:g}" if phase.to is None else f"from {phase.rate:g} down to {phase.to:g}"
     warmup = f", after a warm-up of {phase.warmup} steps" if phase.warmup else ""
@@ -110,7 +116,7 @@ def _phase(phase: Phase, recipe: Recipe) -> str:
 
 
 def _averaged(recipe: Recipe) -> str:
-    return f", weights averaged with decay {recipe.average:g}" if recipe.average else ""
+    return f", weights averaged with decay {recipe.optimiser.average:g}" if recipe.optimiser.average else ""
 
 
 def _values(part: Any) -> str:

@@ -37,6 +37,8 @@ def read(where: str | Path, split: str) -> list[Scene]:
     """Read a data set from "lsp:FOLDER", "coco:FOLDER", ..., or from a folder that its contents tell apart.
 
     A JSON file instead of a folder is read in COCO's format, its pictures beside it. Raises DataError.
+
+    >>> scenes = read("lsp:lspet", "test")  # doctest: +SKIP
     """
     name, colon, rest = str(where).partition(":")
     if colon and name in READERS and not Path(where).exists():

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from posewright.estimators.estimator import Boxes, Estimator, Image, View, pixels_of
 from posewright.estimators.runtimes.network import Network
-from posewright.estimators.top_down import Boxes, Estimator, Image, pixels_of
 from posewright.picture import Pixels
 from posewright.scene import Crop, Floats, Person, Scene, box_around, region, take
 from posewright.skeleton import Skeleton
@@ -48,6 +48,11 @@ class Refined:
     def skeleton(self) -> Skeleton:
         """The keypoints of its people."""
         return self.estimator.skeleton
+
+    @property
+    def view(self) -> View:
+        """How the estimator is shown a person."""
+        return self.estimator.view
 
     def __call__(self, image: Image, boxes: Boxes | None = None) -> list[Person]:
         """Estimate and refine the people of one picture; arguments and errors as the estimator's."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from posewright.datasets.detections import Detected, ranked
-from posewright.estimators.top_down import Estimator
+from posewright.estimators.estimator import Estimator
 from posewright.scene import Floats, Scene, each_person
 
 

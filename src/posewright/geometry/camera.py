@@ -21,6 +21,10 @@ class Camera:
     K (3, 3) px; R (3, 3); t (3,) mm; distortion (k1, k2, p1, p2, k3) as OpenCV orders them.
     x points right, y down, z forward; (0, 0) is the centre of the top-left pixel.
     Raises ValueError for matrices of another shape.
+
+    >>> camera = Camera(np.diag([100.0, 100.0, 1.0]), np.eye(3), np.zeros(3))
+    >>> camera.project([[10.0, 20.0, 1000.0]])
+    array([[1., 2.]])
     """
 
     K: Floats

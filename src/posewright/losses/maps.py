@@ -1,4 +1,4 @@
-"""Losses: from a network's stages and a target to one number."""
+"""Losses of heatmaps by squared differences, of all keypoints, the hard ones, or level by level."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, cross_entropy
 
-from posewright.fields import Affinities, Heatmaps, Levels, Offsets, Placed, Twofold
+from posewright.fields import Heatmaps, Levels, Twofold
 
 HARDEST = 8
 """Keypoints of a person that the finest maps learn from: of 17, the best that CPN's authors found (section 3.2.2)."""
@@ -23,22 +22,6 @@ def mean_squared_error(stages: Sequence[Heatmaps], target: Heatmaps) -> Tensor:
     """
     weights = target.weights[..., None, None]
     return torch.stack([0.5 * (weights * (stage.maps.float() - target.maps)).square().mean() for stage in stages]).sum()
-
-
-def disks_and_offsets(stages: Sequence[Offsets], target: Offsets) -> Tensor:
-    """`mean_squared_error` of disks, and of the ways along x and y, these inside the true disks alone.
-
-        L = sum over stages of  1/2 mean over B, K, h, w of (w (d - t))^2 + (w t (x - t_x))^2 + (w t (y - t_y))^2
-
-    Huang et al. 2020 (UDP, arXiv:1911.07524, section 4) with the weights of the authors' code.
-    """
-    weights = target.weights[..., None, None]
-    inside = weights * target.disks
-    return torch.stack([
-        0.5 * (mask * (one.float() - truth)).square().mean()
-        for stage in stages
-        for mask, one, truth in zip((weights, inside, inside), stage[:3], target[:3], strict=True)
-    ]).sum()  # fmt: skip
 
 
 def hard_keypoints(stages: Sequence[Heatmaps], target: Heatmaps | Levels, hardest: int = HARDEST) -> Tensor:
@@ -111,21 +94,6 @@ def summed_squared_error(stages: Sequence[Heatmaps], target: Heatmaps) -> Tensor
     return total / (2 * len(target.maps))
 
 
-def window_cross_entropy(stages: Sequence[Heatmaps], target: Heatmaps) -> Tensor:
-    """Cross-entropy of each window's yes or no in the first stage, yes and no weighing alike.
-
-        L = 1/2 mean over B, K of  w (mean of -log s(m) where t = 1, and mean of -log(1 - s(m)) where t = 0)
-
-    with s the logistic function, as Jain et al. 2014 (arXiv:1312.7302) train detectors; how many negative windows
-    they show for each positive one could not be read, so here as many, in weight. Later stages are not learnt.
-    """
-    logits, truth = stages[0].maps.float(), target.maps
-    each = binary_cross_entropy_with_logits(logits, truth, reduction="none")
-    yes = (each * truth).sum((-2, -1)) / truth.sum((-2, -1)).clamp(min=1)
-    no = (each * (1 - truth)).sum((-2, -1)) / (1 - truth).sum((-2, -1)).clamp(min=1)
-    return (target.weights * (yes + no)).mean() / 2
-
-
 def centred_and_back(stages: Sequence[Heatmaps], target: Twofold) -> Tensor:
     """What RMPE learns by: the first stage holds the centred maps, all others the maps as they are.
 
@@ -137,95 +105,3 @@ def centred_and_back(stages: Sequence[Heatmaps], target: Twofold) -> Tensor:
     inside = target.weights * (target.centred.amax((-2, -1)) > 0)
     beside = mean_squared_error(stages[:1], Heatmaps(target.centred, inside))
     return mean_squared_error(stages[1:], Heatmaps(target.maps, target.weights)) + beside
-
-
-def spatial_cross_entropy(stages: Sequence[Heatmaps], target: Heatmaps) -> Tensor:
-    """Cross-entropy between two distributions over a map's pixels, both given by logits.
-
-        L = sum over stages of  - sum_k w_k sum_yx softmax(t)_kyx log softmax(m)_kyx / sum_k w_k
-
-    He et al. 2017 (arXiv:1703.06870, section 5) with a Gaussian for the one-hot truth.
-    """
-    truth = target.maps.flatten(-2).softmax(-1)
-    total = target.weights.sum().clamp(min=1.0)
-    losses = [_entropy(stage.maps, truth, target.weights).sum() / total for stage in stages]
-    return torch.stack(losses).sum()
-
-
-def cross_entropy_and_place(stages: Sequence[Heatmaps], target: Heatmaps) -> Tensor:
-    """Cross-entropy of each map as a distribution over its pixels, and how far its mean place is off along each axis.
-
-        L = sum over stages of  mean over B, K of w_k H(softmax(t), softmax(m))
-                                + mean over B, K and the axes of w_k |x(m) - x(t)|,   x(m) = sum_p softmax(m)_p p
-
-    in map px. Moon et al. 2019 (arXiv:1812.03595, section 4.2). Departure: the true place is the target's own mean,
-    which in the last map px of a row or a column is that pixel's middle.
-    """
-    truth = target.maps.flatten(-2).softmax(-1)
-    place, weights = mean_place(target.maps), target.weights
-    losses = [
-        _entropy(stage.maps, truth, weights).mean()
-        + (weights[..., None] * (mean_place(stage.maps.float()) - place).abs()).mean()
-        for stage in stages
-    ]
-    return torch.stack(losses).sum()
-
-
-def mean_place(maps: Tensor) -> Tensor:
-    """Return the mean place (..., K, 2) in map px of logits (..., K, h, w)."""
-    shares = maps.flatten(-2).softmax(-1).reshape(maps.shape)
-    x, y = (torch.arange(length, device=maps.device, dtype=maps.dtype) for length in (maps.shape[-1], maps.shape[-2]))
-    return torch.stack([(shares.sum(-2) * x).sum(-1), (shares.sum(-1) * y).sum(-1)], -1)
-
-
-def _entropy(maps: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
-    """(B, K) the cross-entropy of each map, times its weight."""
-    logits = maps.float().flatten(-2)
-    pixels = logits.shape[-1]
-    each = cross_entropy(logits.reshape(-1, pixels), truth.reshape(-1, pixels), reduction="none")
-    return each.reshape(weights.shape) * weights
-
-
-def limbs_and_keypoints(
-    stages: Sequence[Affinities | Heatmaps], target: Placed, limbs: Sequence[tuple[int, int]]
-) -> Tensor:
-    """What EfficientPose learns by: part affinity fields and heatmaps, at the resolution that each stage has.
-
-        L = sum over stages but the last of  mean over B, maps, h, w of (w (m - t))^2
-
-    limbs: the keypoints, by number, at the start and the end of each. The last stage is the one before it, enlarged by
-    rule, and so asks for nothing. Groos et al. 2020 (arXiv:2004.12186); that all weigh the same is a choice.
-    """
-    costs = []
-    for stage in stages[:-1]:
-        shape = stage.maps.shape[-2:]
-        truth = affinities(target, limbs, shape) if isinstance(stage, Affinities) else in_cells(target, shape)
-        costs.append((truth.weights[..., None, None] * (stage.maps.float() - truth.maps)).square().mean())
-    return torch.stack(costs).sum()
-
-
-def in_cells(target: Placed, shape: Sequence[int]) -> Heatmaps:
-    """Read maps (B, K, H, W) in the middle of each of h x w cells, between its four middle pixels."""
-    side = target.maps.shape[-1] // shape[-1]
-    near = max(side // 2 - 1, 0)
-    return Heatmaps(avg_pool2d(target.maps[..., near:, near:], min(side, 2), side), target.weights)
-
-
-def affinities(target: Placed, limbs: Sequence[tuple[int, int]], shape: Sequence[int]) -> Affinities:
-    """Draw each limb as its unit vector in all cells whose middle is at most one cell from it: (B, 2 L, h, w).
-
-    A limb counts as much as both its ends. Cao et al. 2017 (arXiv:1611.08050, equation 8); the width is a choice.
-    """
-    start, end = torch.tensor(limbs, device=target.x.device).T
-    side = target.maps.shape[-1] / shape[-1]
-    places = torch.stack([target.x, target.y], -1)[..., None, None, :]
-    way = places[:, end] - places[:, start]
-    length = way.norm(dim=-1, keepdim=True)
-    unit = way / length.clamp(min=1e-6)
-    down, across = ((torch.arange(count, device=unit.device) + 0.5) * side - 0.5 for count in shape)
-    away = torch.stack(torch.meshgrid(across, down, indexing="xy"), -1) - places[:, start]
-    along = (away * unit).sum(-1, keepdim=True)
-    beside = away[..., :1] * unit[..., 1:] - away[..., 1:] * unit[..., :1]
-    on = (along >= 0) & (along <= length) & (beside.abs() <= side)
-    weights = target.weights[:, start] * target.weights[:, end]
-    return Affinities((unit * on).movedim(-1, 2).flatten(1, 2), weights.repeat_interleave(2, 1))

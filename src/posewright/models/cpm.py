@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
 from posewright.fields import Heatmaps
-from posewright.models.pixels import Normal, Origin
+from posewright.models.original import Original, Source
+from posewright.models.pixels import Normal
 
 STAGES, WIDTH = 6, 128  # section 4.1 and the authors' prototxt
 CENTRE_SIGMA = 21.0  # px, of the map that says where the person stands (the authors' code)
@@ -109,9 +110,12 @@ RENAMES = (
     *((rf"^Mconv5_stage{t}\.", f"heads.{t - 1}.") for t in range(2, STAGES + 1)),
 )
 
-HEAD = r"heads\.|context\.\d+\.0\."
-"""What answers for the keypoints, or reads the last answer, and so differs where the skeleton does."""
-MEAN, STD = (128 / 255,) * 3, (256 / 255,) * 3
+VALUES = Normal((128 / 255,) * 3, (256 / 255,) * 3)
 """The authors' networks take values / 256 - 1/2."""
-ORIGINS = (Origin(r"conv1_stage1\.", Normal(MEAN, STD), blue_first=r"conv1_stage[12]\."),)
-"""The authors' files, by Caffe's names; two convolutions look at the picture."""
+ORIGINAL = Original(
+    RENAMES,
+    head=r"heads\.|context\.\d+\.0\.",
+    normal=VALUES,
+    # the authors' files, by Caffe's names; two convolutions look at the picture
+    sources=(Source(r"conv1_stage1\.", VALUES, blue_first=r"conv1_stage[12]\."),),
+)

@@ -21,6 +21,8 @@ from torch import Tensor, nn
 from posewright.fields import Heatmaps
 from posewright.models import resnet
 from posewright.models.blocks import enlarged
+from posewright.models.original import Original
+from posewright.models.pixels import Normal
 from posewright.models.resnet import Bottleneck, ResNet, normed, rectified
 
 WIDTH = 256  # of the pyramid
@@ -131,8 +133,9 @@ RENAMES = (
     (r"^refine_net\.final_predict\.", "refine_net.predict."),
 )
 
-HEAD = r"(global_net\.predictions\.\d\.(maps\.3|normalise)|refine_net\.predict\.[12])\."
-"""What answers for the keypoints, and so differs where the skeleton does."""
-MEAN, STD = (0.481458, 0.454692, 0.403836), (1.0, 1.0, 1.0)
-"""What that code takes from an RGB picture of values in 0..1, and divides by."""
-ORIGINS = resnet.ORIGINS
+ORIGINAL = Original(
+    RENAMES,
+    head=r"(global_net\.predictions\.\d\.(maps\.3|normalise)|refine_net\.predict\.[12])\.",
+    normal=Normal((0.481458, 0.454692, 0.403836), (1.0, 1.0, 1.0)),  # as the code that the vector is of
+    sources=(resnet.IMAGENET,),
+)

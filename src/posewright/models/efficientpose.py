@@ -26,6 +26,7 @@ from torch.nn.functional import avg_pool2d, silu
 
 from posewright.fields import Affinities, Heatmaps
 from posewright.models.efficientnet import BLOCK_RENAMES, SQUEEZE, Activation, Bottleneck, scaled, trunk
+from posewright.models.original import Original
 
 EXPANSION, KERNEL = 6, 5  # of a pass's bottlenecks (section 3.3)
 DOUBLINGS = 3  # from a resolution of 1/8 to the picture's
@@ -174,9 +175,6 @@ def efficientpose_iv(keypoints: int = 16, limbs: int = LIMBS) -> EfficientPose:
     return built(IV, keypoints, limbs)
 
 
-HEAD = r"(pass[123]\.head|upscale)\."
-"""Names what answers for keypoints and limbs, and so differs where the skeleton does."""
-
 # From the authors' names of layers, which Keras's arrays and PyTorch's tensors are called by.
 RENAMES = (
     (r"^(stem|block\d[a-z])_(\w+)_res1\.", r"high.\1_\2."),
@@ -196,5 +194,9 @@ RENAMES = (
     (r"^upscaled_confs\.", "upscale.2."),
 )
 
-ORDERS = ((r"pass[23]_detection\d_confs\.", (12, 11, 10, 13, 14, 15, 9, 5, 1, 0, 4, 3, 2, 6, 7, 8)),)
-"""Where MPII's keypoints, in its own order, stand among the authors' maps: theirs go from the head down."""
+ORIGINAL = Original(
+    RENAMES,
+    # where MPII's keypoints, in its own order, stand among the authors' maps: theirs go from the head down
+    orders=((r"pass[23]_detection\d_confs\.", (12, 11, 10, 13, 14, 15, 9, 5, 1, 0, 4, 3, 2, 6, 7, 8)),),
+    head=r"(pass[123]\.head|upscale)\.",
+)

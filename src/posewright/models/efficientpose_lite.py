@@ -18,8 +18,7 @@ from posewright.fields import Heatmaps
 from posewright.models import efficientpose
 from posewright.models.efficientnet import STEM, scaled, trunk
 from posewright.models.efficientpose import EfficientPose, Size
-
-MEAN = STD = (0.5, 0.5, 0.5)
+from posewright.models.pixels import Normal
 
 
 class EfficientPoseLite(EfficientPose):
@@ -57,4 +56,4 @@ def efficientpose_ii_lite(keypoints: int = 16) -> EfficientPoseLite:
     return EfficientPoseLite(efficientpose.II, keypoints)
 
 
-RENAMES, ORDERS, HEAD = efficientpose.RENAMES, efficientpose.ORDERS, efficientpose.HEAD
+ORIGINAL = efficientpose.ORIGINAL._replace(normal=Normal((0.5,) * 3, (0.5,) * 3))

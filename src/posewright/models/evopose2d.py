@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from posewright.fields import Heatmaps
 from posewright.models.efficientnet import BLOCK_RENAMES, EPSILON, MOMENTUM, SQUEEZE, Bottleneck, Same, normed, rounded
+from posewright.models.original import Original
 from posewright.warp import Size
 
 
@@ -176,3 +177,5 @@ RENAMES = (
     *((rf"^head_block{n + 1}_bn\.", f"doublings.{n}.after.0.") for n in range(DOUBLINGS)),
     (r"^final_conv\.", "head."),
 )
+
+ORIGINAL = Original(RENAMES)

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from posewright.fields import Heatmaps
 from posewright.models import resnet
+from posewright.models.original import Original
+from posewright.models.pixels import Normal
 from posewright.models.resnet import Bottleneck, ResNet, rectified
 
 WIDTHS = (256, 512, 1024, 2048)  # channels of the ResNet's stages
@@ -97,6 +99,8 @@ RENAMES = (
     (r"^conv_out\.", "head."),
 )
 
-ORIGINS = resnet.ORIGINS
-MEAN, STD = (0.406, 0.457, 0.480), (1.0, 1.0, 1.0)
-"""What the authors' code takes from red, green and blue in 0..1: nearly ImageNet's means, in the other order."""
+ORIGINAL = Original(
+    RENAMES,
+    normal=Normal((0.406, 0.457, 0.480), (1.0, 1.0, 1.0)),  # nearly ImageNet's means, in the other order
+    sources=(resnet.IMAGENET,),
+)

@@ -22,6 +22,8 @@ from torch.nn.functional import interpolate
 
 from posewright.fields import Heatmaps
 from posewright.models import resnet
+from posewright.models.original import Original
+from posewright.models.pixels import Normal
 
 WIDTH = 256  # section 3.1
 DEPTH = 4  # poolings in an hourglass: 64 px to 4 (section 3.1)
@@ -179,7 +181,8 @@ RENAMES = (
     (r"\.skip_layer\.conv\.", ".shortcut."),
 )
 
-HEAD = r"(heads|returned_maps)\."
-"""What answers for the keypoints, or listens to the answer, and so differs where the skeleton does."""
-MEAN, STD = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-"""The authors' networks take values in 0..1 as they are."""
+ORIGINAL = Original(
+    RENAMES,
+    head=r"(heads|returned_maps)\.",
+    normal=Normal((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),  # the authors' networks take values in 0..1 as they are
+)

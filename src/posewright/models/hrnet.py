@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from posewright.fields import Heatmaps
+from posewright.models.original import Original
 from posewright.models.resnet import BLOCK_RENAMES, Basic, normed, rectified, stage
 
 UNITS = 4  # residual units a branch and exchange block (section 3.2)
@@ -141,3 +142,5 @@ RENAMES = (
     (r"^final_layer\.", "head."),
     *BLOCK_RENAMES,
 )
+
+ORIGINAL = Original(RENAMES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from codecs import utf_8_decode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from posewright.models.caffe import read_caffe
 from posewright.models.keras import from_keras, is_keras, read_hdf5
-from posewright.models.pixels import Normal, Origin, normal_of, paper_of
+from posewright.models.original import Orders, original_of
+from posewright.models.pixels import Normal
 from posewright.models.report import Renames, Report, WeightsError, compare, listed, renamed
 
-Orders = Sequence[tuple[str, Sequence[int]]]
 ENVELOPES = ("state_dict", "model_state_dict", "model", "network")  # where training programs put the weights
 
 
@@ -39,11 +39,10 @@ def load_into(
 
     source: a .pth, .pt, .safetensors, .npz (of PyTorch's names or Keras's), .h5 (Keras's) or .caffemodel file, or what
     such a file holds.
-    renames: the model file's `RENAMES`; orders: its `ORDERS`, patterns of the file's names and where our outputs
-    stand among theirs. partial: a file may lack parameters, as one of a backbone alone does; they stay as they are.
-    skip: a pattern of our names to leave out on both sides, as `"head"` for another skeleton's. unbiased: a pattern of
-    our biases that become 0 where the file has the layer's weight alone. blue_first: a pattern of the file's
-    convolutions that take blue first, which are turned. size (width, height) px of the self-test picture.
+    renames, orders, unbiased: as in `Original`. partial: a file may lack parameters, as one of a backbone alone does;
+    they stay as they are. skip: a pattern of our names to leave out on both sides, as `"head"` for another skeleton's.
+    blue_first: a pattern of the file's convolutions that take blue first, which are turned. size (width, height) px of
+    the self-test picture.
 
     Raises WeightsError where the file cannot be read, does not fit or gives a senseless answer; the
     network is then as it was before. What the file has beyond the network's needs is reported as unused.
@@ -72,22 +71,20 @@ def load_original(
 ) -> tuple[Report, Normal]:  # fmt: skip
     """Put foreign weights into a network as its model's file says, and return how they see pictures.
 
-    The file's `RENAMES`, `ORDERS` and `UNBIASED` are what `load_into` asks for; of its `ORIGINS` the first counts
-    whose mark stands in the weights, and where none does the network sees as `normal_of` says. Raises as `load_into`.
+    The first of its `ORIGINAL`'s sources counts whose mark stands in the weights. Raises as `load_into`.
     """
-    paper = paper_of(model)
+    paper = original_of(model)
     name = "state dict" if isinstance(source, Mapping) else str(source)
     state = weights_in(source if isinstance(source, Mapping) else read(Path(source)), name)
-    origins: Sequence[Origin] = getattr(paper, "ORIGINS", ())
-    origin = next((one for one in origins if any(re.match(one.mark, renamed(key, ())) for key in state)), None)
+    found = next((one for one in paper.sources if any(re.match(one.mark, renamed(key, ())) for key in state)), None)
     try:
         report = load_into(
-            model, state, getattr(paper, "RENAMES", ()), getattr(paper, "ORDERS", ()), partial=partial, skip=skip,
-            unbiased=getattr(paper, "UNBIASED", None), blue_first=origin and origin.blue_first, size=size,
+            model, state, paper.renames, paper.orders, partial=partial, skip=skip,
+            unbiased=paper.unbiased, blue_first=found.blue_first if found else None, size=size,
         )  # fmt: skip
     except WeightsError as error:
         raise WeightsError(f"{name}: {str(error).removeprefix('state dict: ')}") from None
-    return replace(report, source=name), origin.normal if origin else normal_of(model)
+    return replace(report, source=name), found.normal if found else paper.normal
 
 
 def mended(report: Report, state: Mapping[str, Tensor], unbiased: str | None, blue_first: str | None) -> Report:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from posewright.fields import Heatmaps
 from posewright.models import resnet
 from posewright.models.blocks import enlarged
-from posewright.models.pixels import Origin
+from posewright.models.original import Original, Source
 from posewright.models.resnet import Bottleneck, normed, rectified
 
 WIDTH = 256  # of the way up
@@ -175,9 +175,9 @@ RENAMES = (
     (r"\.bn\.", ".1."),
 )
 
-UNBIASED = r"(?!refine\.).*\.[03]\.bias"
-"""Convolutions before a normalisation, which have no bias in MMPose's networks and ImageNet's."""
-HEAD = r"stages\.\d\.units\.\d\.head\.[34]\."
-"""What answers for the keypoints, and so differs where the skeleton does."""
-ORIGINS = (Origin(r"top\.conv\.", blue_first=r"top\.conv\."),)
-"""The authors' own files, whose networks take blue first (COLOR_RGB: false)."""
+ORIGINAL = Original(
+    RENAMES,
+    head=r"stages\.\d\.units\.\d\.head\.[34]\.",
+    unbiased=r"(?!refine\.).*\.[03]\.bias",  # before a normalisation MMPose's networks and ImageNet's have no bias
+    sources=(Source(r"top\.conv\.", blue_first=r"top\.conv\."),),  # the authors' own files (COLOR_RGB: false)
+)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from types import ModuleType
 from typing import NamedTuple
 
 import torch
@@ -21,29 +19,6 @@ class Normal(NamedTuple):
 
     mean: Sequence[float] = IMAGENET_MEAN
     std: Sequence[float] = IMAGENET_STD
-
-
-class Origin(NamedTuple):
-    """Weights from one place: known by a name in their file, and how their networks see pictures.
-
-    mark: a pattern that a name in such a file matches and none in others. blue_first: matches the file's names of
-    convolutions that take blue first; ours take red first, so they are turned.
-    """
-
-    mark: str
-    normal: Normal = Normal()
-    blue_first: str | None = None
-
-
-def paper_of(network: nn.Module) -> ModuleType:
-    """Return the file of a network's model, whose constants say how its authors' weights are read."""
-    return sys.modules[type(network).__module__]
-
-
-def normal_of(network: nn.Module) -> Normal:
-    """Return how a network is shown pictures: by `MEAN` and `STD` of its model's file, or else as ImageNet's are."""
-    paper = paper_of(network)
-    return Normal(getattr(paper, "MEAN", IMAGENET_MEAN), getattr(paper, "STD", IMAGENET_STD))
 
 
 class FromPixels(nn.Module):

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from posewright.fields import Heatmaps
 from posewright.models import resnet, simple_baseline
+from posewright.models.original import Original
 from posewright.models.pixels import IMAGENET_STD
 from posewright.models.resnet import ResNet
 from posewright.models.simple_baseline import SimpleBaseline
@@ -93,5 +94,4 @@ def posefix_r152(keypoints: int = 17, height: int = 384) -> PoseFix:
 # From the names of SimpleBaseline's weights and of ImageNet's ResNets, whose first convolution sees no pose.
 RENAMES = (*simple_baseline.RENAMES, (r"^(?=(backbone|deconvolutions|head)\.)", "baseline."))
 
-HEAD = r"baseline\.(head|backbone\.stem\.0)\."
-"""What hangs on the number of keypoints, and so differs where the skeleton does."""
+ORIGINAL = Original(RENAMES, head=r"baseline\.(head|backbone\.stem\.0)\.")

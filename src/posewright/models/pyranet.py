@@ -14,6 +14,8 @@ from __future__ import annotations
 from torch import nn
 
 from posewright.models.hourglass import DEPTH, WIDTH, Hourglass, Residual, Stacks, rectified
+from posewright.models.original import Original
+from posewright.models.pixels import Normal
 from posewright.models.pyramid_residual import PRM_B, Form, PyramidResidual, initialise, narrowed, shortcut
 
 
@@ -112,7 +114,8 @@ RENAMES = (
     (r"\.0\.modules_list\.1\.", ".shortcut."),
 )
 
-HEAD = r"(heads|returned_maps)\."
-"""What answers for the keypoints, or listens to the answer, and so differs where the skeleton does."""
-MEAN, STD = (0.406, 0.457, 0.480), (1.0, 1.0, 1.0)
-"""What AlphaPose takes from an RGB picture of values in 0..1, and divides by."""
+ORIGINAL = Original(
+    RENAMES,
+    head=r"(heads|returned_maps)\.",
+    normal=Normal((0.406, 0.457, 0.480), (1.0, 1.0, 1.0)),  # what AlphaPose takes from an RGB picture
+)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from posewright.models.pixels import Origin
+from posewright.models.original import Original, Source
 
 
 def normed(inputs: int, outputs: int, kernel: int, stride: int = 1, bias: bool = False) -> nn.Sequential:
@@ -131,5 +131,6 @@ RENAMES = (
     *BLOCK_RENAMES,
 )
 
-ORIGINS = (Origin(r"conv1\."),)
+IMAGENET = Source(r"conv1\.")
 """ImageNet's ResNets see pictures as ImageNet's are shown, whatever network they become a part of."""
+ORIGINAL = Original(RENAMES, sources=(IMAGENET,))

@@ -121,5 +121,4 @@ RENAMES = (
     *mspn.RENAMES,
 )  # fmt: skip
 
-HEAD = rf"{mspn.HEAD}|refine\."
-UNBIASED, ORIGINS = mspn.UNBIASED, mspn.ORIGINS
+ORIGINAL = mspn.ORIGINAL._replace(renames=RENAMES, head=rf"{mspn.ORIGINAL.head}|refine\.")

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from posewright.fields import Heatmaps
 from posewright.models import resnet
-from posewright.models.pixels import IMAGENET_MEAN, IMAGENET_STD, Normal, Origin
+from posewright.models.original import Original, Source
+from posewright.models.pixels import IMAGENET_MEAN, IMAGENET_STD, Normal
 from posewright.models.resnet import ResNet
 
 DECONVOLUTIONS = 3  # Table 2: method (a) is as good as any other
@@ -79,6 +80,8 @@ RENAMES = (
     (r"^final_layer\.", "head."),
 )
 
-AUTHORS = Normal(IMAGENET_MEAN[::-1], IMAGENET_STD[::-1])
-ORIGINS = (Origin(r"final_layer\.", AUTHORS, blue_first=r"conv1\."),)
-"""The authors' own files: their networks take blue first (COLOR_RGB: false), and normalise it as though it were red."""
+ORIGINAL = Original(
+    RENAMES,
+    # the authors' networks take blue first (COLOR_RGB: false), and normalise it as though it were red
+    sources=(Source(r"final_layer\.", Normal(IMAGENET_MEAN[::-1], IMAGENET_STD[::-1]), blue_first=r"conv1\."),),
+)

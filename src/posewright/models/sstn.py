@@ -114,6 +114,4 @@ RENAMES = (
     (r"^(?=(stem|hourglasses|features|heads|returned_features|returned_maps)\.)", "pose."),
 )
 
-HEAD = rf"pose\.({hourglass.HEAD})"
-"""What answers for the keypoints, and so differs where the skeleton does."""
-MEAN, STD = hourglass.MEAN, hourglass.STD
+ORIGINAL = hourglass.ORIGINAL._replace(renames=RENAMES, head=rf"pose\.({hourglass.ORIGINAL.head})")

@@ -25,6 +25,10 @@ class Occluder:
     Pixels where alpha is 0 keep their value, those in between mix to alpha * fill + (1 - alpha) * pixel, cut
     to whole numbers; a seen keypoint on a pixel covered by half or more becomes hidden, by an object;
     nothing else about the people changes, and none of their keypoints is dropped.
+
+    >>> from posewright.occlusion.fills import black
+    >>> from posewright.occlusion.regions import KeypointDisc
+    >>> nose_hidden = Occluder(KeypointDisc("nose", radius=18), black)  # call it with a crop and a generator
     """
 
     region: Region

@@ -47,7 +47,7 @@ from posewright.recipes.occlusion import (
 )
 from posewright.recipes.posefix import posefix_r50_coco, posefix_r152_coco_384x288
 from posewright.recipes.pyranet import pyranet_2_mpii, pyranet_8_mpii
-from posewright.recipes.recipe import Recipe
+from posewright.recipes.recipe import Phase, Recipe
 from posewright.recipes.rmpe import rmpe_mpii
 from posewright.recipes.rsn import (
     rsn18_coco,
@@ -75,6 +75,8 @@ from posewright.recipes.udp import (
     hrnet_w48_coco_udpv1,
     simple_baseline_r50_coco_udpv1,
 )
+
+__all__ = ["RECIPES", "Phase", "Recipe", "recipe_named"]
 
 RECIPES = (
     default,

@@ -11,7 +11,7 @@ from posewright.datasets import lsp
 from posewright.datasets.synthetic import world
 from posewright.metrics.distance.pck import pck
 from posewright.recipes.losses import spatial_cross_entropy
-from posewright.recipes.recipe import Phase, Recipe
+from posewright.recipes.recipe import Optimiser, Phase, Recipe
 from posewright.scene import SEEN, Person, Scene, each_person
 from posewright.skeleton import LSP
 
@@ -56,8 +56,7 @@ default = Recipe(
     metric=pck,
     jitter=Jitter(scale=0.3, turn=40.0, half_body=0.1, shift=0.05, colour=0.2),
     batch=32,
-    weight_decay=0.01,
-    average=0.999,
+    optimiser=Optimiser(weight_decay=0.01, average=0.999),
     parameters=2_785_966,
     data="LSP-extended, train split (Johnson and Everingham 2011; pictures for research only), and 1,300 pictures of "
     "posewright's synthetic world",

@@ -21,7 +21,7 @@ from posewright.codecs.cpm import Beliefs
 from posewright.datasets import lsp, mpii
 from posewright.recipes.data import on_lsp, on_mpii
 from posewright.recipes.losses import summed_squared_error
-from posewright.recipes.recipe import Phase
+from posewright.recipes.recipe import Optimiser, Phase
 from posewright.scene import Scene
 from posewright.skeleton import LSP, MPII, Skeleton
 
@@ -71,9 +71,7 @@ cpm_mpii = replace(
         phases=PHASES,
         jitter=JITTER,
         batch=16,
-        optimiser="momentum",
-        rates=RATES,
-        weight_decay=5e-4,
+        optimiser=Optimiser("momentum", 5e-4, RATES),
         parameters=31_219_866,
         reported={"PCKh@0.5 (MPII test, search over scales)": 0.885},
     ),

@@ -15,7 +15,7 @@ from posewright.augment.jitter import Jitter
 from posewright.codecs.megvii import Megvii
 from posewright.recipes.data import on_coco, on_lsp
 from posewright.recipes.losses import cascaded
-from posewright.recipes.recipe import Phase, Recipe
+from posewright.recipes.recipe import Optimiser, Phase, Recipe
 from posewright.skeleton import COCO, LSP, Skeleton
 from posewright.warp import Size
 
@@ -54,8 +54,7 @@ def over_resnet(depth: int, size: Size, parameters: int, ap: float) -> Recipe:
         jitter=JITTER,
         aim=Megvii.around,
         batch=32,
-        optimiser="adam",
-        weight_decay=1e-5,
+        optimiser=Optimiser("adam", 1e-5),
         parameters=parameters,
         reported={"AP (minival, detector boxes of 55.3 person AP, flip, the authors' code)": ap},
     )

@@ -5,59 +5,53 @@ What is said beside is `Recipe`'s own fields.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from posewright.codecs.codec import Codec
 from posewright.datasets import coco, lsp, mpii
 from posewright.metrics import oks_ap, pck, pckh
 from posewright.recipes.recipe import Recipe
+from posewright.scene import Scene
+
+
+class LearntFrom(NamedTuple):
+    """Say what a recipe takes from a data set: `Recipe`'s fields."""
+
+    read: Callable[[Path, str], list[Scene]]
+    metric: Callable[..., dict[str, float]]
+    data: str
+    judged_on: str
+
+
+COCO_KEYPOINTS = LearntFrom(coco.read, oks_ap, coco.TERMS, "val")
+MPII_SINGLE = LearntFrom(mpii.read, pckh, mpii.TERMS, "valid")
+LSP_EXTENDED = LearntFrom(lsp.read, pck, lsp.TERMS, "test")
 
 
 def on_coco(system: str, title: str, codec: Codec, **said: Any) -> Recipe:
     """A recipe on COCO's keypoints; its name ends in the size of its crops where that is not 256x192."""
     ending = "" if codec.size == (192, 256) else f"_{shape(codec)}"
-    return Recipe(
-        name=f"{system}_coco{ending}",
-        summary=f"{title}, COCO, {shape(codec)}",
-        read=coco.read,
-        codec=codec,
-        metric=oks_ap,
-        data=coco.TERMS,
-        judged_on="val",
-        **said,
-    )
+    return _on(COCO_KEYPOINTS, f"{system}_coco{ending}", f"{title}, COCO", codec, said)
 
 
 def on_mpii(system: str, title: str, codec: Codec, **said: Any) -> Recipe:
     """A recipe on MPII's single people."""
-    return Recipe(
-        name=f"{system}_mpii",
-        summary=f"{title}, MPII, {shape(codec)}",
-        read=mpii.read,
-        codec=codec,
-        metric=pckh,
-        data=mpii.TERMS,
-        judged_on="valid",
-        **said,
-    )
+    return _on(MPII_SINGLE, f"{system}_mpii", f"{title}, MPII", codec, said)
+
+
+def _on(data: LearntFrom, name: str, title: str, codec: Codec, said: dict[str, Any]) -> Recipe:
+    return Recipe(name=name, summary=f"{title}, {shape(codec)}", codec=codec, **data._asdict(), **said)
 
 
 def on_lsp(recipe: Recipe, codec: Codec, **said: Any) -> Recipe:
     """The same on LSP-extended, for which its paper reports no number."""
     system, title = recipe.name.rpartition("_")[0], recipe.summary.partition(",")[0]
-    return replace(
-        recipe,
-        name=f"{system}_lsp",
-        summary=f"{title}, LSP-extended, {shape(codec)}; no published number",
-        read=lsp.read,
-        codec=codec,
-        metric=pck,
-        reported={},
-        data=lsp.TERMS,
-        judged_on="test",
-        **said,
-    )
+    summary = f"{title}, LSP-extended, {shape(codec)}; no published number"
+    fields: dict[str, Any] = {"name": f"{system}_lsp", "summary": summary, "codec": codec, "reported": {}}
+    return replace(recipe, **fields, **LSP_EXTENDED._asdict(), **said)
 
 
 def shape(codec: Codec) -> str:

@@ -17,7 +17,7 @@ from posewright.augment.jitter import Jitter
 from posewright.codecs.efficientpose import EfficientPose
 from posewright.recipes.data import on_lsp, on_mpii
 from posewright.recipes.losses import limbs_and_keypoints
-from posewright.recipes.recipe import Phase, Recipe
+from posewright.recipes.recipe import Optimiser, Phase, Recipe
 from posewright.skeleton import LSP, MPII, Skeleton
 
 PAPER = "https://arxiv.org/abs/2004.12186"
@@ -65,7 +65,7 @@ def of_size(size: str, side: int, parameters: int, reported: tuple[float, float]
         jitter=JITTER,
         aim=EfficientPose.around,
         batch=20,
-        weight_decay=1e-4,
+        optimiser=Optimiser(weight_decay=1e-4),
         parameters=parameters,
         reported={f"PCKh@{at} (MPII validation, the authors' README)": value
                   for at, value in zip((0.5, 0.1), reported, strict=True)},

@@ -15,7 +15,7 @@ from posewright.augment.jitter import Jitter
 from posewright.codecs.evopose import EvoPose
 from posewright.recipes.data import on_coco
 from posewright.recipes.losses import mean_squared_error
-from posewright.recipes.recipe import Phase, Recipe
+from posewright.recipes.recipe import Optimiser, Phase, Recipe
 from posewright.skeleton import COCO
 from posewright.warp import Size
 
@@ -50,8 +50,7 @@ def of_size(name: str, size: Size, stride: int, batch: int, parameters: int, rep
         jitter=Jitter(scale=0.3, turn=40.0, half_body=0.0),
         aim=EvoPose.around,
         batch=batch,
-        optimiser="adam",
-        weight_decay=1e-5,
+        optimiser=Optimiser("adam", 1e-5),
         parameters=parameters,
         reported=reported,
     )

@@ -17,7 +17,7 @@ from posewright.augment.proposals import ALPHAPOSE
 from posewright.codecs.gaussian import Gaussian
 from posewright.recipes.data import on_coco
 from posewright.recipes.losses import mean_squared_error
-from posewright.recipes.recipe import Phase
+from posewright.recipes.recipe import Optimiser, Phase
 from posewright.skeleton import COCO
 
 JITTER = Jitter(scale=0.3, turn=40.0, half_body=0.0)
@@ -45,7 +45,7 @@ fastpose_r50_coco = on_coco(
     jitter=JITTER,
     aim=Gaussian.around,
     batch=32,
-    optimiser="adam",
+    optimiser=Optimiser("adam"),
     parameters=40_577_745,
     reported={"AP (val2017, YOLOv3's boxes, flip, the authors' model zoo)": 0.720},
 )

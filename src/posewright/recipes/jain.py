@@ -18,7 +18,7 @@ from posewright.codecs.jain import Windows
 from posewright.datasets import lsp
 from posewright.metrics.distance.pck import pck
 from posewright.recipes.losses import window_cross_entropy
-from posewright.recipes.recipe import Phase, Recipe
+from posewright.recipes.recipe import Apart, Optimiser, Phase, Recipe
 from posewright.scene import Scene, aim
 from posewright.skeleton import LSP, Skeleton
 from posewright.warp import Size
@@ -71,8 +71,8 @@ jain_lsp = Recipe(
     metric=pck,
     jitter=Jitter(scale=0.1, turn=10.0, half_body=0.0),
     batch=16,
-    weight_decay=1e-4,
-    counted=partial(prior, SIZE),
+    optimiser=Optimiser(weight_decay=1e-4),
+    apart=Apart(counted=partial(prior, SIZE)),
     parameters=19_409_334,
     data=lsp.TERMS,
 )

@@ -3,85 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
-from posewright.fields import Affinities, Heatmaps, Levels, Offsets, Placed, Twofold
+
+@dataclass(frozen=True)
+class Loss:
+    """Stand for a loss of `posewright.losses`, by its family and name: (stages, target, ...) -> scalar tensor.
+
+    >>> mean_squared_error
+    Loss(family='maps', name='mean_squared_error')
+    """
+
+    family: str
+    name: str
+
+    def __call__(self, stages: Sequence[Any], target: Any, **settings: Any) -> Any:
+        function = getattr(import_module(f"posewright.losses.{self.family}"), self.name)
+        return function(stages, target, **settings)
 
 
-def mean_squared_error(stages: Sequence[Heatmaps], target: Heatmaps) -> Any:
-    """See `posewright.losses.maps.mean_squared_error`."""
-    from posewright.losses import maps as losses
-
-    return losses.mean_squared_error(stages, target)
-
-
-def disks_and_offsets(stages: Sequence[Offsets], target: Offsets) -> Any:
-    """See `posewright.losses.maps.disks_and_offsets`."""
-    from posewright.losses import maps as losses
-
-    return losses.disks_and_offsets(stages, target)
-
-
-def hard_keypoints(stages: Sequence[Heatmaps], target: Heatmaps | Levels) -> Any:
-    """See `posewright.losses.maps.hard_keypoints`."""
-    from posewright.losses import maps as losses
-
-    return losses.hard_keypoints(stages, target)
-
-
-def cascaded(stages: Sequence[Heatmaps], target: Levels) -> Any:
-    """See `posewright.losses.maps.cascaded`."""
-    from posewright.losses import maps as losses
-
-    return losses.cascaded(stages, target)
-
-
-def coarse_to_fine(stages: Sequence[Heatmaps], target: Levels) -> Any:
-    """See `posewright.losses.maps.coarse_to_fine`."""
-    from posewright.losses import maps as losses
-
-    return losses.coarse_to_fine(stages, target)
-
-
-def summed_squared_error(stages: Sequence[Heatmaps], target: Heatmaps) -> Any:
-    """See `posewright.losses.maps.summed_squared_error`."""
-    from posewright.losses import maps as losses
-
-    return losses.summed_squared_error(stages, target)
-
-
-def window_cross_entropy(stages: Sequence[Heatmaps], target: Heatmaps) -> Any:
-    """See `posewright.losses.maps.window_cross_entropy`."""
-    from posewright.losses import maps as losses
-
-    return losses.window_cross_entropy(stages, target)
-
-
-def spatial_cross_entropy(stages: Sequence[Heatmaps], target: Heatmaps) -> Any:
-    """See `posewright.losses.maps.spatial_cross_entropy`."""
-    from posewright.losses import maps as losses
-
-    return losses.spatial_cross_entropy(stages, target)
-
-
-def centred_and_back(stages: Sequence[Heatmaps], target: Twofold) -> Any:
-    """See `posewright.losses.maps.centred_and_back`."""
-    from posewright.losses import maps as losses
-
-    return losses.centred_and_back(stages, target)
-
-
-def cross_entropy_and_place(stages: Sequence[Heatmaps], target: Heatmaps) -> Any:
-    """See `posewright.losses.maps.cross_entropy_and_place`."""
-    from posewright.losses import maps as losses
-
-    return losses.cross_entropy_and_place(stages, target)
-
-
-def limbs_and_keypoints(
-    stages: Sequence[Affinities | Heatmaps], target: Placed, limbs: Sequence[tuple[int, int]]
-) -> Any:
-    """See `posewright.losses.maps.limbs_and_keypoints`."""
-    from posewright.losses import maps as losses
-
-    return losses.limbs_and_keypoints(stages, target, limbs)
+mean_squared_error = Loss("maps", "mean_squared_error")
+summed_squared_error = Loss("maps", "summed_squared_error")
+hard_keypoints = Loss("maps", "hard_keypoints")
+cascaded = Loss("maps", "cascaded")
+coarse_to_fine = Loss("maps", "coarse_to_fine")
+centred_and_back = Loss("maps", "centred_and_back")
+window_cross_entropy = Loss("windows", "window_cross_entropy")
+spatial_cross_entropy = Loss("distributions", "spatial_cross_entropy")
+cross_entropy_and_place = Loss("distributions", "cross_entropy_and_place")
+disks_and_offsets = Loss("offsets", "disks_and_offsets")
+limbs_and_keypoints = Loss("limbs", "limbs_and_keypoints")

@@ -16,7 +16,7 @@ from posewright.augment.jitter import Jitter
 from posewright.codecs.megvii import KERNELS, Megvii
 from posewright.recipes.data import on_coco
 from posewright.recipes.losses import coarse_to_fine
-from posewright.recipes.recipe import Phase, Recipe
+from posewright.recipes.recipe import Optimiser, Phase, Recipe
 from posewright.skeleton import COCO, Skeleton
 from posewright.warp import Size
 
@@ -60,8 +60,7 @@ def pyramids(
         jitter=JITTER,
         aim=Megvii.around,
         batch=32,
-        optimiser="adam",
-        weight_decay=1e-5,
+        optimiser=Optimiser("adam", 1e-5),
         parameters=parameters,
         reported=reported,
     )

@@ -15,7 +15,7 @@ from posewright.augment.jitter import Jitter
 from posewright.codecs.hourglass import Hourglass
 from posewright.recipes.data import on_mpii
 from posewright.recipes.losses import mean_squared_error
-from posewright.recipes.recipe import Phase
+from posewright.recipes.recipe import Optimiser, Phase
 from posewright.skeleton import MPII
 
 JITTER = Jitter(scale=0.25, turn=30.0, turn_chance=0.4, half_body=0.0, colour=0.2)
@@ -39,7 +39,7 @@ multi_context_attention_8_mpii = on_mpii(
     jitter=JITTER,
     aim=Hourglass.around,
     batch=8,
-    optimiser="rmsprop",
+    optimiser=Optimiser("rmsprop"),
     parameters=58_312_088,
     reported={"PCKh@0.5 (MPII test, annotated centre and scale, flip, six scales)": 0.915},
 )

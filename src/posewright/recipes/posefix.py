@@ -19,7 +19,7 @@ from posewright.codecs.posefix import FourPixels
 from posewright.estimators.refine import refine
 from posewright.recipes.data import on_coco
 from posewright.recipes.losses import cross_entropy_and_place
-from posewright.recipes.recipe import Phase, Recipe
+from posewright.recipes.recipe import Apart, Optimiser, Phase, Recipe
 from posewright.scene import Scene
 from posewright.skeleton import COCO
 from posewright.warp import Size
@@ -48,13 +48,10 @@ def over_resnet(depth: int, size: Size, parameters: int, reported: dict[str, flo
         loss=cross_entropy_and_place,
         phases=(Phase(90, 5e-4), Phase(30, 5e-5), Phase(20, 5e-6)),
         jitter=Jitter(scale=0.3, turn=40.0, half_body=0.0),
-        each=with_neighbours,
-        given=Synthesis(),
-        predicted=refined,
+        apart=Apart(each=with_neighbours, given=Synthesis(), predicted=refined),
         aim=FourPixels.around,
         batch=32,
-        optimiser="adam",
-        weight_decay=1e-5,
+        optimiser=Optimiser("adam", 1e-5),
         parameters=parameters,
         reported=reported,
     )

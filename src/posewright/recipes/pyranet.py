@@ -14,7 +14,7 @@ from posewright.codecs.hourglass import Hourglass
 from posewright.recipes.data import on_mpii
 from posewright.recipes.losses import mean_squared_error
 from posewright.recipes.multi_context_attention import JITTER
-from posewright.recipes.recipe import Phase, Recipe
+from posewright.recipes.recipe import Optimiser, Phase, Recipe
 from posewright.skeleton import MPII
 
 
@@ -38,7 +38,7 @@ def of_stacks(stacks: int, rate: float, batch: int, epochs: int, parameters: int
         jitter=JITTER,
         aim=Hourglass.around,
         batch=batch,
-        optimiser="rmsprop",
+        optimiser=Optimiser("rmsprop"),
         parameters=parameters,
         reported=reported,
     )

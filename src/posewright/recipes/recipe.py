@@ -45,6 +45,37 @@ class Phase:
 
 
 @dataclass(frozen=True)
+class Optimiser:
+    """Say how weights follow their gradients.
+
+    rule: AdamW shrinks weights apart from their gradients, Adam (older papers) as part of them; momentum is 0.9.
+    rates: (pattern, times), parameters whose names match learn at so many times the rate; the first match counts.
+    average: decay a step of a running average of the weights, which is then what is evaluated and exported; 0: none.
+    """
+
+    rule: Literal["adamw", "adam", "momentum", "rmsprop"] = "adamw"
+    weight_decay: float = 0.0
+    rates: tuple[tuple[str, float], ...] = ()
+    average: float = 0.0
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Hold what few papers do otherwise, None where they do as all others.
+
+    each(scenes) makes one scene of every person that is learnt from, the person first; others may stand behind. given:
+    what the network is told beside the pixels of a batch, as the poses that it is to refine. predicted(network, scenes)
+    returns the predictions that every epoch is judged by; by default people at their annotated boxes.
+    counted(scenes) returns what of the network is counted from the people before the first step, by name.
+    """
+
+    each: Callable[[Sequence[Scene]], list[Scene]] = each_person
+    given: Given | None = None
+    predicted: Callable[[Any, Sequence[Scene]], Iterable[Scene]] | None = None
+    counted: Callable[[Sequence[Scene]], dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Say how a network is made: data, network, codec, loss, jitter, phases.
 
@@ -54,8 +85,14 @@ class Recipe:
     paper's numbers, by name, with their protocol; parameters: the paper's count, or ours
     where there is none. source: the file that it
     stands in, as my_file.py:my_recipe, None for one of the library's. occlusion(scenes) makes what hides
-    parts of the people that are learnt from; scenes are all of them, for those that borrow pixels.
-    counted(scenes) returns what of the network is counted from those people before the first step, by name.
+    parts of the people that are learnt from; scenes are all of them, for those that borrow pixels. apart: where the
+    paper departs from the usual course.
+
+    >>> from dataclasses import replace
+    >>> from posewright.recipes import default
+    >>> mine = replace(default, name="mine", phases=(Phase(10, 1e-3, to=0.0),))
+    >>> mine.epochs
+    10
     """
 
     name: str
@@ -69,22 +106,10 @@ class Recipe:
     metric: Callable[..., dict[str, float]]
     jitter: Jitter = field(default_factory=Jitter)
     occlusion: Callable[[Sequence[Scene]], Augmentation] | None = None
-    counted: Callable[[Sequence[Scene]], dict[str, Any]] | None = None
-    each: Callable[[Sequence[Scene]], list[Scene]] = each_person
-    """Makes one scene of every person that is learnt from, the person first; others may stand behind."""
-    given: Given | None = None
-    """Says what the network is told beside the pixels of a batch, as the poses that it is to refine."""
-    predicted: Callable[[Any, Sequence[Scene]], Iterable[Scene]] | None = None
-    """(network, scenes) -> predictions that every epoch is judged by; by default people at their annotated boxes."""
     aim: Aim = around
     batch: int = 32
-    optimiser: Literal["adamw", "adam", "momentum", "rmsprop"] = "adamw"
-    """AdamW shrinks weights apart from their gradients, Adam (older papers) as part of them; momentum is 0.9."""
-    rates: tuple[tuple[str, float], ...] = ()
-    """(pattern, times): parameters whose names match learn at so many times the rate; the first match counts."""
-    weight_decay: float = 0.0
-    average: float = 0.0
-    """Decay a step of a running average of the weights, which is then what is evaluated and exported; 0: none."""
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    apart: Apart = field(default_factory=Apart)
     parameters: int | None = None
     reported: dict[str, float] = field(default_factory=dict)
     data: str = ""

@@ -18,6 +18,7 @@ from posewright.codecs.centred import Centred
 from posewright.recipes.data import on_mpii
 from posewright.recipes.hourglass import JITTER, PHASES
 from posewright.recipes.losses import centred_and_back
+from posewright.recipes.recipe import Optimiser
 from posewright.skeleton import MPII
 
 
@@ -39,8 +40,7 @@ rmpe_mpii = on_mpii(
     jitter=replace(JITTER, proposal=ALPHAPOSE),
     aim=Centred.around,
     batch=16,
-    optimiser="adam",
-    rates=((r"locator\.", 0.01),),
+    optimiser=Optimiser("adam", rates=((r"locator\.", 0.01),)),
     parameters=24_037_894,
     reported={"mAP (MPII multi-person test, SSD's boxes, pose NMS)": 0.767},
 )

@@ -46,6 +46,11 @@ def draw(
     never left out: a keypoint by its own score (the person's where it has none), a limb by the lower one of its
     ends. A keypoint that is seen, or predicted, is a disc; a hidden one a ring; an absent one is not there. boxes:
     draw the people's boxes as well. Raises ValueError where a person has not the skeleton's keypoints.
+
+    >>> from posewright.datasets.synthetic import world
+    >>> (scene,) = world(1, seed=0)
+    >>> draw(scene.pixels(), scene.people, scene.skeleton).shape == scene.pixels().shape
+    True
     """
     canvas = pixels.copy()
     for person in people:

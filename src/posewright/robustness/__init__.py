@@ -56,6 +56,10 @@ def study(
 
     Raises ValueError where there is nobody to attack, an attack is none, an answer has another form, or the
     folder holds another study.
+
+    >>> found = study(load(), read("lsp:lspet", "test"), most=200, out="study")  # doctest: +SKIP
+    >>> found.clean["all"].value  # doctest: +SKIP
+    0.686
     """
     if draws < 1 or seed < 0 or not margin > 0:
         raise ValueError(

@@ -79,11 +79,11 @@ def train(
         occlusion = recipe.occlusion and recipe.occlusion(scenes)
         batches = Batches(
             scenes, recipe.codec, recipe.jitter, recipe.batch, seed, recipe.aim, occlusion, recipe.occluded,
-            recipe.jitters, recipe.given
+            recipe.jitters, recipe.apart.given
         )  # fmt: skip
         state = prepared(recipe, seed, machine)
-        if recipe.counted:
-            state.begin_with(recipe.counted(scenes))
+        if recipe.apart.counted:
+            state.begin_with(recipe.apart.counted(scenes))
         if start is not None:
             state.begin_with(*start)
         log = Log(about(recipe, data, batches, place))
@@ -127,7 +127,9 @@ def scores(recipe: Recipe, state: State, truth: list[Scene]) -> dict[str, float]
     """Judge the network at the annotated boxes, without flip test, or as the recipe says."""
     network = network_of(state.best(), recipe.codec, aim=recipe.aim)
     found = (
-        recipe.predicted(network, truth) if recipe.predicted else predict_scenes(TopDown(network, recipe.codec), truth)
+        recipe.apart.predicted(network, truth)
+        if recipe.apart.predicted
+        else predict_scenes(TopDown(network, recipe.codec), truth)
     )
     return recipe.metric(list(found), truth)
 
@@ -141,7 +143,7 @@ def _check(checkpoint: Path, resume: bool) -> None:
 
 def _scenes(recipe: Recipe, data: str, out: Path, place: Team, machine: Machine) -> list[Scene]:
     """List what to train on; where crops are kept, the first process writes them and the others wait."""
-    scenes = recipe.each(recipe.read(Path(data), "train"))
+    scenes = recipe.apart.each(recipe.read(Path(data), "train"))
     if not scenes:
         raise ValueError(f"{data}: nobody in the train split is labelled, so there is nothing to learn from")
     if not machine.keep:

@@ -16,12 +16,11 @@ from posewright.estimators.runtimes import metadata
 from posewright.estimators.runtimes.torch import weights_of
 from posewright.estimators.weights import SCHEMES, fetch
 from posewright.models.load import load_into, load_original, read, shape, weights_in
-from posewright.models.pixels import Normal, paper_of
+from posewright.models.original import original_of
+from posewright.models.pixels import Normal
 from posewright.models.report import Renames, Report, WeightsError, compare
 from posewright.recipes.recipe import Recipe
-
-HEAD = r"head\."
-"""Names what answers for the keypoints, and so differs where the skeleton does; a model's file may say otherwise."""
+from posewright.train.state import is_checkpoint
 
 
 class Start(NamedTuple):
@@ -53,12 +52,13 @@ def first_weights(start: str, recipe: Recipe, report: Callable[[str], None] | No
 def _loaded(path: Path, network: nn.Module, recipe: Recipe) -> tuple[Report, Normal]:
     """Put a file's weights into a network, all that fit, and say how pictures are normalised for them."""
     if path.suffix == ".onnx":
-        state, normal = weights_of(path), Normal(**json.loads(metadata.read(path)["normal"]))
+        said = metadata.read(path)
+        state, normal = weights_of(path, said), Normal(**json.loads(said["normal"]))
     else:
         content = read(path)
-        if not (isinstance(content, Mapping) and {"network", "average", "step"} <= content.keys()):
+        if not is_checkpoint(content):
             state = weights_in(content, str(path))
-            skip = _skipped(network, state, getattr(paper_of(network), "RENAMES", ()))
+            skip = _skipped(network, state, original_of(network).renames)
             return load_original(network, state, partial=True, skip=skip, size=recipe.codec.size)
         state = weights_in(content["average"] or content["network"], str(path))
         normal = Normal(**content.get("normal", {}))
@@ -68,7 +68,7 @@ def _loaded(path: Path, network: nn.Module, recipe: Recipe) -> tuple[Report, Nor
 
 def _skipped(network: nn.Module, source: Mapping[str, Any], renames: Renames) -> str | None:
     """Return the pattern of the head where it is all that does not fit."""
-    head = getattr(paper_of(network), "HEAD", HEAD)
+    head = original_of(network).head
     own = {name: shape(value) for name, value in network.state_dict().items()}
     found = compare("", own, {name: shape(value) for name, value in source.items()}, renames)
     others = [misfit for misfit in found.misfits if not re.match(head, misfit)]

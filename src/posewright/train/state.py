@@ -15,13 +15,19 @@ import torch
 from torch import Tensor, nn
 
 from posewright.models.load import read
-from posewright.models.pixels import FromPixels, Normal, normal_of
+from posewright.models.original import original_of
+from posewright.models.pixels import FromPixels, Normal
 from posewright.models.report import listed
 from posewright.recipes.recipe import Recipe
 from posewright.train.machine import Machine
 
 PARTS = ("network", "optimiser", "average", "step")
 """What every checkpoint holds, beside the facts."""
+
+
+def is_checkpoint(content: Any) -> bool:
+    """Tell a checkpoint of posewright's training from whatever else a file of weights may hold."""
+    return isinstance(content, Mapping) and content.keys() >= {*PARTS}
 
 
 class CheckpointError(ValueError):
@@ -106,10 +112,12 @@ def prepared(recipe: Recipe, seed: int, machine: Machine) -> State:
     torch.manual_seed(seed)
     torch.backends.cudnn.deterministic = True
     network = recipe.network()
-    module = FromPixels(network, *normal_of(network)).to(machine.device)
+    module = FromPixels(network, *original_of(network).normal).to(machine.device)
     module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = optimiser_of(recipe, module.network)
-    average = {name: value.clone() for name, value in module.network.state_dict().items()} if recipe.average else {}
+    average = (
+        {name: value.clone() for name, value in module.network.state_dict().items()} if recipe.optimiser.average else {}
+    )
     return State(module, optimiser, average)
 
 
@@ -117,7 +125,7 @@ def optimiser_of(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     """Build the optimiser, with a group of parameters for each of the recipe's rates; a group says its `times`."""
     groups: dict[float, list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
-        times = next((times for pattern, times in recipe.rates if re.match(pattern, name)), 1.0)
+        times = next((times for pattern, times in recipe.optimiser.rates if re.match(pattern, name)), 1.0)
         groups.setdefault(times, []).append(parameter)
     optimisers: dict[str, Callable[..., torch.optim.Optimizer]] = {
         "adamw": partial(torch.optim.AdamW, fused=True),
@@ -126,7 +134,7 @@ def optimiser_of(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
         "rmsprop": torch.optim.RMSprop,
     }
     steered = [{"params": members, "times": times} for times, members in groups.items()]
-    return optimisers[recipe.optimiser](steered, lr=0.0, weight_decay=recipe.weight_decay)
+    return optimisers[recipe.optimiser.rule](steered, lr=0.0, weight_decay=recipe.optimiser.weight_decay)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

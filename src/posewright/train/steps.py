@@ -55,7 +55,7 @@ def steps(
         state.optimiser.step()
         state.optimiser.zero_grad(set_to_none=True)
         state.step += 1
-        state.move_average(recipe.average)
+        state.move_average(recipe.optimiser.average)
         yield float(loss.detach())
 
 

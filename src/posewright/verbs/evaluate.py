@@ -13,8 +13,8 @@ from typing import Any
 
 from posewright.datasets import coco
 from posewright.datasets.detections import Detected
+from posewright.estimators.estimator import Estimator
 from posewright.estimators.scenes import predict_scenes
-from posewright.estimators.top_down import Estimator
 from posewright.files import write_whole
 from posewright.metrics.customary import Metric
 from posewright.metrics.score import versions
@@ -34,6 +34,9 @@ def evaluate(
 
     detected: boxes to look at in place of the annotated ones. track: wraps the scenes while they are predicted,
     to show progress. Returns the numbers. Raises ValueError where nobody is labelled.
+
+    >>> evaluate(load(), read("lsp:lspet", "test"), pck, Path("out"), {})["PCK@0.2"]  # doctest: +SKIP
+    0.672
     """
     if not each_person(truth):
         raise ValueError("nobody in these scenes is labelled, so there is nothing to score")

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
-from posewright.estimators import top_down as estimate
+from posewright.estimators import runtimes
 from posewright.estimators.adapters import mediapipe, rtm, vitpose
+from posewright.estimators.estimator import Estimator
 from posewright.estimators.runtimes import Backend, metadata
-from posewright.estimators.top_down import Estimator, TopDown
+from posewright.estimators.top_down import TopDown, default_file
 from posewright.estimators.weights import fetch
 from posewright.recipes import RECIPES, recipe_named
 from posewright.recipes.recipe import Recipe
@@ -68,7 +69,8 @@ def load(
         return TopDown(network, network.codec, flip=flip, batch=batch)
     build = maker(path) if backend == "torch" else None
     options: dict[str, Any] = {"backend": backend, "precision": precision, "threads": threads, "build": build}
-    return estimate.load(path, flip=flip, batch=batch, **options)
+    network = runtimes.load(path, **options)
+    return TopDown(network, network.codec, flip=flip, batch=batch)
 
 
 def other_named(name: str) -> Callable[[], Estimator] | None:
@@ -97,7 +99,7 @@ def located(name: str) -> Path:
     if "://" in name:
         return fetch(name)
     if name == "default":
-        path, hint = estimate.default_file(), "this installation lacks the embedded network"
+        path, hint = default_file(), "this installation lacks the embedded network"
     elif name in {recipe.name for recipe in RECIPES}:
         path, hint = Path("runs") / name / "last.pt", f"train {name} first, or name a checkpoint or an .onnx file"
     else:

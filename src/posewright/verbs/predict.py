@@ -23,7 +23,7 @@ from posewright.datasets import coco
 from posewright.datasets.detections import Boxes, boxes_of, read_boxes
 from posewright.datasets.inputs import VIDEO_SUFFIXES, Unreadable, scenes_from
 from posewright.datasets.records import DataError, write_json
-from posewright.estimators.top_down import Estimator
+from posewright.estimators.estimator import Estimator
 from posewright.metrics.score import versions
 from posewright.picture import Pixels
 from posewright.report.drawing import draw

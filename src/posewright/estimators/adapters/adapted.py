@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from posewright.estimators.adapters.answer import nobody
-from posewright.estimators.top_down import Boxes, Image, box_in, overlap, pixels_of
+from posewright.estimators.estimator import WHOLE_PICTURE, Boxes, Image, View, box_in, pixels_of
+from posewright.geometry.boxes import overlap
 from posewright.picture import Pixels
 from posewright.scene import PADDING, Floats, Person, box_around, region
 from posewright.skeleton import COCO, Skeleton
@@ -25,13 +26,15 @@ class Adapted:
     """Estimate people with somebody else's network: `estimator("photo.jpg")` returns list[Person].
 
     look finds people with the keypoints of `own`; they are returned with those of `skeleton`, mapped by name, and
-    those that `own` lacks are absent. about: what the protocol says of it.
+    those that `own` lacks are absent. about: what the protocol says of it. view: how it is shown a person, as whole
+    pictures where nothing else is said.
     """
 
     look: Look
     own: Skeleton = COCO
     skeleton: Skeleton = COCO
     about: dict[str, Any] = field(default_factory=dict)
+    view: View = WHOLE_PICTURE
 
     def __call__(self, image: Image, boxes: Boxes | None = None) -> list[Person]:
         """Estimate the people of one picture: a path, pixels (H, W, 3) uint8 RGB, or a scene.
@@ -85,7 +88,7 @@ def whole_picture(find: Find, own: Skeleton = COCO) -> Look:
         if boxes is None:
             return people
         there = [(person, box) for person in people if (box := _extent(person)) is not None]
-        shared = np.array([[overlap(box, other) for _, other in there] for box in boxes]).reshape(len(boxes), -1)
+        shared = overlap(boxes, [box for _, box in there])
         answers = [nobody(own) for _ in boxes]
         for place, one in zip(*linear_sum_assignment(shared, maximize=True), strict=True):
             if shared[place, one] > 0:

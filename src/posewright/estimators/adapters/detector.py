@@ -11,7 +11,7 @@ import numpy as np
 
 from posewright.datasets.detections import Detected, ranked
 from posewright.estimators.adapters.answer import about
-from posewright.estimators.top_down import Boxes, Estimator, Image, pixels_of
+from posewright.estimators.estimator import Boxes, Estimator, Image, View, pixels_of
 from posewright.picture import Pixels
 from posewright.scene import Person
 from posewright.skeleton import Skeleton
@@ -35,6 +35,11 @@ class Detecting:
     def skeleton(self) -> Skeleton:
         """The keypoints of the estimator."""
         return self.estimator.skeleton
+
+    @property
+    def view(self) -> View:
+        """How the estimator is shown a person."""
+        return self.estimator.view
 
     def __call__(self, image: Image, boxes: Boxes | None = None) -> list[Person]:
         """Estimate the people of one picture; arguments and errors are the estimator's."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
@@ -40,7 +40,7 @@ def load(path: Path, build: Callable[[], nn.Module], precision: Precision = "fp3
     said = metadata.read(path)
     network = build()
     try:
-        network.load_state_dict(weights_of(path))
+        network.load_state_dict(weights_of(path, said))
     except RuntimeError as error:
         raise metadata.ModelFileError(f"{path}: its weights do not fit: {error}") from None
     normal = json.loads(said["normal"])
@@ -48,15 +48,16 @@ def load(path: Path, build: Callable[[], nn.Module], precision: Precision = "fp3
     return described(path, said, _run(module, precision), backend=f"torch {torch.__version__}", precision=precision)
 
 
-def weights_of(path: Path) -> dict[str, Tensor]:
+def weights_of(path: Path, said: Mapping[str, str] | None = None) -> dict[str, Tensor]:
     """Return the state dict of the network that was exported, to the bit and in its order.
 
-    What the network's answer does not need, as a BatchNorm's count of batches, lies in the metadata.
+    What the network's answer does not need, as a BatchNorm's count of batches, lies in the metadata. said: these,
+    where they are read already.
     Raises ModelFileError where the file is no network of posewright's.
     """
     import onnx
 
-    said = metadata.read(path)
+    said = said or metadata.read(path)
     stored = {one.name: one for one in onnx.load(path).graph.initializer}
     state = {}
     for name, rest in json.loads(said["state"]).items():

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewright.datasets.records import DataError, read_arrays
-from posewright.estimators.top_down import overlap
 from posewright.files import write_whole
+from posewright.geometry.boxes import overlap
 from posewright.picture import Pixels
 from posewright.robustness.attacks.attack import CLEAN, Attack
 from posewright.robustness.attacks.subjects import Subject
@@ -78,7 +78,7 @@ def meant(people: Sequence[Person], box: Floats) -> Person | None:
     there = [person for person in people if person.labelled.any()]
     if len(there) < 2:
         return there[0] if there else None
-    return max(there, key=lambda person: overlap(_grown(person), box))
+    return max(there, key=lambda person: overlap(_grown(person), box).item())
 
 
 def _grown(person: Person) -> Floats:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from posewright.estimators.top_down import TopDown, overlap
+from posewright.estimators.estimator import WHOLE_PICTURE
+from posewright.geometry.boxes import overlap
 from posewright.scene import ABSENT, PADDING, SEEN, Crop, Floats, Person, Scene, region
 from posewright.warp import Size, Warp, around
 
@@ -76,11 +77,9 @@ def subject(scene: Scene, place: int, n: int, seen: Crop, box: Floats) -> Subjec
 
 
 def cut_for(estimator: Any) -> dict[str, Any]:
-    """Say how to cut for an estimator: as it would itself where it is a TopDown, else SIZE at 1.25 times the box."""
-    if not isinstance(estimator, TopDown):
-        return {}
-    padding = estimator.network.padding if estimator.padding is None else estimator.padding
-    return {"size": estimator.codec.size, "padding": padding, "aim": estimator.aim or estimator.network.aim}
+    """Say how to cut for an estimator: as its view says, else SIZE at 1.25 times the box."""
+    view = getattr(estimator, "view", WHOLE_PICTURE)
+    return {} if view.size is None else view._asdict()
 
 
 def _exposed(person: Person) -> Person:
@@ -90,6 +89,6 @@ def _exposed(person: Person) -> Person:
 def _box(person: Person, detected: Sequence[Floats] | None) -> Floats | None:
     if detected is None or person.box is None:
         return person.box
-    shares = [overlap(person.box, box) for box in detected]
-    best = int(np.argmax(shares)) if shares else -1
-    return detected[best] if shares and shares[best] >= LEAST_OVERLAP else None
+    shares = overlap(person.box, detected)[0]
+    best = int(np.argmax(shares)) if len(shares) else -1
+    return detected[best] if len(shares) and shares[best] >= LEAST_OVERLAP else None

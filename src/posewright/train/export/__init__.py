@@ -21,7 +21,8 @@ from posewright.codecs.codec import Codec
 from posewright.estimators.runtimes import metadata
 from posewright.estimators.runtimes import onnx as onnxruntime
 from posewright.estimators.runtimes.torch import network_of, weights_of
-from posewright.models.pixels import FromPixels, normal_of
+from posewright.models.original import original_of
+from posewright.models.pixels import FromPixels
 from posewright.picture import Pixels
 from posewright.scene import PADDING
 from posewright.train.export.graph import ExportError, evaluating, graph_of, hash_of, state_of
@@ -52,7 +53,7 @@ def onnx(
     the bit; then nothing is written.
     """
     path = Path(path)
-    own = normal_of(model)
+    own = original_of(model).normal
     module = model if isinstance(model, FromPixels) else FromPixels(model, mean or own.mean, std or own.std)
     with evaluating(module):
         return _export(module, codec, card, path, (aim, padding), bound, pictures)
