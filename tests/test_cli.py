@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from posewright import picture
-from posewright.cli import VERBS, main, show
+from posewright.cli import VERBS, main
 from posewright.datasets import coco
 from posewright.datasets.synthetic import world
 from posewright.estimators.runtimes.network import Network
@@ -218,6 +219,7 @@ def test_draw_writes_the_world_and_a_sheet_of_any_data(place, tmp_path):
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 def test_every_recipe_can_be_shown(recipe, monkeypatch):
+    show = import_module("posewright.cli.show")
     monkeypatch.setattr(show, "_network", lambda _: "counted elsewhere")
     rows = dict(show.recipe_rows(recipe))
     assert rows["loss"]

@@ -100,7 +100,7 @@ def shallow_baseline():
         ("fastpose_r50_coco", shallow_fastpose, 40, 1e-3),
         ("hrnet_w32_coco", narrow_hrnet, 30, 1e-3),
         ("hrnet_w32_coco_128x96_dark", narrow_hrnet, 30, 1e-3),
-        ("hrnet_w32_coco_udp", narrow_hrnet_with_offsets, 40, 1e-3),
+        ("hrnet_w32_coco_udp", narrow_hrnet_with_offsets, 100, 1e-3),
         ("hourglass_2_lsp", narrow_hourglass, 40, 2e-3),
         ("multi_context_attention_8_mpii", narrow_attention, 40, 1e-3),
         ("pyranet_2_mpii", narrow_pyranet, 60, 2e-3),

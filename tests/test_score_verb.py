@@ -93,7 +93,7 @@ def test_score_says_what_the_metrics_say_with_interval_protocol_and_warnings(pla
     assert ours["scores"]["AP"]["low"] < expected["AP"] < ours["scores"]["AP"]["high"]
     assert ours["protocol"]["sigmas"] == "COCO"
     assert ours["protocol"]["sigma_values"].startswith("nose 0.026, left_eye 0.025, ")
-    assert ours["protocol"]["boxes"] == "not told"
+    assert ours["protocol"]["boxes"] == "not recorded"
     assert file["warnings"]
     assert all(" ".join(f"warning: {w}".split()) in " ".join(shown.split()) for w in file["warnings"])
     assert len(file["sha256"]) == 64
@@ -247,9 +247,9 @@ def test_the_page_on_predictions_names_every_metric_and_no_other():
 
 def test_boxes_are_told_by_what_predict_writes(place, tmp_path):
     (tmp_path / "protocol.json").write_text(json.dumps({"boxes": "mine.json"}))
-    assert scoring.boxes_of(tmp_path / "predictions.json") == "mine.json"
-    assert scoring.boxes_of(tmp_path / "other.json") == "not told"
-    assert scoring.boxes_of(place / "good.json") == "not told"
+    assert results.boxes_of(tmp_path / "predictions.json") == "mine.json"
+    assert results.boxes_of(tmp_path / "other.json") == "not recorded"
+    assert results.boxes_of(place / "good.json") == "not recorded"
 
 
 def test_diagnose_writes_a_page_with_figures_and_the_worst_cases_drawn(place, tmp_path, monkeypatch):

@@ -133,6 +133,10 @@ class Scene:
 
     image: a path (also into a zip archive) or pixels. size (width, height) px where the annotation tells.
     Views of one instant are a tuple of scenes, whose people are joined by `id`.
+
+    >>> from posewright.skeleton import COCO
+    >>> Scene("photo.jpg", COCO, people=(Person(np.zeros((17, 2)), id=1),)).people[0].id
+    1
     """
 
     image: str | Path | Pixels
@@ -149,7 +153,14 @@ class Scene:
 
 @dataclass(frozen=True, eq=False)
 class Crop:
-    """Hold what a network looks at: pixels, the people in those pixels, and the warp that made it."""
+    """Hold what a network looks at: pixels, the people in those pixels, and the warp that made it.
+
+    >>> from posewright.skeleton import COCO
+    >>> scene = Scene(np.zeros((48, 64, 3), np.uint8), COCO, (Person(np.full((17, 2), 20.0)),))
+    >>> crop = take(scene, aim(np.array([10.0, 10.0, 30.0, 30.0]), (32, 32)))
+    >>> crop.back(crop.people)[0].keypoints[0]
+    array([20., 20.])
+    """
 
     pixels: Pixels
     people: tuple[Person, ...]

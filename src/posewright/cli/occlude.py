@@ -183,7 +183,7 @@ def say(study: Study) -> None:
     left = "" if judged == people else f", {judged} of whom can be judged"
     right, AP = spoken(study.clean["all"]), spoken(study.clean["AP"])
     console.print(f"{people} people{left}; right, by {rule}: {right}; AP {AP}", highlight=False)
-    table = Table(title="change of the share of right keypoints", title_justify="left", title_style="bold")
+    table = Table(title="change in correct keypoints, points", title_justify="left", title_style="bold")
     table.add_column("attacks")
     for column in ("of those covered", "of the others", "of all"):
         table.add_column(column, justify="right")

@@ -32,7 +32,7 @@ Shape = Annotated[Literal["disc", "square"], arg(help="of the occluder; a square
 Fill = Annotated[Literal["blackout", "meanout", "blur"], arg(help="what the occluder shows")]
 Radius = Annotated[float, arg(metavar="PX", help="of the largest disc, on a crop 192 wide")]
 Of = Annotated[Literal["all", "others"], arg(help="which keypoints are to be lost: all, or those not covered")]
-By = Annotated[Literal["similarity", "right"], arg(help="what is to be lost: mean similarity, or right keypoints")]
+By = Annotated[Literal["similarity", "right"], arg(help="what is to be lost: mean similarity, or correct keypoints")]
 Looks = Annotated[int, arg(metavar="N", help="at each person")]
 
 

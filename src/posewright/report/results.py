@@ -124,9 +124,9 @@ def boxes_of(path: Path) -> str:
     """Say where the boxes of predictions came from, as the `protocol.json` that `posewright predict` writes tells."""
     folder = path if path.is_dir() else path.parent
     if not (path.is_dir() or path.name.startswith("predictions.json")) or not (folder / "protocol.json").is_file():
-        return "not told"
+        return "not recorded"
     beside = folder / "protocol.json"
-    return str(record_of(read_json(beside), str(beside)).fields.get("boxes", "not told"))
+    return str(record_of(read_json(beside), str(beside)).fields.get("boxes", "not recorded"))
 
 
 def measure(

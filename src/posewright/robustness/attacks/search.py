@@ -38,7 +38,7 @@ class Search:
 
     radius: px of a disc on a crop 192 wide; a square has the same area. of: all keypoints, or the others, which
     the occluder does not cover. by: the mean similarity of keypoints to the truth (exp(-ln 2 (d / reach)^2): 1
-    on it, a half where it just counts as right; OKS's for skeletons with sigmas), or the share of right ones.
+    on it, a half where it just counts as right; OKS's for skeletons with sigmas), or the share of correct ones.
     looks: at each person, half of them for the grid; the clean one and those at keypoints come on top.
     """
 

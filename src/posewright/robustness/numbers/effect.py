@@ -28,7 +28,7 @@ Pair = tuple[Floats, Floats]
 class Effect(NamedTuple):
     """Hold a number with its 95 % interval and the 90 % one that equivalence is judged by; NaN without data.
 
-    asked: how many keypoints it rests on.
+    asked: how many keypoints it is of.
     """
 
     value: float
@@ -67,7 +67,7 @@ def effects(part: Floats, whole: Floats, draws: int = DRAWS, seed: int = 0) -> l
 def differences(first: Pair, second: Pair, draws: int = DRAWS, seed: int = 0) -> list[Effect]:
     """Return how much larger the first pair's share is than the second's: M effects; each pair is a part and a whole.
 
-    asked is what the smaller of the two rests on.
+    asked is the smaller of the two counts.
     """
 
     def again(drawn: Floats) -> Floats:

@@ -18,7 +18,7 @@ LEVELS = ("right", "score", "score_right", "score_wrong", "overconfidence", "col
 def levels(m: Measured, attacks: Sequence[Attack], draws: int = DRAWS, seed: int = 0) -> dict[str, dict[str, Effect]]:
     """Return LEVELS of clean pictures, under "clean", and of attacks of a kind and fill, named as in "parts-blur".
 
-    Of all keypoints in clean pictures, of the covered ones under attack: right, their share of right ones; score,
+    Of all keypoints in clean pictures, of the covered ones under attack: right, their share of correct ones; score,
     their mean score, and score_right and score_wrong, that of right and of wrong ones; overconfidence, score less
     right, of those that have a score. collateral_share: of all keypoints that an attack turns wrong, less those that
     it turns right, the share that it does not cover; it means little where attacks change little.

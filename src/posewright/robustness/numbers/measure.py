@@ -71,7 +71,7 @@ def clean(m: Measured, draws: int = DRAWS, seed: int = 0) -> dict[str, Effect]:
 def changes(m: Measured, attacks: Iterable[Attack], draws: int = DRAWS, seed: int = 0) -> dict[str, dict[str, Effect]]:
     """Return what every attack changes, by name, in people whom it changes the look of.
 
-    all, hit, collateral: the share of right keypoints, of all, of those it covers, of those it does not;
+    all, hit, collateral: the share of correct keypoints, of all, of those it covers, of those it does not;
     target, others: the same for the keypoints it is aimed at and the rest; inverted, swapped: the share of all
     keypoints that became so; score_hit, score_collateral: the keypoints' mean score;
     score_right, score_wrong: the mean score of hit keypoints under the attack, by whether they are right.
@@ -123,7 +123,7 @@ def targets(skeleton: Skeleton, attack: Attack) -> Flags | None:
 def influence(
     m: Measured, attacks: Iterable[Attack], draws: int = DRAWS, seed: int = 0
 ) -> dict[str, dict[str, Effect]]:
-    """Return for every attack, by name, the change of the share of right ones of each keypoint.
+    """Return for every attack, by name, the change in the share of correct ones of each keypoint.
 
     The rows of keypoint attacks make the influence matrix: attacked keypoint by affected keypoint. Only
     people count whom the attack reaches.

@@ -26,7 +26,7 @@ TAIL = (*Effect._fields, "verdict")
 class Study:
     """Hold what a study found; every number is an `Effect`.
 
-    protocol: how it was measured; attacks: what was set. clean: the share of right keypoints in clean pictures,
+    protocol: how it was measured; attacks: what was set. clean: the share of correct keypoints in clean pictures,
     "all" and by keypoint, and "AP" and "AP50". By attack's name: changes (`measure.changes`), influence on every
     keypoint (`measure.influence`) and AP, the change of average precision (`precision.precision`). pooled: what
     attacks of a kind and a fill do together, and how two such groups differ (`measure.pooled`), where they leave the

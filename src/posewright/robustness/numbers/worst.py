@@ -87,7 +87,7 @@ class Worst:
     numbers: the loss in the worst place, "worst"; in any place of the person's box, on average, "anywhere"; on the
     keypoint that is worst for each person, "own_keypoint"; on the one that is worst on the whole, "keypoint", whose
     name `keypoint` is; differences such as "worst - anywhere"; "hit" and "collateral", what of the worst is covered
-    and what is not; and the share of right keypoints: "right" in clean pictures, "right_worst", "right_anywhere",
+    and what is not; and the share of correct keypoints: "right" in clean pictures, "right_worst", "right_anywhere",
     "right_own_keypoint"; and of those taken for their mirror images, left for right: "inverted", "inverted_worst".
     """
 

@@ -67,7 +67,7 @@ def _where(one: Compared, targets: Sequence[str], margin: float) -> Section:
     ]
     return Section(
         "Where: " + ("; ".join(said) if said else "no keypoint and no part tells them clearly apart"),
-        "The change of the share of right keypoints, all of them. " + MEANING.format(*names),
+        "The change in correct keypoints, points, all of them. " + MEANING.format(*names),
         figures=[beside(figures)],
         grid=grid(one, targets, margin),
     )
@@ -80,7 +80,7 @@ def _clean(names: tuple[str, str], keypoints: Mapping[str, Effect], margin: floa
         f"In clean pictures they differ clearly in: {listed(clear)}"
         if clear
         else "In clean pictures: no clear difference",
-        f"The share of right keypoints of {names[0]} less that of {names[1]}.",
+        f"The share of correct keypoints of {names[0]} less that of {names[1]}.",
         figures=[compared("Clean pictures", list(known), {"": list(known.values())}, "percentage points")],
     )
 

@@ -37,7 +37,7 @@ KEY = "Left as it is, right under attack; the truth is thin, the estimate thick,
 
 
 class Case(NamedTuple):
-    """One person under one attack; person: their place in the study. lost: right keypoints less than before."""
+    """One person under one attack; person: their place in the study. lost: correct keypoints less than before."""
 
     attack: Attack
     person: int

@@ -147,7 +147,7 @@ def knowing(study: Study) -> Section | None:
     drawn = [
         compared("Mean score of covered keypoints", names, right, "score", scale=1),
         compared("Overconfidence", names,
-                 {"": [rated[name]["overconfidence"] for name in names]}, "mean score less share of right, points"),
+                 {"": [rated[name]["overconfidence"] for name in names]}, "mean score less share correct, points"),
     ]  # fmt: skip
     spots = [
         Spot(a.fill or KINDS[a.kind], "", one["hit"], one["score_hit"])
@@ -157,31 +157,31 @@ def knowing(study: Study) -> Section | None:
     if spots:
         labels = "change of covered keypoints, points", "change of their score"
         drawn.append(scatter("Score against loss", spots, labels, (100, 1)))
-    head = ["keypoints", "right, %", "score", "of right ones", "of wrong ones", "overconfidence, points"]
+    head = ["keypoints", "right, %", "score", "of correct ones", "of wrong ones", "overconfidence, points"]
     grid = [
         [spelled(name), share(some["right"]), *(level(some[n]) for n in ("score", "score_right", "score_wrong")),
          cell(some["overconfidence"])] for name, some in rated.items()
     ]  # fmt: skip
     text = (
         "Of covered keypoints under attack, and of all in clean pictures: what score those get that are right and "
-        "those that are wrong, and by how much the mean score promises more than comes true. A score is a promise only "
-        "where it is meant as the chance of being right."
+        "those that are wrong, and by how much the mean score exceeds the share that is correct. That compares only "
+        "where a score is meant as the probability of being correct."
     )
     return Section(_known(rated), text, figures=[beside(drawn)], grid=[head, *grid])
 
 
 def _known(rated: Mapping[str, Effects]) -> str:
-    """Say in a heading whether scores promise too much under attack, and by how much more than in clean pictures."""
+    """Say in a heading whether it is overconfident under attack, and by how much more than in clean pictures."""
     attacked = {name: some["overconfidence"] for name, some in rated.items() if name != CLEAN}
     known = {name: effect for name, effect in attacked.items() if effect.value == effect.value}
     if not known:
         return "What its scores say"
     name, most = max(known.items(), key=lambda one: one[1].value)
     if most.value < 0 or not stands_out(most, len(known)):
-        return "Its scores do not clearly promise too much under any attack"
+        return "It is not clearly overconfident under any attack"
     clean = rated.get(CLEAN, {}).get("overconfidence", NOTHING)
     before = "" if clean.value != clean.value else f", against {points(clean)} in clean pictures"
-    return f"Its scores promise too much: {points(most)} for {name.replace('-', ', ')}{before}"
+    return f"It is overconfident: by {points(most)} under {name.replace('-', ', ')}{before}"
 
 
 def confusions(study: Study) -> Section | None:
@@ -235,7 +235,7 @@ def without_effect(study: Study) -> Section:
          listed([attack_words(a).partition(",")[0] for a in some if a in none], 30)]
         for (kind, fill), some in groups.items()
     ]  # fmt: skip
-    title = f"{len(none)} of {len(study.attacks)} attacks change the share of right keypoints by less than "
+    title = f"{len(none)} of {len(study.attacks)} attacks change the share of correct keypoints by less than "
     text = (
         f"None: the 90 % interval of the change lies within {margin_words(study)} (two one-sided tests at 5 %), and "
         "enough was asked to tell. Undecided: the interval holds 0, but reaches further than the margin. An attack "

@@ -28,7 +28,7 @@ from posewright.skeleton import LARGE_PARTS
 
 FILE = "report.html"
 FEW = 20
-"""Pictures below which a bootstrap over them promises too much."""
+"""Pictures below which intervals from a bootstrap are too narrow."""
 
 
 def write_report(study: Study, folder: Path | str, people: Sequence[Subject] = (), command: str = "") -> Path:

@@ -21,7 +21,7 @@ from posewright.robustness.pages.words import (
     with_verdict,
 )
 
-CHANGE = "change of the share of right ones, points"
+CHANGE = "change in correct keypoints, points"
 Number = Callable[[Attack], Effect]
 
 

@@ -44,7 +44,7 @@ def write_worst_page(found: Worst, folder: Path) -> Path:
     picture.write(folder / "worst.png", cases_sheet(found))
     search, n = found.search, found.numbers
     what = "of all keypoints" if search.of == "all" else "of the keypoints that are not covered"
-    by = "mean similarity to the truth" if search.by == "similarity" else "share of right ones"
+    by = "mean similarity to the truth" if search.by == "similarity" else "share of correct ones"
     lead = (
         f"One {search.shape} ({search.fill}), at most as large as a disc of {search.radius:g} px on a crop 192 wide, "
         f"put where it costs most of the {by} {what}: {search.looks} looks at each of {len(found.cases)} people"
