@@ -8,7 +8,7 @@ import posewright
 from posewright import picture
 from posewright.datasets.synthetic import scene
 from posewright.demo import SEED, enlarged
-from posewright.demo.sweep import answers, disc
+from posewright.occlusion.presets import keypoint_attack
 from posewright.report.drawing import sheet
 from posewright.scene import aim, take
 
@@ -26,8 +26,9 @@ for index in PEOPLE:
 for index, keypoint in COVERED:
     drawn = scene(SEED, index, skeleton=skeleton, people=(1, 2))
     clean = take(drawn, aim(drawn.people[0].box, estimator.codec.size))
-    for shown in (clean, disc(clean, keypoint, 18)):
-        tiles.append(enlarged(shown.pixels, answers(estimator, [shown])[0].people, skeleton))
+    box = clean.warp.box(drawn.people[0].box)
+    for shown in (clean, keypoint_attack(keypoint, "blackout", 18)(clean, np.random.default_rng(0))):
+        tiles.append(enlarged(shown.pixels, estimator(shown.pixels, [box]), skeleton))
     captions += ["clean", f"{keypoint.replace('_', ' ')} covered"]
 out = Path(__file__).parent / "images" / "demo.png"
 out.parent.mkdir(exist_ok=True)

@@ -1,6 +1,7 @@
 """The floors of the house: a module imports only from below. `python tests/test_floors.py` draws them as they are."""
 
 import ast
+import re
 from pathlib import Path
 
 FLOORS = {
@@ -63,6 +64,20 @@ def test_torch_is_imported_only_where_something_is_learnt():
     strange = {name for name in reach - {"torch"} if not f"{name}.".startswith(allowed)}
     assert not strange, f"{sorted(strange)} import torch, or what imports it, as soon as they are imported"
     assert len(reach) > 10
+
+
+def test_the_design_tells_the_same_floors():
+    """Rows of the table in docs/design.md, from the roof down: | floor | rooms | what they hold |."""
+    design = (SOURCE.parents[1] / "docs" / "design.md").read_text()
+    told: dict[int, list[str]] = {}
+    for floor, rooms in re.findall(r"^\| (\d) \| `([a-z `]+)` \|", design, re.MULTILINE):
+        told.setdefault(int(floor), []).extend(rooms.replace("`", " ").split())
+    assert {floor: set(rooms) for floor, rooms in told.items()} == {
+        floor: set(line.split()) - {"moved"} for floor, line in FLOORS.items()
+    }
+    assert list(told) == sorted(FLOORS, reverse=True)
+    assert len(FLOORS) <= 9
+    assert len([path for path in SOURCE.iterdir() if path.name != "__pycache__"]) <= 28
 
 
 def picture() -> str:

@@ -14,7 +14,7 @@ from posewright import train as training
 from posewright.codecs.distribution import Distribution
 from posewright.models.load import WeightsError
 from posewright.recipes import recipe_named
-from posewright.recipes.recipe import Phase
+from posewright.recipes.recipe import Optimiser, Phase
 from posewright.skeleton import LSP
 from posewright.train import CheckpointError, Machine, train
 
@@ -200,7 +200,7 @@ def wider():
         ({"name": "huge"}, 0, "trained with recipe tiny, not huge"),
         ({"batch": 5}, 0, "trained with steps 3, not 2"),
         ({"codec": Distribution(LSP, (64, 64), sigma=2.0)}, 0, "trained with codec"),
-        ({"average": 0.0}, 0, "its running average is not that of this recipe"),
+        ({"optimiser": Optimiser()}, 0, "its running average is not that of this recipe"),
         ({"network": wider}, 0, "its running average|another network"),
     ],
 )

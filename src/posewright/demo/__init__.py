@@ -14,16 +14,18 @@ from rich.progress import track
 
 from posewright import picture
 from posewright.datasets import coco
-from posewright.datasets.records import write_json
 from posewright.datasets.synthetic import world
-from posewright.demo.figure import curves, losses, plot
-from posewright.demo.sweep import DRAWS, RADII, SMALLEST, Sweep, answers, crops_of, disc, sweep
 from posewright.estimators.top_down import TopDown
 from posewright.metrics import by_person, oks_ap, pck
 from posewright.picture import Pixels
 from posewright.report.drawing import draw, sheet
 from posewright.report.page import Section, write_page
-from posewright.scene import Crop, Person, Scene, each_person
+from posewright.robustness import people_for, standard_attacks, study
+from posewright.robustness.attacks.attack import attack_of
+from posewright.robustness.pages.examples import examples
+from posewright.robustness.pages.report import answers_in, write_report
+from posewright.robustness.pages.sections import keypoints, radii
+from posewright.scene import Person, Scene, each_person
 from posewright.skeleton import Skeleton
 from posewright.verbs.evaluate import evaluate, score
 from posewright.warp import resized
@@ -34,6 +36,10 @@ PICTURES, PEOPLE = 60, 64
 CROWD = (1, 2)
 """People a picture: the default looks at one person at a time, and crowds would tell of little else."""
 SHOWN = 8
+RADII = (6, 10, 14, 18)
+"""px on a crop 192 px wide, scaled to the network's: Pytel et al. 2020 (arXiv:2010.10451) attack with 6 to 18."""
+STUDY, DRAWS = "study", 1000
+"""Where the study is kept beside the page, and how often its pictures are drawn anew."""
 SHORTEST, LONGEST = 500, 1600
 """px of a photograph's longer side: below the first it is shown at twice its size, and never above the second."""
 LEGEND = (
@@ -55,8 +61,7 @@ def write_demo(out: Path, estimator: TopDown, photos: Sequence[Path] = ()) -> Pa
     sections = [_photo(estimator, place, photo, pixels, out) for place, (photo, pixels) in enumerate(seen)]
     scores, tiles = _scored(estimator, scenes, out)
     sections += [_estimates(scenes, out), scores]
-    crops = crops_of(scenes, estimator, PEOPLE)
-    sections += _attacks(estimator, crops, sweep(estimator, crops, _track("attacking")), out)
+    sections += _attacks(estimator, scenes, out)
     sections.append(_next())
     lead = f"Everything here was drawn, estimated and scored on this computer in {perf_counter() - begun:.0f} seconds."
     return write_page(out / "index.html", "posewright", lead, tiles, sections)
@@ -70,7 +75,7 @@ def _photo(estimator: TopDown, place: int, photo: Path, pixels: Pixels, out: Pat
     said = "It found nobody." if not people else f"Its score is {people[0].score or 0:.2f}, of 1."
     return Section(
         photo.name,
-        "Your photograph, estimated without a box: the estimator aims by itself, at one person, and looks again until "
+        "Your photograph, estimated without a box: the estimator searches for one person, and looks again until "
         f"it settles. {said} {LEGEND}",
         [name],
     )
@@ -118,67 +123,17 @@ def _estimates(scenes: Sequence[Scene], out: Path) -> Section:
                    ["estimates.jpg"])  # fmt: skip
 
 
-def _attacks(estimator: TopDown, crops: Sequence[Crop], found: Sweep, out: Path) -> list[Section]:
-    names = found.skeleton.keypoints
-    plot(found, out / "sweep.png")
-    _, rest = losses(found)
-    worst = int(np.nanargmax(rest[0]))
-    protocol = {
-        "people": int(found.asked.any(1).sum()),
-        "boxes": "of the truth",
-        "smallest person": f"{SMALLEST:.0f} px, longer side of the box",
-        "occluder": "a disc around the true keypoint, black",
-        "radii": ", ".join(map(str, RADII)) + " px on a crop 192 px wide, scaled to the network's",
-        "metric": "PCK@0.2 by the torso, pooled over keypoints",
-        "intervals": f"95 %, from {DRAWS} draws of the people",
-    } | estimator.protocol()
-    _write_sweep(found, protocol, out / "sweep.json")
-    _draw_attacked(estimator, crops, names[worst], out / "attacked.jpg")
-    return [
-        Section(
-            "A first occlusion sweep",
-            f"Black discs cover one keypoint at a time, of {protocol['people']} people, and the network is asked "
-            "again. Left: how many keypoints it still finds as the disc grows, of those in its centre and of all "
-            "others. Right: what the largest disc costs, by the keypoint in its centre. Bands and whiskers are 95 % "
-            "intervals over people.",
-            ["sweep.png"],
-            details=_rows(protocol),
-        ),
-        Section(
-            "What it looks like",
-            f"The largest disc on the {names[worst].replace('_', ' ')}, the one that costs the other keypoints most "
-            f"(-{rest[0][worst]:.3f}, interval {-rest[2][worst]:.3f} to {-rest[1][worst]:.3f}).",
-            ["attacked.jpg"],
-        ),
-    ]  # fmt: skip
-
-
-def _write_sweep(found: Sweep, protocol: dict[str, Any], path: Path) -> None:
-    names, (own, rest) = found.skeleton.keypoints, losses(found)
-    under, others = curves(found)
-    table = {
-        name: {"itself": _three(own, k), "others": _three(rest, k)}
-        for k, name in enumerate(names)
-        if np.isfinite(own[0][k]) and np.isfinite(rest[0][k])
-    }
-    growing = {
-        str(radius): {"under": [float(v) for v in a], "others": [float(v) for v in b]}
-        for radius, a, b in zip((0, *RADII), under, others, strict=True)
-    }
-    write_json(path, {"protocol": protocol, "PCK by radius": growing, "loss by keypoint": table})
-
-
-def _three(interval: Sequence[Any], k: int) -> list[float]:
-    return [float(values[k]) for values in interval]
-
-
-def _draw_attacked(estimator: TopDown, crops: Sequence[Crop], keypoint: str, path: Path) -> None:
-    pairs = []
-    some = [c for c in crops if np.isfinite(c.people[0].keypoints[c.skeleton.index(keypoint)]).all()][:SHOWN]
-    for crop in some:
-        for shown in (crop, disc(crop, keypoint, RADII[-1])):
-            pairs.append(enlarged(shown.pixels, answers(estimator, [shown])[0].people, crop.skeleton))
-    _write_sheet(path, pairs, ["clean", f"{keypoint.replace('_', ' ')} covered"])
+def _attacks(estimator: TopDown, scenes: Sequence[Scene], out: Path) -> list[Section]:
+    """Study what black discs do, keep the study beside the page, and show what it says first."""
+    skeleton = estimator.skeleton
+    attacks = [attack_of("keypoints", name, "blackout", RADII[-1]) for name in skeleton.keypoints]
+    attacks += standard_attacks(skeleton, ["radii"], ["blackout"], RADII)
+    people = people_for(estimator, scenes, most=PEOPLE)
+    found = study(estimator, scenes, attacks, out=out / STUDY, most=PEOPLE, draws=DRAWS, track=_track("attacking"))
+    report = write_report(found, out / STUDY, people)
+    shown = [keypoints(found), radii(found), *examples(found, people, answers_in(out / STUDY, found))]
+    more = f"The whole study, with every number and its protocol, is {report.relative_to(out)}, beside this page."
+    return [*(section for section in shown if section is not None), Section("The study", more)]
 
 
 def _write_sheet(path: Path, pairs: Sequence[Pixels], captions: list[str]) -> None:
