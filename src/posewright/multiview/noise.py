@@ -1,0 +1,120 @@
+"""How far a detector is off, in pixels: learnt from what its views say about each other, by camera and score.
+
+A score is no standard deviation, and no two detectors mean the same by it. What several views of one point leave
+over does tell, without any truth.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
+
+from posewright.geometry.epipolar import cross_matrix
+from posewright.geometry.robust import Flags, Floats, Seen, agreeing, fit, view_pairs
+
+SAMPLE = 1500
+"""Points that the noise is learnt from; taken evenly from all."""
+ROUNDS = 4
+BINS, FEWEST = 12, 60
+"""Ranges of score that a camera's noise is learnt in, and how many detections each must have."""
+PRIOR = 2.0
+"""How many residuals a camera's noise at all scores counts for in each range."""
+LEAST_PX = 0.05
+"""No detector is taken to be better than this; rounding alone is worse."""
+MEDIAN_OF_CHI2 = 0.4549
+"""The median of chi2 with one degree of freedom."""
+MEDIAN_OF_TWO = 1.3863
+"""The same with two, by which the noise is judged where most detections are outliers."""
+
+
+def learn_noise(seen: Seen, scores: Floats) -> Floats:
+    """Return the standard deviation (N, V) px of each detection, per coordinate, from the scores (N, V).
+
+    The start is the median distance of pairs of views from their epipolar lines. Then points are triangulated, and
+    the squared residuals of each camera, divided by the freedom that the fit has left them, are averaged in ranges of
+    score; a better score never means more noise (isotonic regression). Four rounds. NaN scores are allowed and
+    taken as one range.
+    """
+    places = np.linspace(0, len(scores) - 1, min(SAMPLE, len(scores))).astype(int)
+    part, own = seen.at(places), scores[places]
+    sigma = np.full(part.known.shape, start_noise(part))
+    curves: list[Curve] = []
+    for _ in range(ROUNDS):
+        used = agreeing(part, sigma)
+        found = fit(part, used, sigma)
+        curves = [
+            _curve(own[:, v], found.residual[:, v], 2 - np.nan_to_num(found.leverage[:, v]), used[:, v], float(sigma[:, v].mean()))
+            for v in range(sigma.shape[1])
+        ]
+        sigma = _read(curves, own)
+    return _read(curves, scores)
+
+
+def start_noise(seen: Seen) -> float:
+    """Return px, the median by which pairs of views contradict each other, as a standard deviation of each."""
+    centers = -np.einsum("vji,vj->vi", seen.R, seen.t)
+    apart = []
+    for a, b in view_pairs(seen.known.shape[1], centers):
+        both = seen.known[:, a] & seen.known[:, b]
+        apart.append(pair_miss(seen, a, b)[both])
+    square = np.concatenate(apart) if apart else np.empty(0)
+    return max(float(np.sqrt(np.median(square) / MEDIAN_OF_CHI2)) if len(square) else 1.0, LEAST_PX)
+
+
+def pair_miss(seen: Seen, a: int, b: int, other: NDArray[np.intp] | None = None) -> Floats:
+    """Return (N,) the squared px by which views a and b of each point contradict each other (Sampson's distance).
+
+    other: for each point, the place of the one whose image view b shows instead.
+    """
+    place = slice(None) if other is None else other
+    R = seen.R[b] @ seen.R[a].T
+    E = cross_matrix(seen.t[b] - R @ seen.t[a]) @ R
+    one, two = (np.concatenate([r, np.ones((len(r), 1))], 1) for r in (seen.rays[:, a], seen.rays[place, b]))
+    lines2, lines1 = one @ E.T, two @ E
+    miss = (two * lines2).sum(-1)
+    spread = sum(
+        (np.einsum("nij,ni->nj", np.linalg.inv(m), line[:, :2]) ** 2).sum(-1)
+        for m, line in ((seen.metric[:, a].transpose(0, 2, 1), lines1), (seen.metric[place, b].transpose(0, 2, 1), lines2))
+    )
+    return np.asarray(miss**2 / np.maximum(spread, 1e-300))
+
+
+Curve = tuple[Floats, Floats]
+"""Scores, rising, and the logarithm of the standard deviation at each."""
+
+
+def _curve(scores: Floats, residual: Floats, freedom: Floats, used: Flags, before: float) -> Curve:
+    """Fit a camera's noise to its used residuals."""
+    known = np.flatnonzero(np.isfinite(residual))
+    every, agrees = residual[known] ** 2, used[known]
+    square, free = np.where(agrees, every, 0.0), np.where(agrees, np.maximum(freedom[known], 0.0), 0.0)
+    overall = (square.sum() + before**2) / (free.sum() + 1)
+    own = np.nan_to_num(scores[known], nan=-1.0)
+    order = np.argsort(own, kind="stable")
+    groups = _groups(own[order], min(BINS, len(known) // FEWEST))
+    if len(groups) < 2:
+        return np.zeros(1), np.log(np.sqrt([max(overall, LEAST_PX**2)]))
+    sums = np.array([(square[order[g]].sum(), free[order[g]].sum()) for g in groups])
+    variance = (sums[:, 0] + PRIOR * overall) / (sums[:, 1] + PRIOR)
+    variance = np.maximum(variance, [np.median(every[order[g]]) / MEDIAN_OF_TWO for g in groups])
+    falling = isotonic_regression(variance, weights=sums[:, 1] + PRIOR, increasing=False).x
+    middles = np.array([own[order[g]].mean() for g in groups])
+    return middles, 0.5 * np.log(np.maximum(falling, LEAST_PX**2))
+
+
+def _groups(scores: Floats, count: int) -> list[slice]:
+    """Cut sorted scores into about `count` ranges of equal size; equal scores stay together, if many."""
+    at = scores[np.linspace(0, len(scores) - 1, max(count, 1) + 1).astype(int)] if len(scores) else scores
+    ends = np.unique([*np.searchsorted(scores, at, "left"), *np.searchsorted(scores, at, "right"), len(scores)])
+    kept = [0]
+    for end in ends[1:]:
+        if end - kept[-1] >= FEWEST // 2:
+            kept.append(int(end))
+    kept[-1] = len(scores)
+    return [slice(a, b) for a, b in zip(kept, kept[1:], strict=False)]
+
+
+def _read(curves: list[Curve], scores: Floats) -> Floats:
+    own = np.nan_to_num(scores, nan=-1.0)
+    return np.stack([np.exp(np.interp(own[:, v], *curve)) for v, curve in enumerate(curves)], axis=1)
