@@ -21,8 +21,8 @@ Flags = NDArray[np.bool_]
 GATE = 13.8
 """Squared residual, in squared standard deviations, beyond which a view is an outlier: chi2 with 2 degrees of
 freedom exceeds it once in a thousand."""
-GATE_OF_TWO = 10.8
-"""The same for the one degree of freedom that two views leave."""
+LESS_OF_TWO = 3.0
+"""How much lower the gate is for the one degree of freedom that two views leave (10.8 of the same chance)."""
 MOST_PAIRS = 28
 """Pairs of views that propose a point: all of up to 8 views. With a tenth of the views wrong, pairs without a right
 one among this many do not occur."""
@@ -131,20 +131,22 @@ def _finished(seen: Seen, used: Flags, enough: Flags, xyz: Floats, J: Floats) ->
     )
 
 
-def agreeing(seen: Seen, sigma: ArrayLike, gate: float = GATE) -> Flags:
+def agreeing(seen: Seen, sigma: ArrayLike, gate: ArrayLike = GATE) -> Flags:
     """Choose the views (N, V) that agree about each point, given the standard deviation sigma (N, V) px of each.
+
+    gate (N, V): squared standard deviations beyond which a view is an outlier; lower for one that is less trusted.
 
     Where all views agree they are kept. Elsewhere pairs of views each propose a point, and the one wins whose
     residuals, cut off at the gate, sum to least (M-SAC: Torr and Zisserman, "MLESAC", CVIU 2000); then views enter and
     leave by their residual until none changes. Two views that contradict each other are no point: none is kept.
     """
-    spread = np.broadcast_to(np.asarray(sigma, np.float64), seen.known.shape)
-    used = seen.known.copy()
-    excess, depth = _excess(seen, used, spread)
-    doubtful = np.flatnonzero(((excess > gate) | ~(depth > 0) & used).any(-1))
+    spread, gates = (np.broadcast_to(np.asarray(a, np.float64), seen.known.shape) for a in (sigma, gate))
+    used = seen.known & (gates > 0)
+    excess, depth = _excess(seen, used, spread, gates)
+    doubtful = np.flatnonzero((used & ((excess > 1) | ~(depth > 0))).any(-1))
     if len(doubtful):
-        part, wide = seen.at(doubtful), spread[doubtful]
-        used[doubtful] = _settled(part, wide, _voted(part, wide, gate), gate)
+        part, wide, strict = seen.at(doubtful), spread[doubtful], gates[doubtful]
+        used[doubtful] = _settled(part, wide, _voted(part, wide, strict), strict)
     return used
 
 
@@ -218,8 +220,8 @@ def _solved(moments: Floats) -> Floats:
     return np.where(np.isfinite(found), found, 0.0)
 
 
-def _excess(seen: Seen, used: Flags, sigma: Floats) -> tuple[Floats, Floats]:
-    """Return squared residuals (N, V) over what is expected of them, and depths (N, V).
+def _excess(seen: Seen, used: Flags, sigma: Floats, gate: Floats) -> tuple[Floats, Floats]:
+    """Return squared residuals (N, V) as shares of what the gate lets pass, and depths (N, V).
 
     A used view has followed its own error by its leverage, another one sees the error of the point beside its own;
     both are taken as if all views stood alike. Two views leave one freedom, on which both are judged.
@@ -228,18 +230,20 @@ def _excess(seen: Seen, used: Flags, sigma: Floats) -> tuple[Floats, Floats]:
     count = used.sum(-1, keepdims=True)
     square = np.where(seen.known & (count >= 2), (miss**2).sum(-1) / sigma**2, 0.0)
     spare = np.where(used, 1 - 1.5 / np.maximum(count, 3), 1 + 1.5 / np.maximum(count - 1.5, 0.5))
-    both = np.where(used, square, 0.0).sum(-1, keepdims=True) * (GATE / GATE_OF_TWO)
-    return np.where(used & (count == 2), both, square / spare), depth
+    both = np.where(used, square, 0.0).sum(-1, keepdims=True)
+    strict = np.where(used, gate, np.inf).min(-1, keepdims=True) - LESS_OF_TWO
+    two = used & (count == 2)
+    return np.where(two, both, square / spare) / np.maximum(np.where(two, strict, gate), 1e-6), depth
 
 
-def _voted(seen: Seen, sigma: Floats, gate: float) -> Flags:
+def _voted(seen: Seen, sigma: Floats, gate: Floats) -> Flags:
     """Return the views (N, V) near the point that the best pair of views proposes."""
     centers = -np.einsum("vji,vj->vi", seen.R, seen.t)
     pairs = np.array(view_pairs(seen.known.shape[1], centers))
     weight = np.where(seen.known, 1 / sigma, 0.0) / np.maximum(np.abs(seen.t[:, 2]), NEAREST)
     moments = seen.moments * (weight**2)[..., None]
     proposed = _solved(moments[:, pairs[:, 0]] + moments[:, pairs[:, 1]])
-    both = seen.known[:, pairs].all(-1)
+    both = (seen.known & (gate > 0))[:, pairs].all(-1)
     cost, near = _judged(seen, sigma, proposed, gate)
     best = np.where(both, cost, np.inf).argmin(1)
     row = np.arange(len(best))
@@ -248,29 +252,30 @@ def _voted(seen: Seen, sigma: Floats, gate: float) -> Flags:
     return chosen & seen.known & both.any(1)[:, None]
 
 
-def _judged(seen: Seen, sigma: Floats, proposed: Floats, gate: float) -> tuple[Floats, Flags]:
+def _judged(seen: Seen, sigma: Floats, proposed: Floats, gate: Floats) -> tuple[Floats, Flags]:
     """Return the cost (N, H) of proposed points (N, H, 3), and the views (N, H, V) near each by twice the gate."""
     count, views = seen.known.shape
     away = proposed @ seen.rows.reshape(count, 2 * views, 3).transpose(0, 2, 1) - seen.right.reshape(count, 1, -1)
     depth = proposed @ seen.R[:, 2].T + seen.t[:, 2]
     square = away[..., ::2] ** 2 + away[..., 1::2] ** 2
     square /= np.maximum(np.abs(depth), 1e-9) ** 2 * (sigma**2)[:, None]
-    near = seen.known[:, None] & (square < 2 * gate) & (depth > 0)
-    return np.where(near, square, np.where(seen.known[:, None], 2 * gate, 0.0)).sum(-1), near
+    most = np.where(seen.known, 2 * gate, 0.0)[:, None]
+    near = (square < most) & (depth > 0)
+    return np.where(near, square, most).sum(-1), near
 
 
-def _settled(seen: Seen, sigma: Floats, used: Flags, gate: float) -> Flags:
+def _settled(seen: Seen, sigma: Floats, used: Flags, gate: Floats) -> Flags:
     """Let views enter and leave, the worst first, until all that are used agree and no other does."""
     views, used = used.shape[1], used.copy()
     going = np.arange(len(used))
     for turn in range(2 * views):
         part, own = seen.at(going), used[going]
-        excess, depth = _excess(part, own, sigma[going])
+        excess, depth = _excess(part, own, sigma[going], gate[going])
         excess = np.where(depth > 0, excess, np.inf)
         row, worst = np.arange(len(going)), np.where(own, excess, -1.0).argmax(-1)
-        leaves = own.any(-1) & (excess[row, worst] > gate)
+        leaves = own.any(-1) & (excess[row, worst] > 1)
         none = leaves & (own.sum(-1) <= 2)
-        enters = ~own & part.known & (excess < gate) & ~leaves[:, None] & (own.sum(-1) >= 2)[:, None]
+        enters = ~own & part.known & (excess < 1) & ~leaves[:, None] & (own.sum(-1) >= 2)[:, None]
         enters &= turn < views
         own[row[leaves], worst[leaves]] = False
         own[none] = False

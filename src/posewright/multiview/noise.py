@@ -6,12 +6,14 @@ over does tell, without any truth.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from posewright.geometry.epipolar import cross_matrix
-from posewright.geometry.robust import Flags, Floats, Seen, agreeing, fit, view_pairs
+from posewright.geometry.robust import GATE, Flags, Floats, Seen, agreeing, fit, view_pairs
 
 SAMPLE = 1500
 """Points that the noise is learnt from; taken evenly from all."""
@@ -24,31 +26,50 @@ LEAST_PX = 0.05
 """No detector is taken to be better than this; rounding alone is worse."""
 MEDIAN_OF_CHI2 = 0.4549
 """The median of chi2 with one degree of freedom."""
-MEDIAN_OF_TWO = 1.3863
-"""The same with two, by which the noise is judged where most detections are outliers."""
+SCATTER = 7.9
+"""How much likelier a right detection is near its place than a wrong one, as twice a logarithm; wrong ones lie some
+hundred px around."""
+STRICTEST, WIDEST = 0.0, 20.0
+"""Bounds of the gate."""
+USUAL = 0.95, 5.0
+"""The share of right detections that is expected before any is seen, and how many detections that counts for."""
 
 
-def learn_noise(seen: Seen, scores: Floats) -> Floats:
-    """Return the standard deviation (N, V) px of each detection, per coordinate, from the scores (N, V).
+class Noise(NamedTuple):
+    """How far each detection is off: sigma (N, V) px per coordinate; gate (N, V), beyond which it is an outlier."""
+
+    sigma: Floats
+    gate: Floats
+
+
+def learn_noise(seen: Seen, scores: Floats) -> Noise:
+    """Return the noise of each detection (N, V), from the scores (N, V).
 
     The start is the median distance of pairs of views from their epipolar lines. Then points are triangulated, and
-    the squared residuals of each camera, divided by the freedom that the fit has left them, are averaged in ranges of
-    score; a better score never means more noise (isotonic regression). Four rounds. NaN scores are allowed and
-    taken as one range.
+    the squared residuals of each camera's agreeing views, divided by the freedom that the fit has left them, are
+    averaged in ranges of score; a better score never means more noise (isotonic regression). What share of a range
+    agrees sets its gate: a wrong detection is one that is likelier to lie where it does if it is wrong. Four rounds.
+    NaN scores are allowed and taken as one range.
     """
     places = np.linspace(0, len(scores) - 1, min(SAMPLE, len(scores))).astype(int)
     part, own = seen.at(places), scores[places]
     sigma = np.full(part.known.shape, start_noise(part))
-    curves: list[Curve] = []
+    noise = Noise(sigma, np.full(sigma.shape, GATE))
     for _ in range(ROUNDS):
-        used = agreeing(part, sigma)
-        found = fit(part, used, sigma)
+        used = agreeing(part, *noise)
+        found = fit(part, used, noise.sigma)
+        free = 2 - np.nan_to_num(found.leverage)
+        before = noise.sigma.mean(0)
         curves = [
-            _curve(own[:, v], found.residual[:, v], 2 - np.nan_to_num(found.leverage[:, v]), used[:, v], float(sigma[:, v].mean()))
-            for v in range(sigma.shape[1])
+            _curve(own[:, v], found.residual[:, v], free[:, v], used[:, v], float(before[v])) for v in range(len(before))
         ]
-        sigma = _read(curves, own)
+        noise = _read(curves, own)
     return _read(curves, scores)
+
+
+def known_noise(seen: Seen, sigma: float) -> Noise:
+    """Return the noise of detections of which nobody says more than one standard deviation in px."""
+    return Noise(np.full(seen.known.shape, sigma), np.full(seen.known.shape, GATE))
 
 
 def start_noise(seen: Seen) -> float:
@@ -80,27 +101,27 @@ def pair_miss(seen: Seen, a: int, b: int, other: NDArray[np.intp] | None = None)
     return np.asarray(miss**2 / np.maximum(spread, 1e-300))
 
 
-Curve = tuple[Floats, Floats]
-"""Scores, rising, and the logarithm of the standard deviation at each."""
+Curve = tuple[Floats, Floats, Floats]
+"""Scores, rising; the logarithm of the standard deviation at each; the gate at each."""
 
 
 def _curve(scores: Floats, residual: Floats, freedom: Floats, used: Flags, before: float) -> Curve:
-    """Fit a camera's noise to its used residuals."""
+    """Fit a camera's noise to the residuals of its used detections, and its gate to how many are used."""
     known = np.flatnonzero(np.isfinite(residual))
-    every, agrees = residual[known] ** 2, used[known]
-    square, free = np.where(agrees, every, 0.0), np.where(agrees, np.maximum(freedom[known], 0.0), 0.0)
-    overall = (square.sum() + before**2) / (free.sum() + 1)
+    agrees = used[known]
+    square = np.where(agrees, residual[known] ** 2, 0.0)
+    free = np.where(agrees, np.maximum(freedom[known], 0.0), 0.0)
     own = np.nan_to_num(scores[known], nan=-1.0)
     order = np.argsort(own, kind="stable")
-    groups = _groups(own[order], min(BINS, len(known) // FEWEST))
-    if len(groups) < 2:
-        return np.zeros(1), np.log(np.sqrt([max(overall, LEAST_PX**2)]))
-    sums = np.array([(square[order[g]].sum(), free[order[g]].sum()) for g in groups])
+    groups = [order[g] for g in _groups(own[order], min(BINS, len(known) // FEWEST))] if len(known) else [order]
+    overall = (square.sum() + before**2) / (free.sum() + 1)
+    sums = np.array([(square[g].sum(), free[g].sum(), agrees[g].sum(), len(g)) for g in groups])
     variance = (sums[:, 0] + PRIOR * overall) / (sums[:, 1] + PRIOR)
-    variance = np.maximum(variance, [np.median(every[order[g]]) / MEDIAN_OF_TWO for g in groups])
     falling = isotonic_regression(variance, weights=sums[:, 1] + PRIOR, increasing=False).x
-    middles = np.array([own[order[g]].mean() for g in groups])
-    return middles, 0.5 * np.log(np.maximum(falling, LEAST_PX**2))
+    share = (sums[:, 2] + USUAL[0] * USUAL[1]) / (sums[:, 3] + USUAL[1])
+    gate = np.clip(SCATTER + 2 * np.log(share / (1 - share)), STRICTEST, WIDEST)
+    middles = np.array([own[g].mean() if len(g) else 0.0 for g in groups])
+    return middles, 0.5 * np.log(np.maximum(falling, LEAST_PX**2)), gate
 
 
 def _groups(scores: Floats, count: int) -> list[slice]:
@@ -115,6 +136,8 @@ def _groups(scores: Floats, count: int) -> list[slice]:
     return [slice(a, b) for a, b in zip(kept, kept[1:], strict=False)]
 
 
-def _read(curves: list[Curve], scores: Floats) -> Floats:
+def _read(curves: list[Curve], scores: Floats) -> Noise:
     own = np.nan_to_num(scores, nan=-1.0)
-    return np.stack([np.exp(np.interp(own[:, v], *curve)) for v, curve in enumerate(curves)], axis=1)
+    sigma = np.stack([np.exp(np.interp(own[:, v], at, curve)) for v, (at, curve, _) in enumerate(curves)], axis=1)
+    gate = np.stack([np.interp(own[:, v], at, curve) for v, (at, _, curve) in enumerate(curves)], axis=1)
+    return Noise(sigma, gate)

@@ -94,3 +94,11 @@ def turn_up(source: Up, target: Up) -> Floats:
     flip = np.eye(3)
     flip[last, last] = flip[(last + 1) % 3, (last + 1) % 3] = -1
     return flip @ turn
+
+
+def turned(rig: Rig, up: Up) -> Rig:
+    """Turn a rig's world so that this axis points up; raises ValueError where nobody knows which one does now."""
+    if rig.up is None:
+        raise ValueError("the calibration does not say which axis of its world points up; say --world-up z, y, -y, ...")
+    turn = turn_up(rig.up, up)
+    return replace(rig, cameras={n: replace(c, R=c.R @ turn.T) for n, c in rig.cameras.items()}, up=up)

@@ -7,11 +7,14 @@ from pathlib import Path
 
 from posewright.datasets.records import DataError, read_json
 from posewright.files import write_whole
-from posewright.multiview.calibrations import datasets, opencv, qualisys, tables
-from posewright.multiview.rig import Rig, Unit
+from posewright.multiview.calibrations import opencv, published, qualisys, tables
+from posewright.multiview.rig import Rig, Unit, Up, turned
 
 KINDS = ("pose2sim", "anipose", "caliscope", "qualisys", "opencv", "easymocap", "panoptic", "h36m", "colmap")
 """The tools whose calibrations are read; all but Qualisys' are written too."""
+
+WORLDS: dict[str, Up] = {"panoptic": "-y", "h36m": "z"}
+"""Tools whose files mean one axis to point up; a world is turned so before it is written for them."""
 
 
 def read_rig(name: str, unit: Unit | None = None) -> Rig:
@@ -27,9 +30,9 @@ def read_rig(name: str, unit: Unit | None = None) -> Rig:
         "qualisys": lambda: qualisys.read(path, unit),
         "opencv": lambda: opencv.read_files(_opencv_files(path), unit),
         "easymocap": lambda: opencv.read_easymocap(path, unit),
-        "panoptic": lambda: datasets.read_panoptic(path, unit),
-        "h36m": lambda: datasets.read_h36m(path, unit, kind.partition("/")[2] or None),
-        "colmap": lambda: datasets.read_colmap(path, unit),
+        "panoptic": lambda: published.read_panoptic(path, unit),
+        "h36m": lambda: published.read_h36m(path, unit, kind.partition("/")[2] or None),
+        "colmap": lambda: published.read_colmap(path, unit),
     }
     base = kind.partition("/")[0]
     return readers[base]() if base in readers else tables.read(path, unit)
@@ -45,16 +48,18 @@ def write_rig(name: str, rig: Rig) -> Path:
         if path.suffix != ".toml":
             raise ValueError(f"{path}: say which tool it is for, as in panoptic:{path}; there are {', '.join(KINDS)}")
         kind = "pose2sim"
+    if rig.up is not None and kind in WORLDS:
+        rig = turned(rig, WORLDS[kind])
     if kind in ("pose2sim", "anipose", "caliscope"):
         files = {path: tables.write(rig, kind)}
     elif kind == "panoptic":
-        files = {path: datasets.write_panoptic(rig)}
+        files = {path: published.write_panoptic(rig)}
     elif kind == "h36m":
-        files = {path: datasets.write_h36m(rig)}
+        files = {path: published.write_h36m(rig)}
     elif kind == "opencv":
         files = {path / f"{n}.yml": opencv.write(c, rig.sizes.get(n)) for n, c in rig.cameras.items()}
     elif kind in ("easymocap", "colmap"):
-        make = opencv.write_easymocap if kind == "easymocap" else datasets.write_colmap
+        make = opencv.write_easymocap if kind == "easymocap" else published.write_colmap
         files = {path / part: data for part, data in make(rig).items()}
     else:
         raise ValueError(f"{kind}: is read, not written")
