@@ -78,9 +78,15 @@ def observe(cameras: Sequence[Camera], points: ArrayLike) -> Seen:
     rays = np.where(known[..., None], rays, 0.0)
     metric = np.stack([camera.pixels_per_ray(rays[:, v]) for v, camera in enumerate(cameras)], axis=1)
     R, t = np.stack([c.R for c in cameras]), np.stack([c.t for c in cameras])
-    rows = _rows(rays, metric, R)
-    right = (metric @ (t[:, :2] - rays * t[:, 2:])[..., None])[..., 0]
-    return Seen(rays, metric, known, R, t, rows, right, _moments(rows, right))
+    nothing = np.zeros((*known.shape, 2, 3))
+    return placed(Seen(rays, metric, known, R, t, nothing, nothing[..., 0], nothing[..., 0]), R, t)
+
+
+def placed(seen: Seen, R: Floats, t: Floats) -> Seen:
+    """Return the same observations with the cameras elsewhere; their lenses stay."""
+    rows = _rows(seen.rays, seen.metric, R)
+    right = (seen.metric @ (t[:, :2] - seen.rays * t[:, 2:])[..., None])[..., 0]
+    return seen._replace(R=R, t=t, rows=rows, right=right, moments=moments(rows, right))
 
 
 def fit(seen: Seen, used: Flags, sigma: ArrayLike) -> Fit:
@@ -100,7 +106,7 @@ def fit(seen: Seen, used: Flags, sigma: ArrayLike) -> Fit:
         at = (xyz @ seen.R.reshape(-1, 3).T).reshape(*used.shape, 3) + seen.t
         depth = np.where(np.abs(at[..., 2]) < NEAREST, NEAREST, at[..., 2])[..., None]
         J = _rows(at[..., :2] / depth, seen.metric, seen.R) * (weight[..., None] / depth)[..., None]
-        xyz = xyz + _solved(_moments(J, miss * weight[..., None]).sum(1))
+        xyz = xyz + _solved(moments(J, miss * weight[..., None]).sum(1))
     return _finished(seen, used, enough, xyz, J)
 
 
@@ -117,7 +123,7 @@ def linear(seen: Seen, weight: Floats) -> Floats:
 
 
 def _finished(seen: Seen, used: Flags, enough: Flags, xyz: Floats, J: Floats) -> Fit:
-    gram = _moments(J, J[..., 0]).sum(1)[:, :6]
+    gram = moments(J, J[..., 0]).sum(1)[:, :6]
     covariance = _inverse(np.where(enough[:, None], gram, [1.0, 0, 0, 1, 0, 1]))
     leverage = np.einsum("nvij,njk,nvik->nv", J, covariance, J, optimize=True)
     miss, depth = _miss(seen, xyz)
@@ -185,7 +191,7 @@ def _rows(rays: Floats, metric: Floats, R: Floats) -> Floats:
     return np.asarray(metric @ (rays[..., :, None] * R[:, None, 2] - R[:, :2]))
 
 
-def _moments(rows: Floats, right: Floats) -> Floats:
+def moments(rows: Floats, right: Floats) -> Floats:
     """Rows (..., 2, 3) and right (..., 2) to the nine numbers of the normal equations."""
     x, y, z = (rows[..., k] for k in range(3))
     products = (x * x, x * y, x * z, y * y, y * z, z * z, x * right, y * right, z * right)
