@@ -17,7 +17,8 @@ from tyro.conf import Positional, arg
 from posewright.cli.estimate import evaluate, predict
 from posewright.cli.evolve import evolve
 from posewright.cli.models import list_recipes
-from posewright.cli.occlude import about, occlude
+from posewright.cli.multiview import MULTIVIEW
+from posewright.cli.occlude import MORE, about, occlude
 from posewright.cli.occlude_compare import compare
 from posewright.cli.occlude_export import export as export_occluded
 from posewright.cli.occlude_export import score as score_occluded
@@ -136,6 +137,22 @@ def _occlude(arguments: Sequence[str]) -> int:
     return int(_parsed(parser, arguments)())
 
 
+def multiview() -> int:
+    """Several cameras of one scene: check, calibrate, sync, triangulate, explain, convert."""
+    return _multiview(["--help"])
+
+
+def _multiview(arguments: Sequence[str]) -> int:
+    """Run the verb under `multiview` that is named first."""
+    name = next(iter(arguments), "--help")
+    if name not in MULTIVIEW and not name.startswith("-"):
+        raise ValueError(f"no verb {name!r} under multiview; there are {', '.join(MULTIVIEW)}")
+    verbs = {verb: _later(does) for verb, does in MULTIVIEW.items()}
+    about = "Several cameras of one scene: points that say how sure they are, and why any is missing."
+    parser = partial(tyro.extras.subcommand_cli_from_dict, verbs, prog="posewright multiview", description=about)
+    return int(_parsed(parser, arguments or ["--help"])())
+
+
 VERBS: dict[str, Callable[..., int]] = {
     "demo": demo,
     "predict": predict,
@@ -149,6 +166,7 @@ VERBS: dict[str, Callable[..., int]] = {
     "list": list_recipes,
     "show": show,
     "draw": draw,
+    "multiview": multiview,
 }
 
 
@@ -167,6 +185,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _train(given[1:])
         if given[0] == "occlude":
             return _occlude(given[1:])
+        if given[0] == "multiview":
+            return _multiview(given[1:])
         verbs = {name: _later(verb) for name, verb in VERBS.items()}
         about = "Human pose estimation, and how it breaks under occlusion."
         parser = partial(tyro.extras.subcommand_cli_from_dict, verbs, prog="posewright", description=about)

@@ -61,13 +61,17 @@ def rotation(value: ArrayLike, where: str) -> Floats:
     return np.asarray(U @ Vt)
 
 
+class UnitError(ValueError):
+    """A calibration whose unit of length neither its file nor anybody has said."""
+
+
 def scale_of(unit: Unit | None, rig: dict[str, Camera], where: str) -> float:
-    """Return the mm of a file's unit; raises ValueError where neither the file nor anybody says what it is."""
+    """Return the mm of a file's unit; raises UnitError where neither the file nor anybody says what it is."""
     if unit is not None:
         return MILLIMETRES[unit]
     centers = np.stack([camera.center for camera in rig.values()])
     apart = float(np.linalg.norm(centers - centers.mean(0), axis=-1).mean() * 2)
-    raise ValueError(
+    raise UnitError(
         f"{where}: the file does not say its unit of length; say --unit m, cm or mm (its cameras stand about "
         f"{apart:.3g} apart)"
     )

@@ -101,11 +101,22 @@ def _pair(F: Floats, one: Floats, two: Floats) -> tuple[Floats, float, float]:
     speed = _velocity(two)
     slope = _miss(F, one, _at(two + speed / 2, float(whole))) - _miss(F, one, _at(two - speed / 2, float(whole)))
     known = np.isfinite(here) & np.isfinite(slope) & (here**2 < CAP * noise**2)
-    curvature = float((slope[known] ** 2).sum()) / noise**2
-    if known.sum() < FEWEST or curvature <= 0 or abs(whole) == FURTHEST:
+    if known.sum() < FEWEST or abs(whole) == FURTHEST:
         return np.array(costs), float(whole), np.inf
-    part = float((slope[known] * here[known]).sum()) / noise**2 / curvature
-    return np.array(costs), whole - part, 1 / np.sqrt(curvature)
+    here, slope = _centred(here, known), _centred(slope, known)
+    curvature = float((slope**2).sum())
+    if curvature <= 0:
+        return np.array(costs), float(whole), np.inf
+    part = float((slope * here).sum()) / curvature
+    spread = float(np.sqrt(((here - part * slope)[known] ** 2).mean()))
+    return np.array(costs), whole - part, max(spread, 1e-9) / np.sqrt(curvature)
+
+
+def _centred(values: Floats, known: NDArray[np.bool_]) -> Floats:
+    """Take each joint's mean over time (F, K) out, 0 where unknown: what a wrong calibration does, and time does not."""
+    own = np.where(known, values, 0.0)
+    mean = own.sum(0) / np.maximum(known.sum(0), 1)
+    return np.where(known, own - mean, 0.0)
 
 
 def _velocity(xy: Floats) -> Floats:

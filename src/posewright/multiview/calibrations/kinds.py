@@ -8,7 +8,7 @@ from pathlib import Path
 from posewright.datasets.records import DataError, read_json
 from posewright.files import write_whole
 from posewright.multiview.calibrations import opencv, published, qualisys, tables
-from posewright.multiview.rig import Rig, Unit, Up, turned
+from posewright.multiview.rig import Rig, Unit, UnitError, Up, turned
 
 KINDS = ("pose2sim", "anipose", "caliscope", "qualisys", "opencv", "easymocap", "panoptic", "h36m", "colmap")
 """The tools whose calibrations are read; all but Qualisys' are written too."""
@@ -36,6 +36,14 @@ def read_rig(name: str, unit: Unit | None = None) -> Rig:
     }
     base = kind.partition("/")[0]
     return readers[base]() if base in readers else tables.read(path, unit)
+
+
+def read_intrinsics(name: str) -> Rig:
+    """Read a calibration of which only what is inside the cameras counts, so that its unit need not be known."""
+    try:
+        return read_rig(name)
+    except UnitError:
+        return read_rig(name, "mm")
 
 
 def write_rig(name: str, rig: Rig) -> Path:
