@@ -73,8 +73,8 @@ def draw_reasons(points: Points, person: int) -> str:
             start += share
         axes.set_yticks([k * (len(cameras) + 1) + (len(cameras) - 1) / 2 for k in range(len(joints))])
         axes.set_yticklabels([joint.replace("_", " ") for joint in joints])
-        axes.invert_yaxis()
         axes.set_xlim(0, 1)
+        axes.set_ylim(at[-1] + 1, -1)
         axes.legend(frameon=False, ncols=7, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=9)
         axes.set_title(axes.get_title(loc="left"), loc="left", pad=26)
         axes.set_xlabel(f"a bar a camera: {', '.join(cameras)}, from above")
@@ -95,7 +95,7 @@ def draw_gaps(points: Points, person: int) -> str:
         shown = axes.pcolormesh(edges, np.arange(len(joints) + 1) - 0.5, sigma, cmap="Blues", vmin=0, vmax=top, rasterized=True)
         for reason, colour in ((PointReason.TOO_FEW, RED), (PointReason.PARALLEL, PINK), (PointReason.FILLED, ORANGE)):
             k, f = np.nonzero(points.reason[:, person].T == reason)
-            axes.scatter(frames[f], k, s=9, marker="|", color=colour, linewidths=1.2, label=POINT_WORDS[reason] if len(f) else None)
+            axes.scatter(frames[f], k, s=30, marker="|", color=colour, linewidths=2, label=POINT_WORDS[reason] if len(f) else None)
         axes.set_yticks(range(len(joints)))
         axes.set_yticklabels([joint.replace("_", " ") for joint in joints])
         axes.invert_yaxis()
