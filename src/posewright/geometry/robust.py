@@ -26,6 +26,8 @@ LESS_OF_TWO = 3.0
 MOST_PAIRS = 28
 """Pairs of views that propose a point: all of up to 8 views. With a tenth of the views wrong, pairs without a right
 one among this many do not occur."""
+FIRST_PAIRS, ENOUGH = 8, 0.6
+"""Pairs that are tried first; the others only where no point of theirs has this share of the views near it."""
 REWEIGHTS, NEWTON_STEPS = 2, 3
 NEAREST = 0.02
 """No depth is taken to be less than this, in the unit of the frame."""
@@ -157,16 +159,16 @@ def agreeing(seen: Seen, sigma: ArrayLike, gate: ArrayLike = GATE) -> Flags:
 
 
 def angle(seen: Seen, xyz: Floats, used: Flags) -> Floats:
-    """Return (N,) radians, the widest angle between the rays of two used views; NaN where there are not two."""
+    """Return (N,) radians, how near to a right angle the rays of two used views cross; NaN where there are not two."""
     centers = -np.einsum("vji,vj->vi", seen.R, seen.t)
     towards = xyz[:, None] - centers
     with np.errstate(invalid="ignore", divide="ignore"):
         towards = towards / np.linalg.norm(towards, axis=-1, keepdims=True)
-    cosine = np.einsum("nvi,nwi->nvw", towards, towards)
+    cosine = towards @ towards.transpose(0, 2, 1)
     both = used[:, :, None] & used[:, None, :]
-    least = np.where(both, cosine, np.inf).min((1, 2))
-    flat = np.arccos(np.clip(np.nan_to_num(least, nan=1.0, posinf=1.0), -1, 1))
-    return np.where(used.sum(-1) >= 2, np.minimum(flat, np.pi - flat), np.nan)
+    least = np.where(both, np.abs(cosine), np.inf).min((1, 2))
+    widest = np.arccos(np.clip(np.nan_to_num(least, nan=1.0, posinf=1.0), 0, 1))
+    return np.where(used.sum(-1) >= 2, widest, np.nan)
 
 
 def view_pairs(count: int, centers: Floats, most: int = MOST_PAIRS) -> list[tuple[int, int]]:
@@ -176,14 +178,16 @@ def view_pairs(count: int, centers: Floats, most: int = MOST_PAIRS) -> list[tupl
         return pairs
     side = centers - centers.mean(0)
     side = side / np.maximum(np.linalg.norm(side, axis=-1, keepdims=True), 1e-12)
-    crossing = {(a, b): float(np.linalg.norm(np.cross(side[a], side[b]))) for a, b in pairs}
+    crossing = np.linalg.norm(np.cross(side[:, None], side[None]), axis=-1).round(6)
+    cost, times = np.full((count, count), np.inf), np.zeros(count)
     chosen: list[tuple[int, int]] = []
-    times = np.zeros(count, int)
+    first, second = np.triu_indices(count, 1)
+    cost[first, second] = -crossing[first, second] / 4
     while len(chosen) < most:
-        left = [pair for pair in pairs if pair not in chosen]
-        best = min(left, key=lambda pair: (times[pair[0]] + times[pair[1]], -round(crossing[pair], 6)))
-        chosen.append(best)
-        times[list(best)] += 1
+        a, b = divmod(int((cost + times[:, None] + times).argmin()), count)
+        chosen.append((a, b))
+        cost[a, b] = np.inf
+        times[[a, b]] += 1
     return chosen
 
 
@@ -250,12 +254,20 @@ def _voted(seen: Seen, sigma: Floats, gate: Floats) -> Flags:
     moments = seen.moments * (weight**2)[..., None]
     proposed = _solved(moments[:, pairs[:, 0]] + moments[:, pairs[:, 1]])
     both = (seen.known & (gate > 0))[:, pairs].all(-1)
-    cost, near = _judged(seen, sigma, proposed, gate)
-    best = np.where(both, cost, np.inf).argmin(1)
-    row = np.arange(len(best))
-    chosen = near[row, best]
-    chosen[row[:, None], pairs[best]] = True
-    return chosen & seen.known & both.any(1)[:, None]
+    chosen = np.zeros(seen.known.shape, bool)
+    left = np.arange(len(chosen))
+    for part in (slice(0, FIRST_PAIRS), slice(FIRST_PAIRS, len(pairs))):
+        if not both[left, part].size:
+            break
+        cost, near = _judged(seen.at(left), sigma[left], proposed[left, part], gate[left])
+        row, best = np.arange(len(left)), np.where(both[left, part], cost, np.inf).argmin(1)
+        found = near[row, best]
+        found[row[:, None], pairs[part][best]] = True
+        found &= seen.known[left] & both[left, part].any(1)[:, None]
+        better = found.sum(-1) > chosen[left].sum(-1)
+        chosen[left[better]] = found[better]
+        left = left[chosen[left].sum(-1) < ENOUGH * seen.known[left].sum(-1)]
+    return chosen
 
 
 def _judged(seen: Seen, sigma: Floats, proposed: Floats, gate: Floats) -> tuple[Floats, Flags]:

@@ -74,19 +74,20 @@ def known_noise(seen: Seen, sigma: float) -> Noise:
 
 def start_noise(seen: Seen) -> float:
     """Return px, the median by which pairs of views contradict each other, as a standard deviation of each."""
+    seen = seen.at(np.linspace(0, len(seen.known) - 1, min(SAMPLE, len(seen.known))).astype(int))
     centers = -np.einsum("vji,vj->vi", seen.R, seen.t)
-    apart = []
+    apart, scale = [], squared_scale(seen)
     for a, b in view_pairs(seen.known.shape[1], centers):
         both = seen.known[:, a] & seen.known[:, b]
-        apart.append(pair_miss(seen, a, b)[both])
+        apart.append(pair_miss(seen, scale, a, b)[both])
     square = np.concatenate(apart) if apart else np.empty(0)
     return max(float(np.sqrt(np.median(square) / MEDIAN_OF_CHI2)) if len(square) else 1.0, LEAST_PX)
 
 
-def pair_miss(seen: Seen, a: int, b: int, other: NDArray[np.intp] | None = None) -> Floats:
+def pair_miss(seen: Seen, scale: Floats, a: int, b: int, other: NDArray[np.intp] | None = None) -> Floats:
     """Return (N,) the squared px by which views a and b of each point contradict each other (Sampson's distance).
 
-    other: for each point, the place of the one whose image view b shows instead.
+    scale: `squared_scale` of what is seen. other: for each point, the place of the one whose image view b shows instead.
     """
     place = slice(None) if other is None else other
     R = seen.R[b] @ seen.R[a].T
@@ -94,11 +95,14 @@ def pair_miss(seen: Seen, a: int, b: int, other: NDArray[np.intp] | None = None)
     one, two = (np.concatenate([r, np.ones((len(r), 1))], 1) for r in (seen.rays[:, a], seen.rays[place, b]))
     lines2, lines1 = one @ E.T, two @ E
     miss = (two * lines2).sum(-1)
-    spread = sum(
-        (np.einsum("nij,ni->nj", np.linalg.inv(m), line[:, :2]) ** 2).sum(-1)
-        for m, line in ((seen.metric[:, a].transpose(0, 2, 1), lines1), (seen.metric[place, b].transpose(0, 2, 1), lines2))
-    )
+    spread = (lines1[:, :2] ** 2).sum(-1) / scale[:, a] + (lines2[:, :2] ** 2).sum(-1) / scale[place, b]
     return np.asarray(miss**2 / np.maximum(spread, 1e-300))
+
+
+def squared_scale(seen: Seen) -> Floats:
+    """Return (N, V) how many square px a unit square of rays covers where a view saw a point."""
+    m = seen.metric
+    return np.asarray(np.abs(m[..., 0, 0] * m[..., 1, 1] - m[..., 0, 1] * m[..., 1, 0]))
 
 
 Curve = tuple[Floats, Floats, Floats]

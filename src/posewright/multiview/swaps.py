@@ -6,13 +6,11 @@ joints of a person in a view together, against all other views.
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.geometry.robust import Flags, Floats, Seen
-from posewright.multiview.noise import pair_miss
+from posewright.geometry.robust import Flags, Floats, Seen, view_pairs
+from posewright.multiview.noise import pair_miss, squared_scale
 
 CAP = 16.0
 """No joint counts for more than this, in squared standard deviations, so that outliers decide nothing."""
@@ -35,8 +33,9 @@ def find_swaps(seen: Seen, mirror: NDArray[np.intp], sigma: Floats) -> Flags:
     if views < 3 or (mirror == np.arange(keypoints)).all():
         return np.zeros((groups, views), bool)
     gain = np.zeros((groups, views, views))
-    for a, b in combinations(range(views), 2):
-        gain[:, a, b] = gain[:, b, a] = _contrast(seen, mirror, sigma, a, b)
+    scale = squared_scale(seen)
+    for a, b in view_pairs(views, -np.einsum("vji,vj->vi", seen.R, seen.t)):
+        gain[:, a, b] = gain[:, b, a] = _contrast(seen, scale, mirror, sigma, a, b)
     swapped = np.zeros((groups, views), bool)
     sign = np.where(swapped, -1.0, 1.0)
     for _ in range(views // 2 + 1):
@@ -51,13 +50,13 @@ def find_swaps(seen: Seen, mirror: NDArray[np.intp], sigma: Floats) -> Flags:
     return swapped & ~many[:, None]
 
 
-def _contrast(seen: Seen, mirror: NDArray[np.intp], sigma: Floats, a: int, b: int) -> Floats:
+def _contrast(seen: Seen, scale: Floats, mirror: NDArray[np.intp], sigma: Floats, a: int, b: int) -> Floats:
     """Return (G,) how much nearer two views come to each other when one of them is exchanged; negative where not."""
     count = len(mirror)
     place = np.arange(len(seen.known))
     other = place - place % count + mirror[place % count]
     spread = (sigma[:, a] ** 2 + sigma[other, b] ** 2) / 2, (sigma[:, a] ** 2 + sigma[:, b] ** 2) / 2
     known = seen.known[:, a] & seen.known[:, b] & seen.known[other, b] & (mirror[place % count] != place % count)
-    crossed = np.minimum(pair_miss(seen, a, b, other) / spread[0], CAP)
-    straight = np.minimum(pair_miss(seen, a, b) / spread[1], CAP)
+    crossed = np.minimum(pair_miss(seen, scale, a, b, other) / spread[0], CAP)
+    straight = np.minimum(pair_miss(seen, scale, a, b) / spread[1], CAP)
     return np.asarray(np.where(known, straight - crossed, 0.0).reshape(-1, count).sum(-1))
