@@ -66,7 +66,7 @@ def check_views(rig: Rig, views: Views, points: Points) -> Checked:
         odd += [
             f"{name} is late by {late:.2f} frames (+- {sigma:.2f}); triangulate with --sync"
             for name, late, sigma in zip(rig.cameras, offsets.late, offsets.sigma, strict=True)
-            if abs(late) > LATE + 3 * sigma
+            if abs(late) > LATE + 3 * sigma and left.suspect is None
         ]
     except ValueError as error:
         odd.append(f"synchronisation: {error}")

@@ -1,0 +1,72 @@
+"""A made-up capture whose answer is known: a person who walks and waves inside a ring of cameras."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from posewright.geometry import Camera
+from posewright.multiview.rig import Rig
+from posewright.multiview.views import Views
+from posewright.skeleton import H36M
+
+STANDING = np.array([
+    (0, 0, 950), (-130, 0, 940), (-130, 20, 500), (-130, 0, 80), (130, 0, 940), (130, 20, 500), (130, 0, 80), (0, 0, 1180),
+    (0, 0, 1430), (0, 40, 1530), (0, 20, 1680), (180, 0, 1400), (330, 40, 1200), (330, 160, 1000), (-180, 0, 1400),
+    (-330, 40, 1200), (-330, 160, 1000)], np.float64)  # fmt: skip
+"""A person of 1.7 m, mm, z up, in H36M's order."""
+
+
+def walk(frames: int, phase: float = 0.0) -> np.ndarray:
+    """(F, 17, 3) mm: arms and legs swing while the person walks a circle of 700 mm and turns."""
+    time = np.arange(frames) / 30
+    body = np.tile(STANDING, (frames, 1, 1))
+    swing = np.sin(2 * np.pi * time + phase)[:, None]
+    for joints, sign, reach in (((2, 3), 1, 180), ((5, 6), -1, 180), ((12, 13), 1, 150), ((15, 16), -1, 150)):
+        body[:, joints, 1] += sign * swing * np.array([reach / 2, reach])
+    body[:, 13, 2] += 250 * (1 + np.sin(3 * np.pi * time + phase))
+    turn = 0.8 * time + phase
+    c, s, zero = np.cos(turn), np.sin(turn), np.zeros(frames)
+    R = np.stack([np.stack([c, -s, zero], -1), np.stack([s, c, zero], -1), np.stack([zero, zero, zero + 1], -1)], 1)
+    return body @ R.transpose(0, 2, 1) + np.stack([700 * c, 700 * s, zero], -1)[:, None]
+
+
+def ring(count: int = 4, lens: str = "opencv") -> Rig:
+    """Cameras on a circle of about 4 m, at different heights, that look at the middle."""
+    distortion = {"opencv": [-0.1, 0.05, 0.001, -0.001, 0.0], "h36m": [-0.2, 0.2, 0.001, -0.001, 0.0],
+                  "fisheye": [0.02, -0.01, 0.0, 0.0]}[lens]  # fmt: skip
+    cameras = {}
+    for n in range(count):
+        around = 2 * np.pi * n / count + 0.3
+        center = np.array([4000 * np.cos(around), 4200 * np.sin(around), 1500 + 300 * (n % 3)])
+        ahead = np.array([0, 0, 900]) - center
+        ahead /= np.linalg.norm(ahead)
+        right = np.cross(ahead, [0, 0, 1.0])
+        right /= np.linalg.norm(right)
+        R = np.stack([right, np.cross(ahead, right), ahead])
+        K = np.array([[1100.0 + 5 * n, 0, 500], [0, 1102 + 5 * n, 505], [0, 0, 1]])
+        cameras[f"cam_{n}"] = Camera(K, R, -R @ center, distortion, lens)
+    return Rig(cameras, {name: (1000, 1000) for name in cameras}, "z")
+
+
+def filmed(rig: Rig, truth: np.ndarray, px: float = 0.0, rng: np.random.Generator | None = None) -> Views:
+    """Views of (F, 17, 3) or (F, P, 17, 3) mm with so much noise, all joints seen."""
+    people = truth if truth.ndim == 4 else truth[:, None]
+    xy = np.stack([camera.project(people) for camera in rig.cameras.values()])
+    if rng is not None:
+        xy = xy + rng.normal(0, px, xy.shape)
+    return Views(tuple(rig.cameras), H36M, xy, np.full(xy.shape[:-1], 0.9), fps=30.0)
+
+
+@pytest.fixture
+def capture(rng):
+    """A rig of four, views with 2 px of noise, and the truth (F, 17, 3) mm."""
+    truth = walk(90)
+    rig = ring(4)
+    return rig, filmed(rig, truth, 2.0, rng), truth
+
+
+@pytest.fixture
+def made():
+    """The functions above, by their names."""
+    return SimpleNamespace(ring=ring, walk=walk, filmed=filmed)
