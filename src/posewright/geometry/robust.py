@@ -155,7 +155,7 @@ def agreeing(seen: Seen, sigma: ArrayLike, gate: ArrayLike = GATE) -> Flags:
     if len(doubtful):
         part, wide, strict = seen.at(doubtful), spread[doubtful], gates[doubtful]
         used[doubtful] = _settled(part, wide, _voted(part, wide, strict), strict)
-    return used
+    return used & (used.sum(-1, keepdims=True) >= 2)
 
 
 def angle(seen: Seen, xyz: Floats, used: Flags) -> Floats:

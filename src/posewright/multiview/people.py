@@ -22,6 +22,8 @@ CAP = 12.0
 CHANCE = 1.8
 """What the mean capped distance of joints, halved, must stay below for two views to show one person."""
 MEDIAN_OF_CHI2 = 0.4549
+RIGHT_SHARE = 1 / 3
+"""At least this share of people are taken to be shown by another view as well."""
 LEAST_PX = 0.5
 
 
@@ -100,7 +102,7 @@ def joined(affinity: Floats, view: Places) -> Places:
 
 
 def _noise(apart: dict[tuple[int, int], Floats]) -> float:
-    """Return px, from the median distance of each person's best partner in another view."""
+    """Return px, from each person's best partner in another view: of these the third that fits best, as others have none."""
     best = []
     for square in apart.values():
         enough = np.isfinite(square).sum(-1) >= FEWEST_JOINTS
@@ -108,7 +110,7 @@ def _noise(apart: dict[tuple[int, int], Floats]) -> float:
         nearest = np.where(np.isfinite(middle), middle, np.inf).min(-1)
         best.append(nearest[np.isfinite(nearest)])
     together = np.concatenate(best)
-    return max(float(np.sqrt(np.median(together) / MEDIAN_OF_CHI2)), LEAST_PX) if len(together) else LEAST_PX
+    return max(float(np.sqrt(np.quantile(together, RIGHT_SHARE) / MEDIAN_OF_CHI2)), LEAST_PX) if len(together) else LEAST_PX
 
 
 def _placed(views: Views, groups: Places) -> Views:

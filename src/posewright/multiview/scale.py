@@ -81,7 +81,7 @@ def upright(placed: Placed, skeleton: Skeleton) -> tuple[Placed, str]:
 def _two(names: str) -> tuple[str, str]:
     parts = names.split(",")
     if len(parts) != 2:
-        raise ValueError(f"two names with a comma between are needed, not {names!r}")
+        raise ValueError(f"--scale: two names with a comma between are needed, not {names!r}")
     return parts[0], parts[1]
 
 
