@@ -35,7 +35,9 @@ from posewright.multiview.triangulate import Rules, exchanges, triangulate_views
 from posewright.multiview.views import Views
 from posewright.skeleton import H36M
 
-CONDITIONS = "exact noise2 outliers5 swap_cam2 down_cam3 two_cams late_cam0 missing20 hetero combined bumped_cam1".split()
+CONDITIONS = (
+    "exact noise2 outliers5 swap_cam2 down_cam3 two_cams late_cam0 missing20 hetero combined bumped_cam1".split()
+)
 PEERS = ("pose2sim_default", "pose2sim_undistort", "anipose_dlt", "anipose_optim", "opencv_pair01", "caliscope_dlt")
 NAMES = tuple(f"cam_{n}" for n in range(4))
 Arrays = dict[str, np.ndarray]
@@ -78,7 +80,8 @@ def told(error: np.ndarray) -> str:
     blocks = [np.nanmean(block) for block in np.array_split(error, 10) if np.isfinite(block).any()]
     draws = np.random.default_rng(0).choice(blocks, (2000, len(blocks))).mean(1)
     low, high = np.percentile(draws, [2.5, 97.5])
-    return f"{np.nanmean(error):6.2f} [{low:.2f}, {high:.2f}] / {np.nanpercentile(error, 95):5.1f}  found {np.isfinite(error).mean():.3f}"
+    mean, worst, found = np.nanmean(error), np.nanpercentile(error, 95), np.isfinite(error).mean()
+    return f"{mean:6.2f} [{low:.2f}, {high:.2f}] / {worst:5.1f}  found {found:.3f}"
 
 
 def accuracy(data: Path) -> None:
@@ -91,7 +94,9 @@ def accuracy(data: Path) -> None:
         error = points.xyz[:, 0] - truth
         known = np.isfinite(error).all(-1)
         square = np.einsum("ni,nij,nj->n", error[known], np.linalg.inv(points.covariance[:, 0][known]), error[known])
-        peers = {name: np.nanmean(np.linalg.norm(file[f"output_{name}__{condition}"] - truth, axis=-1)) for name in PEERS}
+        peers = {
+            name: np.nanmean(np.linalg.norm(file[f"output_{name}__{condition}"] - truth, axis=-1)) for name in PEERS
+        }
         print(f"{condition:12s} {told(np.linalg.norm(error, axis=-1))}  Mahalanobis {square.mean():.2f}   "
               + "  ".join(f"{name} {value:.1f}" for name, value in peers.items()))  # fmt: skip
         noted(file, truth, condition, rig, views, exchanges(points))
@@ -105,7 +110,10 @@ def noted(file: Arrays, truth: np.ndarray, condition: str, rig: Rig, views: View
     named = np.zeros_like(swapped)
     named[found[:, 0], found[:, 2]] = True
     if swapped.any() or named.any():
-        print(f"{'':12s} exchanged views named {(named & swapped).sum()} of {swapped.sum()}, false {(named & ~swapped).sum()} of {(~swapped).sum()}")
+        print(
+            f"{'':12s} exchanged views named {(named & swapped).sum()} of {swapped.sum()}, "
+            f"false {(named & ~swapped).sum()} of {(~swapped).sum()}"
+        )
     suspect = leave_each_out(rig, views).suspect
     if suspect:
         again, how = refitted(rig, views, [suspect])
@@ -114,7 +122,10 @@ def noted(file: Arrays, truth: np.ndarray, condition: str, rig: Rig, views: View
         offsets = find_offsets(rig, views)
         if offsets.sure.any():
             moved = triangulate_views(rig, shifted(views, offsets.sure)).xyz[:, 0]
-            print(f"{'':12s} late {np.round(offsets.late, 3)} +- {np.round(offsets.sigma, 3)}: {told(np.linalg.norm(moved - truth, axis=-1))}")
+            print(
+                f"{'':12s} late {np.round(offsets.late, 3)} +- {np.round(offsets.sigma, 3)}: "
+                f"{told(np.linalg.norm(moved - truth, axis=-1))}"
+            )
 
 
 def people(data: Path) -> None:
@@ -122,7 +133,7 @@ def people(data: Path) -> None:
     rig = rig_of(file)
     views = Views(NAMES, H36M, file["input_xy"].astype(np.float64), file["input_score"].astype(np.float64))
     seconds = timed(lambda: match_people(rig, views))
-    ours = joined(affinities(rig, views), np.repeat(np.arange(4), views.people))
+    ours = joined(affinities(rig, views))
     theirs = np.arange(12) + 100 + np.zeros((100, 1), int)
     for f, group, v in np.argwhere(file["output_pose2sim_groups"] >= 0):
         theirs[f, 3 * v + file["output_pose2sim_groups"][f, group, v]] = group
@@ -137,7 +148,11 @@ def pairs_right(groups: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     for a, b in combinations(range(12), 2):
         both = (label[:, a] >= 0) & (label[:, b] >= 0) & (view[a] != view[b])
         same, put = label[:, a] == label[:, b], groups[:, a] == groups[:, b]
-        right, joint, wanted = right + (both & same & put).sum(), joint + (both & put).sum(), wanted + (both & same).sum()
+        right, joint, wanted = (
+            right + (both & same & put).sum(),
+            joint + (both & put).sum(),
+            wanted + (both & same).sum(),
+        )
     return right / joint, right / wanted
 
 
@@ -145,7 +160,9 @@ def calibrate(data: Path) -> None:
     file = vector(data, "multiview_triangulate")
     truth = file["truth"].astype(np.float64).reshape(-1, 3)
     bare = rig_of(file)
-    bare = replace(bare, cameras={n: Camera(c.K, np.eye(3), np.zeros(3), c.distortion) for n, c in bare.cameras.items()})
+    bare = replace(
+        bare, cameras={n: Camera(c.K, np.eye(3), np.zeros(3), c.distortion) for n, c in bare.cameras.items()}
+    )
     for condition in ("noise2", "outliers5", "combined"):
         views = views_of(file, condition)
         start = process_time()
@@ -212,12 +229,17 @@ def speed(data: Path) -> None:
         ring, seen, truth = ring_of(file, count)
         seconds = timed(lambda ring=ring, seen=seen: triangulate_views(ring, seen))
         error = np.linalg.norm(triangulate_views(ring, seen).xyz[:, 0] - truth, axis=-1)
-        print(f"ring of {count:2d}, 10 % outliers, 2 px, {len(truth)} frames: {len(truth) / seconds:6.0f} frames/s, {told(error)}")
+        print(
+            f"ring of {count:2d}, 10 % outliers, 2 px, {len(truth)} frames: {len(truth) / seconds:6.0f} frames/s, "
+            f"{told(error)}"
+        )
     single = data / "multiview" / "pose2sim_single"
     out = Path(os.environ.get("TMPDIR", "/tmp")) / "multiview_benchmark.trc"
 
     def whole() -> None:
-        capture = read_capture(str(single / "calibration" / "Calib.qca.txt"), [single / "pose"], "openpose_body_25b", fps=60)
+        capture = read_capture(
+            str(single / "calibration" / "Calib.qca.txt"), [single / "pose"], "openpose_body_25b", fps=60
+        )
         write_points(out, points_of(*capture, people=1))
 
     print(f"JSON to .trc, 4 x 100 frames, reading included: {timed(whole):.2f} s of CPU")
@@ -231,7 +253,7 @@ def ring_of(file: Arrays, count: int) -> tuple[Rig, Views, np.ndarray]:
     cameras = {}
     for n in range(count):
         around = 2 * np.pi * n / count
-        center = middle + [4000 * np.cos(around), 4000 * np.sin(around), 600.0]
+        center = middle + np.array([4000 * np.cos(around), 4000 * np.sin(around), 600.0])
         ahead = (middle - center) / np.linalg.norm(middle - center)
         right = np.cross(ahead, [0, 0, 1.0])
         right /= np.linalg.norm(right)

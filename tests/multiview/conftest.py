@@ -11,7 +11,8 @@ from posewright.multiview.views import Views
 from posewright.skeleton import H36M
 
 STANDING = np.array([
-    (0, 0, 950), (-130, 0, 940), (-130, 20, 500), (-130, 0, 80), (130, 0, 940), (130, 20, 500), (130, 0, 80), (0, 0, 1180),
+    (0, 0, 950), (-130, 0, 940), (-130, 20, 500), (-130, 0, 80), (130, 0, 940), (130, 20, 500), (130, 0, 80),
+    (0, 0, 1180),
     (0, 0, 1430), (0, 40, 1530), (0, 20, 1680), (180, 0, 1400), (330, 40, 1200), (330, 160, 1000), (-180, 0, 1400),
     (-330, 40, 1200), (-330, 160, 1000)], np.float64)  # fmt: skip
 """A person of 1.7 m, mm, z up, in H36M's order."""
@@ -46,7 +47,7 @@ def ring(count: int = 4, lens: str = "opencv") -> Rig:
         R = np.stack([right, np.cross(ahead, right), ahead])
         K = np.array([[1100.0 + 5 * n, 0, 500], [0, 1102 + 5 * n, 505], [0, 0, 1]])
         cameras[f"cam_{n}"] = Camera(K, R, -R @ center, distortion, lens)
-    return Rig(cameras, {name: (1000, 1000) for name in cameras}, "z")
+    return Rig(cameras, dict.fromkeys(cameras, (1000, 1000)), "z")
 
 
 def filmed(rig: Rig, truth: np.ndarray, px: float = 0.0, rng: np.random.Generator | None = None) -> Views:

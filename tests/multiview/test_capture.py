@@ -26,7 +26,7 @@ from posewright.multiview.triangulate import triangulate_views
 def moved(rig, name, degrees, mm):
     camera = rig.cameras[name]
     R = Rotation.from_euler("y", degrees, degrees=True).as_matrix() @ camera.R
-    bumped = Camera(camera.K, R, -R @ (camera.center + [mm, 0, 0]), camera.distortion, camera.lens)
+    bumped = Camera(camera.K, R, -R @ (camera.center + np.array([mm, 0, 0])), camera.distortion, camera.lens)
     return replace(rig, cameras={**rig.cameras, name: bumped})
 
 
@@ -52,12 +52,8 @@ def test_who_stands_still_tells_no_offset(made, rng):
     rig = made.ring(3)
     still = np.tile(made.walk(1), (40, 1, 1))
     views = made.filmed(rig, still, 1.0, rng)
-    try:
-        found = find_offsets(rig, views)
-    except ValueError as error:
-        assert "moves enough" in str(error)
-    else:
-        assert found.sigma.max() > 0.3
+    with pytest.raises(ValueError, match="moves enough"):
+        find_offsets(rig, views)
 
 
 def test_a_bumped_camera_is_named_and_placed_anew(capture):
@@ -130,11 +126,13 @@ def test_cameras_are_placed_by_people(made, rng):
     assert np.nanmedian(heights) == pytest.approx(1600, abs=120)
 
 
-@pytest.mark.parametrize("how", ["height=0", "tall=1.8", "bone=left_hip=0.4", "bone=left_hip,nose=0.4", "cameras=a,b=3"])
+@pytest.mark.parametrize(
+    "how", ["height=0", "tall=1.8", "bone=left_hip=0.4", "bone=left_hip,nose=0.4", "cameras=a,b=3"]
+)
 def test_a_scale_that_says_nothing_is_refused(made, rng, how):
     rig, truth = made.ring(3), made.walk(60)
     placed = place_cameras(rig, made.filmed(rig, truth, 1.0, rng))
-    with pytest.raises(ValueError, match="--scale|no camera|no keypoint"):
+    with pytest.raises(ValueError, match=r"--scale|no camera|no keypoint"):
         scaled(placed, made.filmed(rig, truth).skeleton, how)
 
 
@@ -190,7 +188,7 @@ def test_checks_name_what_is_wrong(capture):
     rig, views, _ = capture
     assert check_cameras(rig) == []
     assert check_views(rig, views, triangulate_views(rig, views)).warnings == []
-    small = replace(rig, sizes={name: (500, 500) for name in rig.cameras})
+    small = replace(rig, sizes=dict.fromkeys(rig.cameras, (500, 500)))
     said = check_views(small, views, triangulate_views(small, views)).warnings
     assert any("another size" in line for line in said)
     cameras = dict(rig.cameras)
@@ -216,7 +214,13 @@ def test_the_figures_to_beat(reference):
     names = tuple(f"cam_{n}" for n in range(4))
     cameras = zip(file["input_K"], file["input_R"], file["input_t"], file["input_distortion"], strict=True)
     rig = Rig({name: Camera(*numbers) for name, numbers in zip(names, cameras, strict=True)})
-    for condition, goal in (("noise2", 11.4), ("hetero", 10.8), ("outliers5", 12.5), ("swap_cam2", 11.5), ("combined", 14.5)):
+    for condition, goal in (
+        ("noise2", 11.4),
+        ("hetero", 10.8),
+        ("outliers5", 12.5),
+        ("swap_cam2", 11.5),
+        ("combined", 14.5),
+    ):
         xy, score = (file[f"input_{what}_{condition}"].astype(np.float64)[:, :, None] for what in ("xy", "score"))
         points = triangulate_views(rig, Views(names, H36M, xy, score))
         assert np.nanmean(np.linalg.norm(points.xyz[:, 0] - file["truth"], axis=-1)) <= goal, condition

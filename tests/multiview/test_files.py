@@ -50,7 +50,9 @@ def test_panoptics_world_is_turned_and_h36ms_lens_kept(made, tmp_path):
     assert back.up == "-y"
     assert_same(rig, turned(back, "z"), world=False)
     point = np.array([100.0, 200.0, 900.0])
-    assert_allclose(back.cameras["cam_0"].project(turn_up("z", "-y") @ point), rig.cameras["cam_0"].project(point), atol=1e-6)
+    assert_allclose(
+        back.cameras["cam_0"].project(turn_up("z", "-y") @ point), rig.cameras["cam_0"].project(point), atol=1e-6
+    )
     write_rig(f"h36m:{tmp_path / 'h.json'}", h36m)
     assert_same(h36m, read_rig(str(tmp_path / "h.json")))
     with pytest.raises(ValueError, match="lens"):
@@ -75,7 +77,12 @@ def test_turning_up_is_a_rotation_that_does_it(source, target):
     assert_allclose(turn @ up, np.array(unit[target[-1]]) * (-1 if target[0] == "-" else 1), atol=1e-12)
 
 
-FORMS = [("anipose_calibration.toml", "mm"), ("caliscope_camera_array.toml", None), ("colmap", "m"), ("panoptic.json", None)]
+FORMS = [
+    ("anipose_calibration.toml", "mm"),
+    ("caliscope_camera_array.toml", None),
+    ("colmap", "m"),
+    ("panoptic.json", None),
+]
 
 
 @pytest.mark.parametrize(("name", "unit"), [*FORMS, ("easymocap", None)])
@@ -176,8 +183,10 @@ def test_a_view_that_starts_later_is_absent_before(capture, tmp_path):
     assert any("unequal" in note for note in found.notes)
 
 
-@pytest.mark.parametrize(("text", "says"), [('{"people": [{"pose_keypoints_2d": [1, 2, 3]}]}', "numbers"), ("{", "OpenPose"),
-                                            ('{"people": [{"pose_keypoints_2d": [NaN]}]}', "OpenPose")])  # fmt: skip
+SHORT, NAN = (f'{{"people": [{{"pose_keypoints_2d": [{numbers}]}}]}}' for numbers in ("1, 2, 3", "NaN"))
+
+
+@pytest.mark.parametrize(("text", "says"), [(SHORT, "numbers"), ("{", "OpenPose"), (NAN, "OpenPose")])
 def test_a_bad_frame_is_one_line(capture, tmp_path, text, says):
     _, views, _ = capture
     write_openpose(tmp_path / "pose", views)
@@ -190,7 +199,8 @@ def test_a_bad_frame_is_one_line(capture, tmp_path, text, says):
 
 
 def test_wide_and_long_tables(tmp_path):
-    wide = "scorer,a,a,a,a,a,a\nbodyparts,left_eye,left_eye,left_eye,nose,nose,nose\ncoords,x,y,likelihood,x,y,likelihood\n"
+    heads = ("scorer,a,a,a,a,a,a", "bodyparts" + 3 * ",left_eye" + 3 * ",nose", "coords" + 2 * ",x,y,likelihood")
+    wide = "\n".join(heads) + "\n"
     (tmp_path / "cam_0.csv").write_text(wide + "0,1,2,.9,3,4,.5\n1,,,,5,6,.25\n")
     views = read_views([tmp_path / "cam_0.csv"])
     assert views.skeleton.keypoints == ("left_eye", "nose")
@@ -256,7 +266,10 @@ def test_a_trc_is_what_opensim_reads(capture, tmp_path):
 def test_peers_files_are_read(data_dir):
     pytest.importorskip("ezc3d")
     results = data_dir / "multiview" / "pose2sim_single" / "results"
-    one, other = read_points(results / "single_0-99_filt_butterworth.trc"), read_points(results / "single_0-99_filt_butterworth.c3d")
+    one, other = (
+        read_points(results / "single_0-99_filt_butterworth.trc"),
+        read_points(results / "single_0-99_filt_butterworth.c3d"),
+    )
     assert one.skeleton.keypoints == other.skeleton.keypoints
     assert np.nanmax(np.abs(one.xyz[: len(other.xyz)] - other.xyz)) < 1.01, "their .c3d is in whole mm"
 

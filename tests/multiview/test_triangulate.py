@@ -58,7 +58,9 @@ def test_the_covariance_is_right(made, known, rng):
 def test_a_wrong_camera_never_harms_more_than_its_absence(capture, rng):
     rig, views, truth = capture
     names = list(rig.cameras)
-    three = triangulate_views(rig.only(names[:3]), replace(views, cameras=views.cameras[:3], xy=views.xy[:3], scores=views.scores[:3]))
+    three = triangulate_views(
+        rig.only(names[:3]), replace(views, cameras=views.cameras[:3], xy=views.xy[:3], scores=views.scores[:3])
+    )
     xy = views.xy.copy()
     xy[3] += rng.uniform(-300, 300, xy[3].shape)
     four = triangulate_views(rig, replace(views, xy=xy))
@@ -103,7 +105,12 @@ def test_every_view_and_point_has_its_reason(capture):
     assert points.views[5, 0, 3].tolist()[:2] == [ViewReason.ABSENT, ViewReason.LOW_SCORE]
     assert points.reason[6, 0, 4] == PointReason.TOO_FEW
     assert points.reason[7, 0, 5] == PointReason.TOO_FEW
-    assert points.views[7, 0, 5].tolist() == [ViewReason.OUTLIER, ViewReason.ABSENT, ViewReason.ABSENT, ViewReason.OUTLIER]
+    assert points.views[7, 0, 5].tolist() == [
+        ViewReason.OUTLIER,
+        ViewReason.ABSENT,
+        ViewReason.ABSENT,
+        ViewReason.OUTLIER,
+    ]
     gone = points.reason != PointReason.OK
     assert np.isnan(points.xyz[gone]).all()
     assert np.isfinite(points.xyz[~gone]).all()
@@ -113,7 +120,7 @@ def test_every_view_and_point_has_its_reason(capture):
 def test_rays_that_are_nearly_parallel_give_no_point(made):
     truth, rig = made.walk(4), made.ring(2)
     first = rig.cameras["cam_0"]
-    beside = replace(first, t=first.t + [20.0, 0, 0])
+    beside = replace(first, t=first.t + np.array([20.0, 0, 0]))
     pair = replace(rig, cameras={"cam_0": first, "cam_1": beside})
     points = triangulate_views(pair, made.filmed(pair, truth))
     assert (points.reason == PointReason.PARALLEL).all()

@@ -18,7 +18,7 @@ from posewright.cli.estimate import evaluate, predict
 from posewright.cli.evolve import evolve
 from posewright.cli.models import list_recipes
 from posewright.cli.multiview import MULTIVIEW
-from posewright.cli.occlude import MORE, about, occlude
+from posewright.cli.occlude import about, occlude
 from posewright.cli.occlude_compare import compare
 from posewright.cli.occlude_export import export as export_occluded
 from posewright.cli.occlude_export import score as score_occluded

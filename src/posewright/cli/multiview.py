@@ -26,7 +26,9 @@ ViewPaths = Positional[
         arg(metavar="VIEWS", help="2D keypoints: a folder or file a camera, or one folder that holds them", **QUIET),
     ]
 ]
-SkeletonName = Annotated[str | None, arg(metavar="NAME", help="what the keypoints are, where their files do not say", **QUIET)]
+SkeletonName = Annotated[
+    str | None, arg(metavar="NAME", help="what the keypoints are, where their files do not say", **QUIET)
+]
 Fps = Annotated[float | None, arg(metavar="N", help="frames a second of the recording", **QUIET)]
 Page = Annotated[Path | None, arg(metavar="DIR", help="write a page to look at into this folder", **QUIET)]
 
@@ -61,12 +63,13 @@ def triangulate(
     ] = None,
     sync: Annotated[bool, arg(help="find late cameras and move their views in time first")] = False,
     refit: Annotated[
-        UseAppendAction[tuple[str, ...]], arg(metavar="CAMERA", help="place this camera anew by the people first", **QUIET)
+        UseAppendAction[tuple[str, ...]],
+        arg(metavar="CAMERA", help="place this camera anew by the people first", **QUIET),
     ] = (),
-    filter: Annotated[
-        str | None, arg(metavar="NAME:HZ", help="smooth over time, as in butterworth:6", **QUIET)
+    filter: Annotated[str | None, arg(metavar="NAME:HZ", help="smooth over time, as in butterworth:6", **QUIET)] = None,
+    fill: Annotated[
+        int | None, arg(metavar="N", help="fill gaps of up to so many frames, and say where", **QUIET)
     ] = None,
-    fill: Annotated[int | None, arg(metavar="N", help="fill gaps of up to so many frames, and say where", **QUIET)] = None,
 ) -> int:
     """Triangulate views to points that say how sure they are, and why any is missing."""
     from posewright.multiview import reports

@@ -60,7 +60,7 @@ class _Problem(NamedTuple):
     view: NDArray[np.intp]
     weight: Floats
     free: NDArray[np.intp]
-    count: int
+    points: int
 
     def start(self, xyz: Floats) -> Floats:
         """Return the parameters: (turn, t) of each free camera, then the points."""
@@ -126,10 +126,12 @@ class _Problem(NamedTuple):
         A, B = J[:, :n], J[:, n:]
         own, mixed = (A.T @ A).toarray(), (A.T @ B).toarray().reshape(n, -1, 3).transpose(1, 0, 2)
         gram = (B.T @ B).tocsr()
-        blocks = np.zeros((self.count, 3, 3))
+        blocks = np.zeros((self.points, 3, 3))
         for i in range(3):
             for j in range(3):
-                blocks[:, i, j] = np.asarray(gram[np.arange(i, 3 * self.count, 3), np.arange(j, 3 * self.count, 3)]).ravel()
+                blocks[:, i, j] = np.asarray(
+                    gram[np.arange(i, 3 * self.points, 3), np.arange(j, 3 * self.points, 3)]
+                ).ravel()
         known = np.linalg.det(blocks) > 0
         solved = np.linalg.solve(blocks[known], mixed[known].transpose(0, 2, 1))
         return np.asarray(own - (mixed[known] @ solved).sum(0))

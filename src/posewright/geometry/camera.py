@@ -19,6 +19,10 @@ class Camera:
     K (3, 3) px; R (3, 3); t (3,) mm; distortion: the numbers of the `lens`, see `lens.COEFFICIENTS`.
     x points right, y down, z forward; (0, 0) is the centre of the top-left pixel.
     Raises ValueError for matrices of another shape, or a number of coefficients that the lens does not have.
+
+    >>> camera = Camera(np.diag([100.0, 100.0, 1.0]), np.eye(3), np.zeros(3))
+    >>> camera.project([[10.0, 20.0, 1000.0]])
+    array([[1., 2.]])
     """
 
     K: Floats

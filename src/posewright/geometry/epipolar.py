@@ -65,9 +65,8 @@ def eight_point(x1: ArrayLike, x2: ArrayLike) -> Floats:
     T1, T2 = _normaliser(first), _normaliser(second)
     one, two = _hom(first) @ T1.T, _hom(second) @ T2.T
     rows = (two[:, :, None] * one[:, None, :]).reshape(-1, 9)
-    F = np.linalg.eigh(rows.T @ rows)[1][:, 0].reshape(3, 3)
-    U, S, Vt = np.linalg.svd(F)
-    return _unit(T2.T @ (U * [S[0], S[1], 0.0]) @ Vt @ T1)
+    U, S, Vt = np.linalg.svd(np.linalg.eigh(rows.T @ rows)[1][:, 0].reshape(3, 3))
+    return _unit(np.asarray(T2.T @ (U * np.array([S[0], S[1], 0.0])) @ Vt @ T1, np.float64))
 
 
 def fundamental_ransac(x1: ArrayLike, x2: ArrayLike, threshold: float = 1.0) -> tuple[Floats, Flags]:
@@ -82,7 +81,7 @@ def fundamental_ransac(x1: ArrayLike, x2: ArrayLike, threshold: float = 1.0) -> 
     F, _ = cv2.findFundamentalMat(first, second, cv2.FM_RANSAC, threshold, 0.999, 10_000)
     if F is None or F.shape != (3, 3):
         raise ValueError(f"no fundamental matrix fits {len(first)} pairs of points")
-    best = _unit(F)
+    best = _unit(np.asarray(F, np.float64))
     inliers = line_distances(best, first, second).max(0) <= threshold
     for _ in range(REFITS):
         if inliers.sum() < FEWEST:

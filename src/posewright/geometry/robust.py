@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -50,9 +50,10 @@ class Seen(NamedTuple):
     right: Floats
     moments: Floats
 
-    def at(self, places: ArrayLike) -> Seen:
-        """Return what is known of some of the points."""
-        return Seen(*(a if name in "Rt" else a[places] for name, a in zip(self._fields, self, strict=True)))
+    def at(self, places: NDArray[Any] | slice) -> Seen:
+        """Return what is known of some of the points, given by places, flags or a slice."""
+        some: dict[str, Any] = {name: a[places] for name, a in self._asdict().items() if name not in "Rt"}
+        return self._replace(**some)
 
 
 class Fit(NamedTuple):
@@ -76,7 +77,7 @@ def observe(cameras: Sequence[Camera], points: ArrayLike) -> Seen:
     if len(xy) != len(cameras):
         raise ValueError(f"points of {len(xy)} views, but there are {len(cameras)} cameras")
     rays = np.stack([camera.rays(view) for camera, view in zip(cameras, xy, strict=True)], axis=1)
-    known = np.isfinite(rays).all(-1)
+    known = np.asarray(np.isfinite(rays).all(-1))
     rays = np.where(known[..., None], rays, 0.0)
     metric = np.stack([camera.pixels_per_ray(rays[:, v]) for v, camera in enumerate(cameras)], axis=1)
     R, t = np.stack([c.R for c in cameras]), np.stack([c.t for c in cameras])
@@ -253,7 +254,7 @@ def _voted(seen: Seen, sigma: Floats, gate: Floats) -> Flags:
     weight = np.where(seen.known, 1 / sigma, 0.0) / np.maximum(np.abs(seen.t[:, 2]), NEAREST)
     moments = seen.moments * (weight**2)[..., None]
     proposed = _solved(moments[:, pairs[:, 0]] + moments[:, pairs[:, 1]])
-    both = (seen.known & (gate > 0))[:, pairs].all(-1)
+    both = np.asarray((seen.known & (gate > 0))[:, pairs].all(-1))
     chosen = np.zeros(seen.known.shape, bool)
     left = np.arange(len(chosen))
     for part in (slice(0, FIRST_PAIRS), slice(FIRST_PAIRS, len(pairs))):
@@ -263,7 +264,7 @@ def _voted(seen: Seen, sigma: Floats, gate: Floats) -> Flags:
         row, best = np.arange(len(left)), np.where(both[left, part], cost, np.inf).argmin(1)
         found = near[row, best]
         found[row[:, None], pairs[part][best]] = True
-        found &= seen.known[left] & both[left, part].any(1)[:, None]
+        found &= seen.known[left] & np.asarray(both[left, part].any(1))[:, None]
         better = found.sum(-1) > chosen[left].sum(-1)
         chosen[left[better]] = found[better]
         left = left[chosen[left].sum(-1) < ENOUGH * seen.known[left].sum(-1)]

@@ -127,20 +127,20 @@ def vector_median(candidates: ArrayLike) -> tuple[Floats, NDArray[np.intp]]:
     (array([1., 0.]), array(1))
     """
     points = np.asarray(candidates, np.float64)
-    known = np.isfinite(points).all(-1)
+    known = np.asarray(np.isfinite(points).all(-1))
     filled = np.where(known[..., None], points, 0.0)
     apart = np.linalg.norm(filled[..., :, None, :] - filled[..., None, :, :], axis=-1) * known[..., None, :]
     sums = np.where(known, apart.sum(-1), np.inf)
     place = np.asarray(sums.argmin(-1))
     chosen = np.take_along_axis(points, place[..., None, None], axis=-2)[..., 0, :]
-    some = known.any(-1)
+    some = np.asarray(known.any(-1))
     return np.where(some[..., None], chosen, np.nan), np.where(some, place, -1)
 
 
 def _rows(P: ArrayLike, points: ArrayLike) -> tuple[Floats, NDArray[np.int_]]:
     """Build (N, 2V, 4) the rows of the linear system, zero where a view does not see; and count views (N,)."""
     matrices, xy = np.asarray(P, np.float64)[:, None], np.asarray(points, np.float64)
-    known = np.isfinite(xy).all(-1)
+    known = np.asarray(np.isfinite(xy).all(-1))
     rows = np.where(known[..., None], xy, 0.0)[..., None] * matrices[:, :, 2:] - matrices[:, :, :2]
     rows = np.where(known[..., None, None], rows, 0.0)
     return rows.transpose(1, 0, 2, 3).reshape(xy.shape[1], -1, 4), known.sum(0)

@@ -50,7 +50,7 @@ class _Pair(NamedTuple):
     R: Floats
     t: Floats
     points: Floats
-    count: int
+    agreeing: int
 
 
 def place_cameras(rig: Rig, views: Views) -> Placed:
@@ -95,7 +95,7 @@ def _chained(names: list[str], bare: list[Camera], rays: Floats) -> list[Camera]
             f"no two cameras share {FEWEST_PAIRS} joints that fit one geometry: views of another scene, of other "
             "cameras, or not at the same time?"
         )
-    first = max(known, key=lambda pair: known[pair].count)
+    first = max(known, key=lambda pair: known[pair].agreeing)
     there = {first[0]: (np.eye(3), np.zeros(3)), first[1]: (known[first].R, known[first].t)}
     world = known[first].points
     while len(there) < len(bare):
@@ -103,7 +103,7 @@ def _chained(names: list[str], bare: list[Camera], rays: Floats) -> list[Camera]
         if not edges:
             lost = ", ".join(names[n] for n in range(len(bare)) if n not in there)
             raise ValueError(f"{lost}: shares too few joints with the other cameras to be placed")
-        a, b = max(edges, key=lambda pair: known[pair].count)
+        a, b = max(edges, key=lambda pair: known[pair].agreeing)
         world = _extended(there, world, (a, b), known[a, b], names)
     return [replace(camera, R=there[n][0], t=there[n][1]) for n, camera in enumerate(bare)]
 
@@ -163,13 +163,13 @@ def _refined(rig: Rig, views: Views, cameras: list[Camera]) -> Placed:
         used = agreeing(seen, *noise)
         found = adjust(seen, used, noise.sigma, fit(seen, used, noise.sigma).xyz, free)
         cameras = [replace(c, R=R, t=t) for c, R, t in zip(frame.cameras, found.R, found.t, strict=True)]
-    turns, places = _spread(found, seen)
+    turns, places = _spread(found)
     apart = np.linalg.norm(np.stack([c.center for c in cameras]) - cameras[0].center, axis=-1)
     if (places > MOST_OFF * np.maximum(apart, 0.1)).any():
         worst = int(np.argmax(places))
         raise ValueError(
-            f"{list(rig.cameras)[worst]}: its place is only known to {100 * places[worst] / apart[worst]:.0f} % of its distance; "
-            "more movement through the room is needed"
+            f"{list(rig.cameras)[worst]}: its place is only known to {100 * places[worst] / apart[worst]:.0f} % of its "
+            "distance; more movement through the room is needed"
         )
     return _placed(rig, views, cameras, seen, used, found, noise.sigma, turns, places)
 
@@ -198,7 +198,7 @@ def _exchange(xy: Floats, scores: Floats, exchanged: Flags, mirror: np.ndarray) 
     return moved, np.where(where, scores[other], scores)
 
 
-def _spread(found: Bundle, seen: Seen) -> tuple[Floats, Floats]:
+def _spread(found: Bundle) -> tuple[Floats, Floats]:
     """Return the standard deviation of each camera's turn, degrees, and place, in the frame's unit; 0 for the first."""
     covariance = np.linalg.pinv(found.information, rcond=1e-12, hermitian=True)
     turns, places = np.zeros(len(found.R)), np.zeros(len(found.R))

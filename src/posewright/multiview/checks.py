@@ -57,8 +57,8 @@ def check_views(rig: Rig, views: Views, points: Points) -> Checked:
     if left.suspect:
         without = left.without[list(rig.cameras).index(left.suspect)]
         odd.append(
-            f"{left.suspect} disagrees: the others fit to {without:.2g} px without it, all together to {left.everybody:.2g} px; "
-            "it was moved, or its calibration is another's (triangulate with --refit)"
+            f"{left.suspect} disagrees: the others fit to {without:.2g} px without it, all together to "
+            f"{left.everybody:.2g} px; it was moved, or its calibration is another's (triangulate with --refit)"
         )
     offsets = None
     try:
@@ -75,7 +75,9 @@ def check_views(rig: Rig, views: Views, points: Points) -> Checked:
         count = int((swaps[:, 2] == v).sum())
         if count:
             odd.append(f"{name}: left and right of a person exchanged in {count} frames; they are exchanged back")
-        gone = (points.views[..., v] == ViewReason.OUTLIER).sum() / max((points.views[..., v] != ViewReason.ABSENT).sum(), 1)
+        gone = (points.views[..., v] == ViewReason.OUTLIER).sum() / max(
+            (points.views[..., v] != ViewReason.ABSENT).sum(), 1
+        )
         if gone > 0.25:
             odd.append(f"{name}: {100 * gone:.0f} % of its detections contradict the other cameras")
     return Checked(odd + _world(rig, points), left, offsets)
@@ -121,8 +123,8 @@ def _extents(rig: Rig, views: Views) -> list[str]:
             if outside > UNEXPECTED_SHARE:
                 wide, high = rig.sizes[name]
                 odd.append(
-                    f"{name}: {100 * outside:.0f} % of its keypoints lie outside the calibration's picture of {wide} x {high} px; "
-                    "was it calibrated at another size?"
+                    f"{name}: {100 * outside:.0f} % of its keypoints lie outside the calibration's picture of "
+                    f"{wide} x {high} px; was it calibrated at another size?"
                 )
     return odd
 
@@ -132,14 +134,19 @@ def _world(rig: Rig, points: Points) -> list[str]:
     if rig.up is None:
         return []
     height = points.xyz[..., "xyz".index(rig.up[-1])] * (-1 if rig.up[0] == "-" else 1)
-    feet, heads = (height[..., [any(w in k for w in words) for k in points.skeleton.keypoints]] for words in (FEET, HEADS))
-    odd = []
+    feet, heads = (
+        height[..., [any(w in k for w in words) for k in points.skeleton.keypoints]] for words in (FEET, HEADS)
+    )
+    odd: list[str] = []
     known = feet[np.isfinite(feet)]
     if not len(known):
         return odd
     floor = float(np.percentile(known, 5))
     if floor < -UNDER:
-        odd.append(f"feet reach {-floor:.0f} mm under the floor (0 along {rig.up}); the origin is not on it, or up is not {rig.up}")
+        odd.append(
+            f"feet reach {-floor:.0f} mm under the floor (0 along {rig.up}); the origin is not on it, or up is not "
+            f"{rig.up}"
+        )
     if np.isfinite(heads).any() and np.nanmedian(heads) < np.median(known):
         odd.append(f"heads are lower than feet along {rig.up}: the world is upside down")
     sign, axis = -1 if rig.up[0] == "-" else 1, "xyz".index(rig.up[-1])

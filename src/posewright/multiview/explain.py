@@ -14,6 +14,10 @@ MOST_PEOPLE = 6
 """People whom a page draws one by one."""
 
 
+CULPRITS = (ViewReason.ABSENT, ViewReason.LOW_SCORE, ViewReason.OUTLIER, ViewReason.UNMATCHED)
+"""What keeps views from being used, as far as a person can do something about it."""
+
+
 def summary(points: Points) -> list[tuple[str, str]]:
     """Return names and numbers: what was found, how sure it is, how well views agree."""
     missing = points.reason == PointReason.TOO_FEW
@@ -53,32 +57,33 @@ def missing_joints(points: Points, person: int) -> list[list[str]]:
         count = points.used[:, person, k][found].sum(-1)
         views = points.views[:, person, k][~found]
         why = [(float((views == r).mean()), _words(r)) for r in ViewReason] if len(views) else []
-        said = "; ".join(f"{100 * share:.0f} % {words}" for share, words in sorted(why, reverse=True)[:3] if share > 0.05)
-        rows.append([joint, _percent(found), f"{np.median(sigma):.3g}" if len(sigma) and np.isfinite(sigma).any() else "",
-                     f"{count.mean():.1f}" if len(count) else "", said])  # fmt: skip
+        said = "; ".join(
+            f"{100 * share:.0f} % {words}" for share, words in sorted(why, reverse=True)[:3] if share > 0.05
+        )
+        spread = f"{np.median(sigma):.3g}" if len(sigma) and np.isfinite(sigma).any() else ""
+        rows.append([joint, _percent(found), spread, f"{count.mean():.1f}" if len(count) else "", said])
     return rows
 
 
 def verdict(points: Points) -> list[str]:
     """Return the likeliest root causes of what is missing or unsure, the largest first."""
     said: list[tuple[float, str]] = []
-    total = max(points.views[..., 0].size, 1) if points.cameras else 1
     for v, name in enumerate(points.cameras):
-        views = points.views[..., v]
-        share = {reason: float((views == reason).sum()) / total for reason in ViewReason}
-        known = 1 - share[ViewReason.ABSENT] - share[ViewReason.UNMATCHED]
-        if share[ViewReason.ABSENT] > 0.5:
-            said.append((share[ViewReason.ABSENT], f"{name} detects nothing in {100 * share[ViewReason.ABSENT]:.0f} % of joints and frames"))
-        if known > 0 and share[ViewReason.OUTLIER] / known > 0.2:
-            said.append((share[ViewReason.OUTLIER], f"{name} contradicts the others in {100 * share[ViewReason.OUTLIER] / known:.0f} % "
-                         "of what it detects: its calibration, or its time, is likely wrong (see `multiview check`)"))  # fmt: skip
-        if share[ViewReason.LOW_SCORE] > 0.2:
-            said.append((share[ViewReason.LOW_SCORE], f"{name} scores {100 * share[ViewReason.LOW_SCORE]:.0f} % below --min-score"))
-        if share[ViewReason.UNMATCHED] > 0.1:
-            said.append((share[ViewReason.UNMATCHED], f"{name} shows somebody who is matched to nobody in {100 * share[ViewReason.UNMATCHED]:.0f} %"))
-    few = float((points.reason == PointReason.PARALLEL).mean())
-    if few > 0.02:
-        said.append((few, f"{100 * few:.0f} % of points lie where the rays of their cameras are nearly parallel"))
+        share = {reason: float((points.views[..., v] == reason).mean()) for reason in ViewReason}
+        absent, low, outlier, alone = (share[r] for r in CULPRITS)
+        contrary = outlier / max(1 - absent - alone, 1e-9)
+        if absent > 0.5:
+            said.append((absent, f"{name} detects nothing in {100 * absent:.0f} % of joints and frames"))
+        if contrary > 0.2:
+            said.append((outlier, f"{name} contradicts the others in {100 * contrary:.0f} % of what it detects: its "
+                         "calibration, or its time, is likely wrong (see `multiview check`)"))  # fmt: skip
+        if low > 0.2:
+            said.append((low, f"{name} scores {100 * low:.0f} % below --min-score"))
+        if alone > 0.1:
+            said.append((alone, f"{name} shows somebody who is matched to nobody in {100 * alone:.0f} % of the frames"))
+    parallel = float((points.reason == PointReason.PARALLEL).mean())
+    if parallel > 0.02:
+        said.append((parallel, f"{100 * parallel:.0f} % of points lie where their cameras' rays are nearly parallel"))
     return [words for _, words in sorted(said, reverse=True)]
 
 
@@ -96,11 +101,13 @@ def explain_point(points: Points, person: int, joint: str, frame: int) -> list[s
     if np.isfinite(points.xyz[at]).all():
         place = ", ".join(f"{v:.1f}" for v in points.xyz[at])
         sigma = points.sigma[at]
-        lines.append(f"  at ({place}) mm" + (f", sigma {sigma:.1f} mm" if np.isfinite(sigma) else ", how sure is unknown"))
+        lines.append(
+            f"  at ({place}) mm" + (f", sigma {sigma:.1f} mm" if np.isfinite(sigma) else ", how sure is unknown")
+        )
     for v, name in enumerate(points.cameras):
-        error = points.error[(*at, v)]
+        error = points.error[at][v]
         px = f", {error:.1f} px from the point's image" if np.isfinite(error) else ""
-        code = ViewReason(points.views[(*at, v)])
+        code = ViewReason(points.views[at][v])
         words = VIEW_WORDS[code] if points.reason[at] != PointReason.TOO_FEW else _words(code)
         lines.append(f"  {name}: {words}{px}")
     return lines
@@ -118,7 +125,9 @@ def write_explanation(out: Path, points: Points, source: str, figures: tuple[str
     for p in range(min(points.xyz.shape[1], MOST_PEOPLE)):
         sections.append(Section(f"Person {p + 1}", "", figures=[draw_gaps(points, p), draw_reasons(points, p)]))
         sections.append(Section(f"Person {p + 1}, joint by joint", grid=missing_joints(points, p)))
-    sections.append(Section("What was assumed", "", details=[(str(n + 1), note) for n, note in enumerate(points.notes)]))
+    sections.append(
+        Section("What was assumed", "", details=[(str(n + 1), note) for n, note in enumerate(points.notes)])
+    )
     lead = "Every point is there with how sure it is, or missing with a reason; what is filled in says so."
     return write_page(out / "index.html", f"Points of {source}", lead, summary(points), sections)
 

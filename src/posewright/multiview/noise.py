@@ -6,6 +6,7 @@ over does tell, without any truth.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -61,7 +62,8 @@ def learn_noise(seen: Seen, scores: Floats) -> Noise:
         free = 2 - np.nan_to_num(found.leverage)
         before = noise.sigma.mean(0)
         curves = [
-            _curve(own[:, v], found.residual[:, v], free[:, v], used[:, v], float(before[v])) for v in range(len(before))
+            _curve(own[:, v], found.residual[:, v], free[:, v], used[:, v], float(before[v]))
+            for v in range(len(before))
         ]
         noise = _read(curves, own)
     return _read(curves, scores)
@@ -87,7 +89,7 @@ def start_noise(seen: Seen) -> float:
 def pair_miss(seen: Seen, scale: Floats, a: int, b: int, other: NDArray[np.intp] | None = None) -> Floats:
     """Return (N,) the squared px by which views a and b of each point contradict each other (Sampson's distance).
 
-    scale: `squared_scale` of what is seen. other: for each point, the place of the one whose image view b shows instead.
+    scale: `squared_scale` of what is seen. other: for each point, the place of the one that view b shows instead.
     """
     place = slice(None) if other is None else other
     R = seen.R[b] @ seen.R[a].T
@@ -137,7 +139,7 @@ def _groups(scores: Floats, count: int) -> list[slice]:
         if end - kept[-1] >= FEWEST // 2:
             kept.append(int(end))
     kept[-1] = len(scores)
-    return [slice(a, b) for a, b in zip(kept, kept[1:], strict=False)]
+    return [slice(a, b) for a, b in pairwise(kept)]
 
 
 def _read(curves: list[Curve], scores: Floats) -> Noise:

@@ -37,7 +37,7 @@ def match_people(rig: Rig, views: Views, sigma: float | None = None) -> Views:
     None takes it from the best pairs. Places are arbitrary until `track_people` orders them in time.
     """
     affinity = affinities(rig, views, sigma)
-    groups = joined(affinity, np.repeat(np.arange(len(rig)), views.people))
+    groups = joined(affinity)
     return _placed(views, groups)
 
 
@@ -73,7 +73,7 @@ def replace_lens(rig: Rig, name: str, xy: Floats) -> Floats:
     return np.asarray(camera.rays(xy) @ camera.K[:2, :2].T + camera.K[:2, 2])
 
 
-def joined(affinity: Floats, view: Places) -> Places:
+def joined(affinity: Floats) -> Places:
     """Return (F, N) the group of each of N people, numbered by its first member.
 
     affinity (F, N, N), symmetric. Greedy: the two groups with the largest sum are joined while it is positive.
@@ -102,7 +102,7 @@ def joined(affinity: Floats, view: Places) -> Places:
 
 
 def _noise(apart: dict[tuple[int, int], Floats]) -> float:
-    """Return px, from each person's best partner in another view: of these the third that fits best, as others have none."""
+    """Return px, from each person's best partner in another view: of these the third that fits best."""
     best = []
     for square in apart.values():
         enough = np.isfinite(square).sum(-1) >= FEWEST_JOINTS
@@ -110,14 +110,18 @@ def _noise(apart: dict[tuple[int, int], Floats]) -> float:
         nearest = np.where(np.isfinite(middle), middle, np.inf).min(-1)
         best.append(nearest[np.isfinite(nearest)])
     together = np.concatenate(best)
-    return max(float(np.sqrt(np.quantile(together, RIGHT_SHARE) / MEDIAN_OF_CHI2)), LEAST_PX) if len(together) else LEAST_PX
+    return (
+        max(float(np.sqrt(np.quantile(together, RIGHT_SHARE) / MEDIAN_OF_CHI2)), LEAST_PX)
+        if len(together)
+        else LEAST_PX
+    )
 
 
 def _placed(views: Views, groups: Places) -> Views:
     """Put people at the places of their groups; people alone come last and are unmatched."""
     count, people = len(views.cameras), views.people
-    there = np.isfinite(views.xy[..., 0]).any(-1).transpose(1, 0, 2).reshape(views.frames, -1)
-    size = (groups[:, :, None] == groups[:, None, :])
+    there = np.asarray(np.isfinite(views.xy[..., 0]).any(-1)).transpose(1, 0, 2).reshape(views.frames, -1)
+    size = groups[:, :, None] == groups[:, None, :]
     size = (size & there[:, None, :]).sum(-1)
     rank = np.where(there, 0, 1) * 10_000 - size * 100.0
     most, placed = 1, []

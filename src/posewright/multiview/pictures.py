@@ -38,7 +38,9 @@ def draw_rig(rig: Rig, points: Points | None = None) -> str:
             axes.fill(xs, ys, color=SKY, alpha=0.25, linewidth=0)
             axes.plot(xs, ys, color=BLUE, linewidth=1)
             axes.plot(center[first], sign * center[second], "o", color=INK, markersize=5)
-            axes.annotate(name, (center[first], sign * center[second]), xytext=(6, 6), textcoords="offset points", color=INK)
+            axes.annotate(
+                name, (center[first], sign * center[second]), xytext=(6, 6), textcoords="offset points", color=INK
+            )
         axes.set_aspect("equal", adjustable="datalim")
         axes.set_xlabel("xyz"[first])
         axes.set_ylabel("xyz"[second])
@@ -57,7 +59,7 @@ def _paths(axes, points: Points, first: int, second: int, sign: float) -> None: 
 
 
 def draw_reasons(points: Points, person: int) -> str:
-    """Return an SVG of what each camera said of each joint: shares of the frames, joint by joint and camera by camera."""
+    """Return an SVG of what each camera said of each joint, as shares of the frames."""
     joints, cameras = points.skeleton.keypoints, points.cameras
     rows = [(joint, camera) for joint in joints for camera in cameras]
     views = points.views[:, person]
@@ -69,7 +71,14 @@ def draw_reasons(points: Points, person: int) -> str:
         start = np.zeros(len(rows))
         for reason, share in shares.items():
             if share.any():
-                axes.barh(at, share, left=start, height=0.9, color=VIEW_COLOURS[reason], label=reason.name.lower().replace("_", " "))
+                axes.barh(
+                    at,
+                    share,
+                    left=start,
+                    height=0.9,
+                    color=VIEW_COLOURS[reason],
+                    label=reason.name.lower().replace("_", " "),
+                )
             start += share
         axes.set_yticks([k * (len(cameras) + 1) + (len(cameras) - 1) / 2 for k in range(len(joints))])
         axes.set_yticklabels([joint.replace("_", " ") for joint in joints])
@@ -85,17 +94,26 @@ def draw_gaps(points: Points, person: int) -> str:
     """Return an SVG of where in time a joint is missing, filled or there, and how sure it is."""
     joints = points.skeleton.keypoints
     frames = np.arange(points.start, points.start + len(points.xyz))
-    with plot(f"Sigma of person {person + 1}, mm; what is missing is red, what is filled orange", 0.9 + 0.24 * len(joints)) as (
-        axes, drawn,
-    ):  # fmt: skip
+    title = f"Sigma of person {person + 1}, mm; what is missing is red, what is filled orange"
+    with plot(title, 0.9 + 0.24 * len(joints)) as (axes, drawn):
         sigma = points.sigma[:, person].T
         known = sigma[np.isfinite(sigma)]
         top = float(np.percentile(known, 98)) if len(known) else 1.0
         edges = np.concatenate([frames - 0.5, [frames[-1] + 0.5]])
-        shown = axes.pcolormesh(edges, np.arange(len(joints) + 1) - 0.5, sigma, cmap="Blues", vmin=0, vmax=top, rasterized=True)
+        shown = axes.pcolormesh(
+            edges, np.arange(len(joints) + 1) - 0.5, sigma, cmap="Blues", vmin=0, vmax=top, rasterized=True
+        )
         for reason, colour in ((PointReason.TOO_FEW, RED), (PointReason.PARALLEL, PINK), (PointReason.FILLED, ORANGE)):
-            k, f = np.nonzero(points.reason[:, person].T == reason)
-            axes.scatter(frames[f], k, s=30, marker="|", color=colour, linewidths=2, label=POINT_WORDS[reason] if len(f) else None)
+            k, f = np.nonzero(reason == points.reason[:, person].T)
+            axes.scatter(
+                frames[f],
+                k,
+                s=30,
+                marker="|",
+                color=colour,
+                linewidths=2,
+                label=POINT_WORDS[reason] if len(f) else None,
+            )
         axes.set_yticks(range(len(joints)))
         axes.set_yticklabels([joint.replace("_", " ") for joint in joints])
         axes.invert_yaxis()
@@ -109,7 +127,13 @@ def draw_offsets(offsets: Offsets, names: tuple[str, ...]) -> str:
     with plot("How badly a camera fits the others, were it late", 3.6, 8.0) as (axes, drawn):
         for v, name in enumerate(names):
             colour = PERSON_COLOURS[v % len(PERSON_COLOURS)]
-            axes.plot(offsets.steps, offsets.curve[v], color=colour, linewidth=1.6, label=f"{name}: late by {offsets.late[v]:.2f}")
+            axes.plot(
+                offsets.steps,
+                offsets.curve[v],
+                color=colour,
+                linewidth=1.6,
+                label=f"{name}: late by {offsets.late[v]:.2f}",
+            )
             axes.axvline(offsets.late[v], color=colour, linewidth=0.8, linestyle=":")
         axes.set_xlabel("frames late")
         axes.set_ylabel("squared distance, in sigmas, capped")

@@ -32,7 +32,13 @@ Capture = tuple[str, Sequence[Path], str | None, Unit | None, Up | None, float |
 
 
 def check(
-    calibration: str, paths: Sequence[Path], skeleton: str | None, unit: Unit | None, up: Up | None, out: Path | None, say: Say
+    calibration: str,
+    paths: Sequence[Path],
+    skeleton: str | None,
+    unit: Unit | None,
+    up: Up | None,
+    out: Path | None,
+    say: Say,
 ) -> int:
     """Say what is odd about a calibration and its views; 1 where something is, 0 where nothing is."""
     points, checked = None, None
@@ -132,7 +138,8 @@ def calibrate(paths: Sequence[Path], intrinsics: str, scale: str, out: str, skel
     say(_table(rows))
     for note in placed.rig.notes:
         say(f"note: {note}")
-    say(f"the first camera is the reference, so the others' uncertainties are against it\nwrote {write_rig(out, placed.rig)}")
+    say("the first camera is the reference, so the others' uncertainties are against it")
+    say(f"wrote {write_rig(out, placed.rig)}")
     return 0
 
 
@@ -216,16 +223,22 @@ def _check_page(out: Path, rig: Rig, warnings: list[str], points: Points | None,
     if checked is not None and checked.offsets is not None:
         sections.append(Section("Time", figures=[draw_offsets(checked.offsets, tuple(rig.cameras))]))
     if points is not None:
-        sections += [Section(f"Person {p + 1}", figures=[draw_reasons(points, p)]) for p in range(min(points.xyz.shape[1], 3))]
+        sections += [
+            Section(f"Person {p + 1}", figures=[draw_reasons(points, p)]) for p in range(min(points.xyz.shape[1], 3))
+        ]
     sections.append(Section("What was assumed", details=[(str(n + 1), note) for n, note in enumerate(rig.notes)]))
     tiles: list[tuple[str, str]] = [("cameras", str(len(rig))), ("warnings", str(len(warnings)))]
     if points is not None:
         tiles += summary(points)[:3]
-    return write_page(out / "index.html", "Cameras and views", "What their files say, and what speaks against it.", tiles, sections)
+    return write_page(
+        out / "index.html", "Cameras and views", "What their files say, and what speaks against it.", tiles, sections
+    )
 
 
 def _table(rows: Sequence[Sequence[Any]]) -> str:
     """Return rows as columns of text, the first row above a line."""
     widths = [max(len(str(row[c])) for row in rows) for c in range(len(rows[0]))]
-    lines = ["  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = [
+        "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
     return "\n".join([lines[0], "-" * min(len(lines[0]), 118), *lines[1:]])

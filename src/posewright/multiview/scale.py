@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -97,5 +98,5 @@ def _height(points: Floats, skeleton: Skeleton) -> Floats:
     sides = []
     for side in ("left", "right"):
         chain = [f"{side}_{joint}" for joint in ("ankle", "knee", "hip", "shoulder")]
-        sides.append(sum(_bone(points, skeleton, a, b) for a, b in zip(chain, chain[1:], strict=False)))
+        sides.append(sum(_bone(points, skeleton, a, b) for a, b in pairwise(chain)))
     return np.concatenate(sides) / sum(STATURE.values())

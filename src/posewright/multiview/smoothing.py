@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 ORDER = 2
 """Of the Butterworth filter; run forth and back it is of the fourth order and shifts nothing in time."""
 TWICE = (2 ** (1 / 2) - 1) ** (1 / 4)
-"""How much lower a filter of order 2 that runs twice cuts off than one that runs once (Winter, 4th edition, 2.2.4.4)."""
+"""How much lower a filter of order 2 that runs twice cuts off than one that runs once (Winter, 4th edition, 2.2.4)."""
 SHORTEST = 3 * (ORDER + 1) + 1
 """Frames that a run without gaps must have to be filtered."""
 
@@ -31,7 +31,9 @@ def filtered(points: Points, cutoff: float) -> Points:
     if points.fps is None:
         raise ValueError("to filter, the frames a second must be known; say --fps")
     if not 0 < cutoff / TWICE < points.fps / 2:
-        raise ValueError(f"cut-off must be above 0 and below {TWICE * points.fps / 2:.3g} Hz at {points.fps:g} frames/s")
+        raise ValueError(
+            f"cut-off must be above 0 and below {TWICE * points.fps / 2:.3g} Hz at {points.fps:g} frames/s"
+        )
     warped = np.tan(np.pi * cutoff / points.fps) / TWICE
     b, a = butter(ORDER, 2 / np.pi * np.arctan(warped))
     xyz, short = points.xyz.copy(), 0
@@ -63,7 +65,9 @@ def filled(points: Points, longest: int) -> Points:
             xyz[gap, p, k] = ends[0] + part * (ends[1] - ends[0])
             reason[gap, p, k] = PointReason.FILLED
     count = int((reason == PointReason.FILLED).sum())
-    return replace(points, xyz=xyz, reason=reason, notes=(*points.notes, f"{count} points filled, gaps up to {longest} frames"))
+    return replace(
+        points, xyz=xyz, reason=reason, notes=(*points.notes, f"{count} points filled, gaps up to {longest} frames")
+    )
 
 
 def runs(there: NDArray[np.bool_]) -> list[slice]:

@@ -40,7 +40,11 @@ def leave_each_out(rig: Rig, views: Views) -> Left:
     frame = canonical(list(rig.cameras.values()))
     xy = views.xy.reshape(len(rig), -1, 2)
     complete = np.flatnonzero(np.isfinite(xy[..., 0]).sum(0) >= 3)
-    places = complete[np.linspace(0, len(complete) - 1, min(SAMPLE, len(complete))).astype(int)] if len(complete) else complete
+    places = (
+        complete[np.linspace(0, len(complete) - 1, min(SAMPLE, len(complete))).astype(int)]
+        if len(complete)
+        else complete
+    )
     seen = observe(frame.cameras, xy[:, places])
     everybody = _noise(seen, -1)
     without = np.array([_noise(seen, v) for v in range(len(rig))])

@@ -24,6 +24,10 @@ FEWEST = 60
 """Joints that two views must share at an offset."""
 HALF = 3
 """Frames on each side of one that its velocity is taken from."""
+VELOCITY_NOISE = 0.5 / (2 * sum(n * n for n in range(1, HALF + 1)))
+"""The variance of a velocity over that of the distance of two views, of which it has one."""
+STILL = 0.5
+"""The share of the squared velocities that must be more than noise."""
 FLAT = 1.0
 """Frames; a pair whose offset is less sure than this says nothing."""
 
@@ -56,26 +60,25 @@ def find_offsets(rig: Rig, views: Views) -> Offsets:
 
     For each pair of cameras one view is moved in time until the joints fit best: by whole frames first, then by the
     part of one that the joints' velocity makes of what is left; pairs are put together by least squares. The camera
-    that most agree with is on time. People must have been matched, or be one. Raises ValueError where a camera's offset is
-    not determined: somebody who stands still, or moves in the plane of two cameras alone, says nothing.
+    that most agree with is on time. People must have been matched, or be one. Raises ValueError where a camera's offset
+    is not determined: somebody who stands still, or moves in the plane of two cameras alone, says nothing.
     """
     count = len(rig)
     xy = np.stack([replace_lens(rig, name, views.xy[v]) for v, name in enumerate(rig.cameras)])
     xy = xy.transpose(0, 1, 2, 3, 4).reshape(count, views.frames, -1, 2)
     P = [camera.matrix for camera in rig.cameras.values()]
-    found, curves = {}, np.zeros((count, 2 * FURTHEST + 1))
+    found: dict[tuple[int, int], list[float]] = {}
+    curves = np.zeros((count, 2 * FURTHEST + 1))
     for a, b in combinations(range(count), 2):
         F = fundamental_from_cameras(P[a], P[b])
-        curve, late, sigma = _pair(F, xy[a], xy[b])
+        curve, *found[a, b] = _pair(F, xy[a], xy[b])
         curves[b] += curve / (count - 1)
         curves[a] += curve[::-1] / (count - 1)
-        found[a, b] = late, sigma
-    late, sigma = _solved(found, list(rig.cameras))
-    return Offsets(late, sigma, curves)
+    return Offsets(*_solved(found, list(rig.cameras)), curves)
 
 
 def shifted(views: Views, late: Floats) -> Views:
-    """Move views in time: a camera that is late by 2.5 frames shows at f what it showed at f + 2.5, in between by lines.
+    """Move views in time: a camera that is late by 2.5 shows at f what it showed at f + 2.5, in between by lines.
 
     Frames that nothing was seen at, on either side, stay absent. Scores are the lower of the two.
     """
@@ -104,8 +107,10 @@ def _pair(F: Floats, one: Floats, two: Floats) -> tuple[Floats, float, float]:
     if known.sum() < FEWEST or abs(whole) == FURTHEST:
         return np.array(costs), float(whole), np.inf
     here, slope = _centred(here, known), _centred(slope, known)
-    curvature = float((slope**2).sum())
-    if curvature <= 0:
+    variance = float((here[known] ** 2).mean())
+    moves = float((slope**2).sum())
+    curvature = moves - known.sum() * variance * VELOCITY_NOISE
+    if curvature <= STILL * moves:
         return np.array(costs), float(whole), np.inf
     part = float((slope * here).sum()) / curvature
     spread = float(np.sqrt(((here - part * slope)[known] ** 2).mean()))
@@ -113,7 +118,7 @@ def _pair(F: Floats, one: Floats, two: Floats) -> tuple[Floats, float, float]:
 
 
 def _centred(values: Floats, known: NDArray[np.bool_]) -> Floats:
-    """Take each joint's mean over time (F, K) out, 0 where unknown: what a wrong calibration does, and time does not."""
+    """Take each joint's mean over time (F, K) out, 0 where unknown: a wrong calibration does that, time does not."""
     own = np.where(known, values, 0.0)
     mean = own.sum(0) / np.maximum(known.sum(0), 1)
     return np.where(known, own - mean, 0.0)
@@ -159,16 +164,16 @@ def _median(square: Floats) -> float:
     return float(np.median(known)) if len(known) >= FEWEST else np.inf
 
 
-def _solved(found: dict[tuple[int, int], tuple[float, float]], names: list[str]) -> tuple[Floats, Floats]:
+def _solved(found: dict[tuple[int, int], list[float]], names: list[str]) -> tuple[Floats, Floats]:
     """Put pairs together: weighted least squares with the first camera on time, then the median one."""
     count = len(names)
     rows, right = [], []
-    for (a, b), (late, sigma) in found.items():
-        if sigma < FLAT:
+    for (a, b), (by, spread) in found.items():
+        if spread < FLAT:
             row = np.zeros(count)
-            row[b], row[a] = 1 / sigma, -1 / sigma
+            row[b], row[a] = 1 / spread, -1 / spread
             rows.append(row)
-            right.append(late / sigma)
+            right.append(by / spread)
     A = np.array(rows).reshape(-1, count)[:, 1:]
     if np.linalg.matrix_rank(A) < count - 1:
         lost = [names[n + 1] for n in range(count - 1) if not A[:, n].any()] or names

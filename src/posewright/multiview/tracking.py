@@ -43,14 +43,18 @@ def track_people(points: Points, people: int | None = None) -> Points:
     if not kept:
         return replace(marked, notes=(*points.notes, "nobody was found in enough frames"))
     left = [f"{length[t]} frames" for t in order if t not in kept]
-    note = [f"{len(left)} people left out, found in {', '.join(left[:5])}{' ...' if len(left) > 5 else ''}"] if left else []
+    note = (
+        [f"{len(left)} people left out, found in {', '.join(left[:5])}{' ...' if len(left) > 5 else ''}"]
+        if left
+        else []
+    )
     return replace(_chosen(marked, tracks, kept), notes=(*points.notes, *note))
 
 
 def _marked(points: Points) -> Points:
     """Mark views that show somebody unmatched for the people whom they do not show."""
     alone = (points.views == ViewReason.UNMATCHED).any((1, 2))
-    there = points.found.any(-1)[..., None, None]
+    there = np.asarray(points.found.any(-1))[..., None, None]
     absent = (points.views == ViewReason.ABSENT).all(2, keepdims=True)
     views = np.where(there & absent & alone[:, None, None], int(ViewReason.UNMATCHED), points.views)
     return replace(points, views=views.astype(np.uint8))

@@ -128,11 +128,15 @@ def _said(sigma: Floats, views: Views, rules: Rules) -> list[str]:
     middles = [f"{name} {np.nanmedian(sigma[:, v]):.2g}" for v, name in enumerate(views.cameras)]
     note = ["left and right not checked: fewer than three views"] if rules.exchange and len(views.cameras) < 3 else []
     plain = (views.skeleton.mirror == np.arange(len(views.skeleton))).all()
-    note = ["left and right not checked: the keypoints' names have no left_ and right_"] if rules.exchange and plain else note
+    note = (
+        ["left and right not checked: the keypoints' names have no left_ and right_"]
+        if rules.exchange and plain
+        else note
+    )
     return [f"noise learnt from the views, median px: {', '.join(middles)}", *note]
 
 
 def exchanges(points: Points) -> NDArray[np.intp]:
     """Return rows (N, 3) of frame, person, view where sides were exchanged back."""
     some = (points.views == ViewReason.SWAPPED).any(2)
-    return np.argwhere(some) + [points.start, 0, 0]
+    return np.argwhere(some) + np.array([points.start, 0, 0])

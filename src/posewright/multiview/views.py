@@ -37,7 +37,9 @@ class Views:
     def __post_init__(self) -> None:
         shape = (len(self.cameras), *self.xy.shape[1:3], len(self.skeleton))
         if self.xy.shape != (*shape, 2) or self.scores.shape != shape:
-            raise ValueError(f"views: xy must be {(*shape, 2)} and scores {shape}, not {self.xy.shape}, {self.scores.shape}")
+            raise ValueError(
+                f"views: xy must be {(*shape, 2)} and scores {shape}, not {self.xy.shape}, {self.scores.shape}"
+            )
 
     @property
     def frames(self) -> int:
@@ -73,15 +75,19 @@ def ordered(views: Views, cameras: Sequence[str]) -> Views:
         order = [place for place in places if place is not None]
         if len(views.cameras) > len(cameras):
             left = sorted(set(views.cameras) - {views.cameras[n] for n in order})
-            raise ValueError(f"views of {', '.join(left)}, which the calibration does not have; it has {', '.join(cameras)}")
+            raise ValueError(
+                f"views of {', '.join(left)}, which the calibration does not have; it has {', '.join(cameras)}"
+            )
     elif len(views.cameras) == len(cameras):
         order = list(range(len(cameras)))
         pairs = ", ".join(f"{a} = {b}" for a, b in zip(cameras, views.cameras, strict=True))
-        views = replace(views, notes=(*views.notes, f"cameras and views taken in their order, as names differ: {pairs}"))
+        views = replace(
+            views, notes=(*views.notes, f"cameras and views taken in their order, as names differ: {pairs}")
+        )
     else:
         raise ValueError(
-            f"{len(views.cameras)} views ({', '.join(views.cameras)}) for {len(cameras)} cameras ({', '.join(cameras)}); "
-            "name them alike, or give one view a camera"
+            f"{len(views.cameras)} views ({', '.join(views.cameras)}) for {len(cameras)} cameras "
+            f"({', '.join(cameras)}); name them alike, or give one view a camera"
         )
     unmatched = None if views.unmatched is None else views.unmatched[order]
     return replace(views, cameras=tuple(cameras), xy=views.xy[order], scores=views.scores[order], unmatched=unmatched)
@@ -94,5 +100,7 @@ def _plain(name: str) -> str:
     ('cam1', 'cam1', '1')
     """
     words = re.findall(r"[a-z]+|[0-9]+", name.lower())
-    kept = [w.lstrip("0") or "0" if w.isdigit() else w for w in words if w not in ("json", "view", "video", "csv", "pose")]
+    kept = [
+        w.lstrip("0") or "0" if w.isdigit() else w for w in words if w not in ("json", "view", "video", "csv", "pose")
+    ]
     return "".join(kept)

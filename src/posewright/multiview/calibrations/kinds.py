@@ -105,7 +105,9 @@ def _kind(path: Path) -> str:
             keys = {"cameras": "panoptic", "extrinsics": "h36m"}
             return next((kind for key, kind in keys.items() if key in content), "opencv")
         return "panoptic"
-    raise DataError(f"{path}: no calibration of a known kind; say which, as in colmap:{path}; there are {', '.join(KINDS)}")
+    raise DataError(
+        f"{path}: no calibration of a known kind; say which, as in colmap:{path}; there are {', '.join(KINDS)}"
+    )
 
 
 def _opencv_files(path: Path) -> list[Path]:

@@ -59,7 +59,7 @@ def read_easymocap(folder: Path, unit: Unit | None = None) -> Rig:
 
 
 def write(camera: Camera, size: Size | None) -> bytes:
-    """Return one camera as OpenCV's YAML, in mm, by the names that its samples use; raises ValueError for h36m's lens."""
+    """Return one camera as OpenCV's YAML, in mm, by its samples' names; raises ValueError for another lens."""
     storage = cv2.FileStorage(".yml", cv2.FILE_STORAGE_WRITE | cv2.FILE_STORAGE_MEMORY)
     for name, value in zip(("image_width", "image_height"), size or (), strict=False):
         storage.write(name, value)
@@ -74,7 +74,9 @@ def write(camera: Camera, size: Size | None) -> bytes:
 
 def write_easymocap(rig: Rig) -> dict[str, bytes]:
     """Return EasyMocap's two files, in metres, by their names; raises ValueError for another lens than OpenCV's."""
-    files = {name: cv2.FileStorage(".yml", cv2.FILE_STORAGE_WRITE | cv2.FILE_STORAGE_MEMORY) for name in ("intri", "extri")}
+    files = {
+        name: cv2.FileStorage(".yml", cv2.FILE_STORAGE_WRITE | cv2.FILE_STORAGE_MEMORY) for name in ("intri", "extri")
+    }
     for storage in files.values():
         storage.startWriteStruct("names", cv2.FileNode_SEQ)
         for name in rig.cameras:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from posewright.datasets.records import DataError, Record, read_bytes, read_json, record_of, records_in
+from posewright.datasets.records import DataError, read_bytes, read_json, record_of, records_in
 from posewright.geometry import Camera
 from posewright.multiview.rig import Rig, Unit, in_mm, rotation, scale_of
 
@@ -38,7 +38,10 @@ def read_panoptic(path: Path, unit: Unit | None = None) -> Rig:
         sizes[name] = (int(width), int(height))
     said: Unit = unit or "cm"
     left = len(records) - len(chosen)
-    notes = [f"Panoptic's calibration; lengths in {said}", *([f"{left} cameras that are not HD left out"] if left else [])]
+    notes = [
+        f"Panoptic's calibration; lengths in {said}",
+        *([f"{left} cameras that are not HD left out"] if left else []),
+    ]
     return Rig(in_mm(cameras, scale_of(said, cameras, str(path))), sizes, "-y", tuple(notes))
 
 
@@ -50,8 +53,9 @@ def write_panoptic(rig: Rig) -> bytes:
             raise ValueError(f"camera {name}: Panoptic's file has five numbers of OpenCV's lens alone")
         five = np.concatenate([camera.distortion, np.zeros(5 - len(camera.distortion))])
         size = rig.sizes.get(name, (round(2 * camera.K[0, 2]), round(2 * camera.K[1, 2])))
-        rows.append({"name": name, "type": "hd", "resolution": list(size), "panel": 0, "node": n, "K": camera.K.tolist(),
-                     "distCoef": five.tolist(), "R": camera.R.tolist(), "t": (camera.t[:, None] / 10).tolist()})  # fmt: skip
+        numbers = {"K": camera.K, "distCoef": five, "R": camera.R, "t": camera.t[:, None] / 10}
+        about = {"name": name, "type": "hd", "resolution": list(size), "panel": 0, "node": n}
+        rows.append({**about, **{key: value.tolist() for key, value in numbers.items()}})
     return json.dumps({"cameras": rows}, indent=1).encode()
 
 
@@ -63,7 +67,7 @@ def read_h36m(path: Path, unit: Unit | None = None, subject: str | None = None) 
     content = record_of(read_json(path), str(path))
     outer = record_of(content.get("extrinsics"), f"{path}: extrinsics")
     name = subject or (next(iter(outer.fields)) if len(outer.fields) == 1 else None)
-    if name not in outer.fields:
+    if name is None or name not in outer.fields:
         raise DataError(f"{path}: say whose cameras, as in h36m/S1:FILE; there are {', '.join(outer.fields)}")
     inner = record_of(content.get("intrinsics"), f"{path}: intrinsics")
     cameras = {}
@@ -83,7 +87,9 @@ def write_h36m(rig: Rig) -> bytes:
     wrong = [name for name, camera in rig.cameras.items() if camera.lens != "h36m"]
     if wrong:
         raise ValueError(f"camera {wrong[0]}: its lens is {rig.cameras[wrong[0]].lens}, not Human3.6M's")
-    inner = {n: {"calibration_matrix": c.K.tolist(), "distortion": c.distortion.tolist()} for n, c in rig.cameras.items()}
+    inner = {
+        n: {"calibration_matrix": c.K.tolist(), "distortion": c.distortion.tolist()} for n, c in rig.cameras.items()
+    }
     outer = {n: {"R": c.R.tolist(), "t": c.t[:, None].tolist()} for n, c in rig.cameras.items()}
     return json.dumps({"intrinsics": inner, "extrinsics": {"S1": outer}}, indent=1).encode()
 
@@ -136,14 +142,14 @@ def _rows(path: Path, fewest: int) -> list[list[str]]:
 
 def _colmap_camera(model: str, numbers: list[float], R: np.ndarray, t: np.ndarray, where: str) -> Camera:
     if model not in COLMAP_MODELS or len(numbers) != len(COLMAP_MODELS[model].split()):
-        raise DataError(f"{where}: camera model {model} with {len(numbers)} numbers; there are {', '.join(COLMAP_MODELS)}")
+        raise DataError(
+            f"{where}: camera model {model} with {len(numbers)} numbers; there are {', '.join(COLMAP_MODELS)}"
+        )
     named = dict(zip(COLMAP_MODELS[model].split(), numbers, strict=True))
     fx, fy = named.get("fx", named.get("f")), named.get("fy", named.get("f"))
     K = np.array([[fx, 0, named["cx"] - 0.5], [0, fy, named["cy"] - 0.5], [0, 0, 1]])
     if model == "OPENCV_FISHEYE":
-        return Camera(K, R, t, [named[f"k{n}"] for n in range(1, 5)], "fisheye")
+        return Camera(K, R, t, np.array([named[f"k{n}"] for n in range(1, 5)]), "fisheye")
     order = "k1 k2 p1 p2 k3 k4 k5 k6".split()
     k = np.array([named.get(name, 0.0) for name in order])
     return Camera(K, R, t, k if "k4" in named else k[:5])
-
-

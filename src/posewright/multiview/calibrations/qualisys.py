@@ -28,14 +28,18 @@ def read(path: Path, unit: Unit | None = None) -> Rig:
     """
     if unit not in (None, "mm"):
         raise ValueError(f"{path}: Qualisys' lengths are in mm, not {unit}")
-    cameras, sizes, factors, left = {}, {}, set(), []
+    cameras: dict[str, Camera] = {}
+    sizes: dict[str, Size] = {}
+    factors, left = set(), []
     for element in _root(path).iter("camera"):
         name = element.get("serial") or f"cam_{len(cameras)}"
         if not (element.get("model") or "none").lower().startswith(VIDEO) or element.get("active") == "0":
             left.append(name)
             continue
         if element.get("viewrotation", "0") not in ("0", ""):
-            raise DataError(f"{path}: camera {name}: viewrotation {element.get('viewrotation')} is not supported; only 0")
+            raise DataError(
+                f"{path}: camera {name}: viewrotation {element.get('viewrotation')} is not supported; only 0"
+            )
         cameras[name], sizes[name], factor = _camera(element, f"{path}: camera {name}")
         factors.add(factor)
     if not cameras:

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from posewright.datasets.records import Record, read_bytes, record_of
 from posewright.geometry import Camera
-from posewright.multiview.rig import MILLIMETRES, Rig, Unit, in_mm, rotation, scale_of
+from posewright.multiview.rig import MILLIMETRES, UPS, Rig, Unit, in_mm, rotation, scale_of
 
 POSE2SIM, ANIPOSE, CALISCOPE = "pose2sim", "anipose", "caliscope"
 
@@ -40,7 +40,8 @@ def read(path: Path, unit: Unit | None = None) -> Rig:
     if not posed:
         raise ValueError(f"{path}: no camera has a rotation and a translation yet; calibrate them first")
     found = {_name(name, record): _camera(record) for name, record in posed}
-    said = metadata.fields.get("unit") or ("m" if kind != ANIPOSE else None)
+    named = metadata.fields.get("unit")
+    said: Unit | None = named if named in MILLIMETRES else "m" if kind != ANIPOSE else None
     if unit is not None and metadata.has("unit") and unit != said:
         raise ValueError(f"{path}: says its unit is {said}, not {unit}")
     scale = scale_of(unit or said, found, str(path))
@@ -48,7 +49,7 @@ def read(path: Path, unit: Unit | None = None) -> Rig:
     notes = [f"{kind}'s calibration; lengths in {unit or said}"]
     notes += [f"left out, without a place or to be ignored: {', '.join(left)}"] if left else []
     sizes = {_name(n, r): (int(r.numbers("size", 2)[0]), int(r.numbers("size", 2)[1])) for n, r in posed}
-    up = metadata.fields.get("up") or ("z" if kind == POSE2SIM else None)
+    up = next((axis for axis in UPS if axis == metadata.fields.get("up", "z" if kind == POSE2SIM else "")), None)
     return Rig(in_mm(found, scale), sizes, up, tuple(notes))
 
 

@@ -12,6 +12,7 @@ from posewright.multiview.detections import openpose, tables
 from posewright.multiview.views import View, Views
 from posewright.skeleton import Skeleton
 
+
 def read_views(paths: Sequence[Path], skeleton: Skeleton | None = None, fps: float | None = None) -> Views:
     """Read 2D keypoints: one path a camera, or one folder that holds a folder or file for each.
 
@@ -40,7 +41,9 @@ def _spread(paths: Sequence[Path]) -> list[Path]:
     """Replace a lone folder that holds no JSON itself by what it holds."""
     if len(paths) != 1 or not paths[0].is_dir() or any(paths[0].glob("*.json")):
         return list(paths)
-    inside = sorted(p for p in paths[0].iterdir() if not p.name.startswith(".") and (p.is_dir() or ".csv" in p.suffixes))
+    inside = sorted(
+        p for p in paths[0].iterdir() if not p.name.startswith(".") and (p.is_dir() or ".csv" in p.suffixes)
+    )
     if not inside:
         raise DataError(f"{paths[0]}: holds neither folders of JSON nor .csv files")
     return inside

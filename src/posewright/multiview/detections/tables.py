@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,9 +35,15 @@ def read_npz(path: Path, skeleton: Skeleton | None, fps: float | None) -> Views:
     xy = xy[:, :, None] if xy.ndim == 4 else xy
     if xy.ndim != 5 or xy.shape[-1] != 2:
         raise DataError(f"{path}: xy must be (views, frames, people, keypoints, 2), not {arrays['xy'].shape}")
-    scores = arrays["scores"].astype(np.float64).reshape(xy.shape[:-1]) if "scores" in arrays else np.full(xy.shape[:-1], np.nan)
+    scores = (
+        arrays["scores"].astype(np.float64).reshape(xy.shape[:-1])
+        if "scores" in arrays
+        else np.full(xy.shape[:-1], np.nan)
+    )
     names = tuple(map(str, arrays["cameras"])) if "cameras" in arrays else tuple(f"cam_{n}" for n in range(len(xy)))
-    own = skeleton or _skeleton(list(map(str, arrays.get("keypoints", []))) or [f"point_{k}" for k in range(xy.shape[3])])
+    own = skeleton or _skeleton(
+        list(map(str, arrays.get("keypoints", []))) or [f"point_{k}" for k in range(xy.shape[3])]
+    )
     if len(own) != xy.shape[3]:
         raise DataError(f"{path}: {xy.shape[3]} keypoints; {own.name} has {len(own)}")
     rate = fps if fps is not None or "fps" not in arrays else float(arrays["fps"])
@@ -48,7 +55,7 @@ def write_npz(path: Path, views: Views) -> None:
     from posewright.files import write_whole
 
     buffer = io.BytesIO()
-    rate = {} if views.fps is None else {"fps": np.array(views.fps)}
+    rate: dict[str, Any] = {} if views.fps is None else {"fps": np.array(views.fps)}
     np.savez_compressed(buffer, xy=views.xy, scores=views.scores, cameras=np.array(views.cameras),
                         keypoints=np.array(views.skeleton.keypoints), start=np.array(views.start), **rate)  # fmt: skip
     write_whole(path, buffer.getvalue())

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from posewright.files import write_whole
 from posewright.multiview.points import PointReason, Points
@@ -57,5 +56,5 @@ def _each(path: Path, points: Points) -> list[tuple[Path, Points]]:
 
 
 def _only(points: Points, person: int) -> Points:
-    arrays = {n: getattr(points, n)[:, [person]] for n in ("xyz", "covariance", "reason", "views", "error")}
-    return replace(points, **{name: np.ascontiguousarray(value) for name, value in arrays.items()})
+    arrays: dict[str, Any] = {name: getattr(points, name)[:, [person]] for name in npz.ARRAYS}
+    return replace(points, **arrays)

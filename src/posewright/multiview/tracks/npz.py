@@ -45,8 +45,13 @@ def read(path: Path) -> Points:
         if len(shape) != 3 or shape[2] != len(names) or arrays[name].shape != size:
             raise DataError(f"{path}: {name}: must have the shape {size}, not {arrays[name].shape}")
     fps, up = float(arrays["fps"]), str(arrays["up"])
+    xyz, covariance, reason, views, error = (arrays[name] for name in ARRAYS)
     return Points(
-        *(arrays[name] for name in ARRAYS),
+        xyz,
+        covariance,
+        reason,
+        views,
+        error,
         tuple(map(str, arrays["cameras"])),
         Skeleton(str(arrays["skeleton"]), names, limbs),
         int(arrays["start"]),

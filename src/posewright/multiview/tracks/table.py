@@ -10,6 +10,7 @@ import numpy as np
 
 from posewright.datasets.records import DataError, read_bytes
 from posewright.multiview.points import USED, PointReason, Points, ViewReason
+from posewright.multiview.rig import UPS
 from posewright.skeleton import Skeleton
 
 HEAD = ["frame", "person", "joint", "x_mm", "y_mm", "z_mm", "sigma_mm", "reason", "used"]
@@ -32,7 +33,11 @@ def encode(points: Points) -> bytes:
     for f, p, k in np.ndindex(points.reason.shape):
         views = points.views[f, p, k]
         row = [points.start + f, p + 1, points.skeleton.keypoints[k], *map(_text, points.xyz[f, p, k])]
-        row += [_text(sigma[f, p, k]), PointReason(points.reason[f, p, k]).name.lower(), int(np.isin(views, USED).sum())]
+        row += [
+            _text(sigma[f, p, k]),
+            PointReason(points.reason[f, p, k]).name.lower(),
+            int(np.isin(views, USED).sum()),
+        ]
         row += map(_text, covariance[f, p, k])
         for code, error in zip(views, points.error[f, p, k], strict=True):
             row += [names[code], _text(error)]
@@ -52,7 +57,9 @@ def read(path: Path) -> Points:
     people = len({row[1] for row in rows[1:]})
     frames, left = divmod(len(rows) - 1, people * len(joints))
     if left:
-        raise DataError(f"{path}: {len(rows) - 1} rows are not {people} people with {len(joints)} joints in every frame")
+        raise DataError(
+            f"{path}: {len(rows) - 1} rows are not {people} people with {len(joints)} joints in every frame"
+        )
     try:
         return _points(rows[1:], (frames, people, len(joints)), joints, cameras, notes)
     except (KeyError, ValueError) as error:
@@ -60,7 +67,11 @@ def read(path: Path) -> Points:
 
 
 def _points(
-    rows: list[list[str]], shape: tuple[int, int, int], joints: tuple[str, ...], cameras: tuple[str, ...], notes: list[str]
+    rows: list[list[str]],
+    shape: tuple[int, int, int],
+    joints: tuple[str, ...],
+    cameras: tuple[str, ...],
+    notes: list[str],
 ) -> Points:
     said = dict(note.partition(": ")[::2] for note in notes[:3])
     numbers = np.array([[float(v) if v else np.nan for v in row[3:7] + row[9:15]] for row in rows])
@@ -73,12 +84,9 @@ def _points(
     return Points(
         numbers[:, :3].reshape(*shape, 3), covariance.reshape(*shape, 3, 3), reason.reshape(shape),
         views.reshape(count), error.reshape(count), cameras, Skeleton("named in the file", joints, ()),
-        int(said.get("start", 0)), _or_none(said, "fps", float), _or_none(said, "up", str), tuple(notes[3:]),
+        int(said.get("start", 0)), None if said.get("fps", "None") == "None" else float(said["fps"]),
+        next((axis for axis in UPS if axis == said.get("up")), None), tuple(notes[3:]),
     )  # fmt: skip
-
-
-def _or_none(said: dict, key: str, kind: type) -> object:
-    return None if said.get(key, "None") == "None" else kind(said[key])
 
 
 def _text(value: float) -> str:
