@@ -5,31 +5,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from posewright.datasets.synthetic import capture as world
 from posewright.geometry import Camera
 from posewright.multiview.rig import Rig
 from posewright.multiview.views import Views
 from posewright.skeleton import H36M
 
-STANDING = np.array([
-    (0, 0, 950), (-130, 0, 940), (-130, 20, 500), (-130, 0, 80), (130, 0, 940), (130, 20, 500), (130, 0, 80),
-    (0, 0, 1180),
-    (0, 0, 1430), (0, 40, 1530), (0, 20, 1680), (180, 0, 1400), (330, 40, 1200), (330, 160, 1000), (-180, 0, 1400),
-    (-330, 40, 1200), (-330, 160, 1000)], np.float64)  # fmt: skip
-"""A person of 1.7 m, mm, z up, in H36M's order."""
-
 
 def walk(frames: int, phase: float = 0.0) -> np.ndarray:
-    """(F, 17, 3) mm: arms and legs swing while the person walks a circle of 700 mm and turns."""
-    time = np.arange(frames) / 30
-    body = np.tile(STANDING, (frames, 1, 1))
-    swing = np.sin(2 * np.pi * time + phase)[:, None]
-    for joints, sign, reach in (((2, 3), 1, 180), ((5, 6), -1, 180), ((12, 13), 1, 150), ((15, 16), -1, 150)):
-        body[:, joints, 1] += sign * swing * np.array([reach / 2, reach])
-    body[:, 13, 2] += 250 * (1 + np.sin(3 * np.pi * time + phase))
-    turn = 0.8 * time + phase
-    c, s, zero = np.cos(turn), np.sin(turn), np.zeros(frames)
-    R = np.stack([np.stack([c, -s, zero], -1), np.stack([s, c, zero], -1), np.stack([zero, zero, zero + 1], -1)], 1)
-    return body @ R.transpose(0, 2, 1) + np.stack([700 * c, 700 * s, zero], -1)[:, None]
+    """(F, 17, 3) mm: a walk in a circle, turned about the middle by a phase."""
+    c, s = np.cos(phase), np.sin(phase)
+    return world.walk(frames) @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]])
 
 
 def ring(count: int = 4, lens: str = "opencv") -> Rig:

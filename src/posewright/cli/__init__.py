@@ -90,22 +90,24 @@ def draw(
     count: Count = 24,
     seed: Annotated[int, arg(metavar="N", help="of the world; the same seed gives the same bytes")] = 0,
     split: Split = "val",
-    views: Annotated[int | None, arg(metavar="N", help="film the world by so many cameras, with --motion", **QUIET)] = None,
+    views: Annotated[
+        int | None, arg(metavar="N", help="film one person of the world by so many cameras", **QUIET)
+    ] = None,
     motion: Annotated[
-        Path | None, arg(metavar="FILE.npz", help="recorded poses for the cameras to film, --count of them", **QUIET)
+        Path | None, arg(metavar="FILE.npz", help="recorded poses that they film, in place of a made-up walk", **QUIET)
     ] = None,
 ) -> int:
     """Draw the synthetic world as PNGs and COCO JSON, or a data set's truth, with a sheet to look at."""
-    if (views is None) != (motion is None) or (views is not None and what != "world"):
-        raise ValueError("--views and --motion go together, and with `world` alone")
+    if (views is None and motion is not None) or (views is not None and what != "world"):
+        raise ValueError("--motion goes with --views, and --views with `world`")
     from posewright.report.gallery import draw_data, draw_world
 
     if count < 1:
         raise ValueError(f"--count must be 1 or more, not {count}")
-    if views is not None and motion is not None:
+    if views is not None:
         from posewright.multiview.world import draw_capture
 
-        print(draw_capture(out, motion, views, count, seed))
+        print(draw_capture(out, views, count, motion, seed))
         return 0
     print(draw_world(out, count, seed) if what == "world" else draw_data(what, split, out, count))
     return 0

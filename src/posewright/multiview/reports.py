@@ -130,13 +130,13 @@ def calibrate(paths: Sequence[Path], intrinsics: str, scale: str, out: str, skel
     views = read_views(paths, None if skeleton is None else skeleton_by(skeleton))
     views = ordered(views, list(rig.cameras))
     placed, _ = scaled(place_cameras(replace(rig, notes=()), views), views.skeleton, scale)
-    placed, _ = upright(placed, views.skeleton)
+    placed, said = upright(placed, views.skeleton)
     rows = [["camera", "x, m", "y, m", "z, m", "place +-, mm", "turn +-, degrees", "fits to, px"]]
     for n, (name, camera) in enumerate(placed.rig.cameras.items()):
         place = [f"{v / 1000:.3f}" for v in camera.center]
         rows.append([name, *place, f"{placed.places[n]:.1f}", f"{placed.turns[n]:.3f}", f"{placed.error[n]:.2f}"])
     say(_table(rows))
-    for note in placed.rig.notes:
+    for note in dict.fromkeys((*placed.rig.notes, said)):
         say(f"note: {note}")
     say("the first camera is the reference, so the others' uncertainties are against it")
     say(f"wrote {write_rig(out, placed.rig)}")

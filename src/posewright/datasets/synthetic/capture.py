@@ -76,6 +76,34 @@ def filmed(
         )
 
 
+STANDING = np.array([
+    (0, 0, 950), (-130, 0, 940), (-130, 20, 500), (-130, 0, 80), (130, 0, 940), (130, 20, 500), (130, 0, 80),
+    (0, 0, 1180), (0, 0, 1430), (0, 40, 1530), (0, 20, 1680), (180, 0, 1400), (330, 40, 1200), (330, 160, 1000),
+    (-180, 0, 1400), (-330, 40, 1200), (-330, 160, 1000)], np.float64)  # fmt: skip
+"""A person of 1.7 m who faces +y, mm, z up, in H36M's order."""
+SWINGS = (((2, 3), 1, 180), ((5, 6), -1, 180), ((12, 13), 1, 150), ((15, 16), -1, 150))
+"""Joints that swing forth and back, the first of two half as far: which, which way first, mm."""
+CIRCLE, TURNING = 700.0, 0.8
+"""mm and radians a second of the circle that the person walks."""
+
+
+def walk(frames: int, fps: float = 30.0) -> Floats:
+    """Return a made-up motion (F, 17, 3) mm, z up, in H36M's order: a walk in a circle with a waving left hand.
+
+    >>> walk(2).shape
+    (2, 17, 3)
+    """
+    time = np.arange(frames) / fps
+    bodies = np.tile(STANDING, (frames, 1, 1))
+    for joints, sign, reach in SWINGS:
+        bodies[:, joints, 1] += sign * np.sin(2 * np.pi * time)[:, None] * np.array([reach / 2, reach])
+    bodies[:, 13, 2] += 250 * (1 + np.sin(3 * np.pi * time))
+    c, s = np.cos(TURNING * time), np.sin(TURNING * time)
+    turn = np.zeros((frames, 3, 3))
+    turn[:, 0, 0], turn[:, 1, 1], turn[:, 0, 1], turn[:, 1, 0], turn[:, 2, 2] = c, c, -s, s, 1
+    return bodies @ turn.transpose(0, 2, 1) + CIRCLE * np.stack([c, s, 0 * c], axis=-1)[:, None]
+
+
 def sequence(path: Path | str, number: int, count: int) -> tuple[Floats, str]:
     """Read `count` frames of sequence `number` of a motion file, moved to the middle of the floor; and its name.
 

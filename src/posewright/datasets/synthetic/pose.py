@@ -191,7 +191,7 @@ def motion_pose(joints: Floats, rng: np.random.Generator) -> Pose:
 
 
 def pose_of(joints: Floats, glance: float = 0.0) -> Pose:
-    """Read a pose off joints (17, 3) mm in H36M's order, z up, as they are; the head turns aside by `glance` degrees."""
+    """Read a pose off joints (17, 3) mm in H36M's order, z up, as they are; the head turns by `glance` degrees."""
     pelvis = _frame(joints[1] - joints[4], joints[7] - joints[0])
     chest = _frame(joints[14] - joints[11], joints[8] - joints[7])
     head = _frame(chest[:, 0], joints[10] - joints[8]) @ _turn(2, glance)
