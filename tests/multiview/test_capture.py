@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from posewright.geometry import Camera
 from posewright.geometry.bundle import adjust
 from posewright.geometry.frame import canonical
-from posewright.geometry.robust import fit, observe
+from posewright.geometry.solve import fit, observe
 from posewright.multiview.calibrate import place_cameras
 from posewright.multiview.checks import check_cameras, check_views
 from posewright.multiview.people import match_people

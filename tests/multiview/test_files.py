@@ -282,3 +282,22 @@ def test_bad_points_are_one_line(tmp_path, name):
     with pytest.raises(ValueError, match=name) as error:
         read_points(tmp_path / name)
     assert "\n" not in str(error.value)
+
+
+def test_what_predict_wrote_is_read(tmp_path):
+    import json
+
+    folder = tmp_path / "poses" / "cam_1"
+    folder.mkdir(parents=True)
+    people = [(2, [1, 2, 0.5, 3, 4, 0.25]), (2, [5, 6, 0.5, 7, 8, 1]), (4, [9, 9, 1, 9, 9, 1])]
+    results = [{"image_id": f"a/v1.mp4#{f}", "category_id": 1, "keypoints": numbers} for f, numbers in people]
+    (folder / "predictions.json").write_text(json.dumps(results))
+    with pytest.raises(ValueError, match="--skeleton"):
+        read_views([tmp_path / "poses"])
+    protocol = {"skeleton": "two", "keypoints": ["left_eye", "right_eye"], "limbs": [["left_eye", "right_eye"]]}
+    (folder / "protocol.json").write_text(json.dumps(protocol))
+    views = read_views([tmp_path / "poses"])
+    assert (views.start, views.frames, views.people) == (2, 3, 2)
+    assert_allclose(views.xy[0, 0, 1], [[5, 6], [7, 8]])
+    assert_allclose(views.scores[0, 0, 0], [0.5, 0.25])
+    assert np.isnan(views.xy[0, 1]).all()

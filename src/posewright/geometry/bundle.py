@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from scipy.spatial.transform import Rotation
 
 from posewright.geometry.epipolar import cross_matrix
-from posewright.geometry.robust import Flags, Floats, Seen
+from posewright.geometry.solve import Flags, Floats, Seen
 
 LOSS_SCALE = 2.5
 """Standard deviations beyond which a residual counts less than its square (soft L1)."""

@@ -35,7 +35,7 @@ def triangulate(cameras: Sequence[Camera], points: ArrayLike, weights: ArrayLike
     >>> triangulate(rig, [c.project([[100, 50, 4000]]) for c in rig]).round(6)
     array([[ 100.,   50., 4000.]])
     """
-    from posewright.geometry.robust import fit, observe
+    from posewright.geometry.solve import fit, observe
 
     frame = canonical(cameras)
     seen = observe(frame.cameras, points)

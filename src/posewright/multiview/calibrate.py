@@ -12,7 +12,8 @@ from posewright.geometry import Camera
 from posewright.geometry.bundle import CAMERA, Bundle, adjust
 from posewright.geometry.epipolar import cross_matrix, essential, fundamental_ransac, motion
 from posewright.geometry.frame import canonical
-from posewright.geometry.robust import Flags, Floats, Seen, agreeing, fit, observe, placed
+from posewright.geometry.robust import agreeing
+from posewright.geometry.solve import Flags, Floats, Seen, fit, observe, placed
 from posewright.multiview.noise import learn_noise, start_noise
 from posewright.multiview.rig import Rig
 from posewright.multiview.swaps import find_swaps

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from posewright.geometry.epipolar import cross_matrix
-from posewright.geometry.robust import GATE, Flags, Floats, Seen, agreeing, fit, view_pairs
+from posewright.geometry.robust import GATE, agreeing, view_pairs
+from posewright.geometry.solve import Flags, Floats, Seen, fit
 
 SAMPLE = 1500
 """Points that the noise is learnt from; taken evenly from all."""

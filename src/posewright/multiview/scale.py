@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from posewright.geometry.robust import Floats
+from posewright.geometry.solve import Floats
 from posewright.multiview.calibrate import Placed
 from posewright.multiview.rig import Rig
 from posewright.skeleton import Skeleton

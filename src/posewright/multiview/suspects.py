@@ -9,7 +9,8 @@ import numpy as np
 
 from posewright.geometry.bundle import adjust
 from posewright.geometry.frame import Frame, canonical
-from posewright.geometry.robust import Floats, Seen, agreeing, fit, observe
+from posewright.geometry.robust import agreeing
+from posewright.geometry.solve import Floats, Seen, fit, observe
 from posewright.multiview.noise import Noise, learn_noise
 from posewright.multiview.rig import Rig
 from posewright.multiview.views import Views

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.geometry.robust import Flags, Floats, Seen, view_pairs
+from posewright.geometry.robust import view_pairs
+from posewright.geometry.solve import Flags, Floats, Seen
 from posewright.multiview.noise import pair_miss, squared_scale
 
 CAP = 16.0

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewright.geometry.frame import canonical
-from posewright.geometry.robust import Fit, Flags, Floats, Seen, agreeing, angle, fit, observe
+from posewright.geometry.robust import agreeing, angle
+from posewright.geometry.solve import Fit, Flags, Floats, Seen, fit, observe
 from posewright.multiview.noise import Noise, known_noise, learn_noise, start_noise
 from posewright.multiview.points import PointReason, Points, ViewReason
 from posewright.multiview.rig import Rig

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from posewright.datasets.records import DataError
-from posewright.multiview.detections import openpose, tables
+from posewright.multiview.detections import openpose, predicted, tables
 from posewright.multiview.views import View, Views
 from posewright.skeleton import Skeleton
 
@@ -17,15 +17,15 @@ def read_views(paths: Sequence[Path], skeleton: Skeleton | None = None, fps: flo
     """Read 2D keypoints: one path a camera, or one folder that holds a folder or file for each.
 
     OpenPose's folders of JSON, DeepLabCut's and Lightning Pose's .csv, the long tables of Caliscope and FreeMoCap
-    (which hold all cameras), predictions of `posewright predict`, and an .npz with xy and scores. Frames are joined by
-    their numbers, so that a camera that starts later is absent before. Raises DataError or ValueError in one line.
+    (which hold all cameras), folders that `posewright predict` wrote, and an .npz with xy and scores. Frames are joined
+    by their numbers, so that a camera that starts later is absent before. Raises DataError or ValueError in one line.
     """
     found: list[View] = []
     for path in _spread(paths):
         if not path.exists():
             raise DataError(f"{path}: no such file or folder")
         if path.is_dir():
-            found.append(openpose.read(path, skeleton))
+            found.append((predicted if (path / predicted.FILE).is_file() else openpose).read(path, skeleton))
         elif path.name.removesuffix(".gz").endswith(".csv"):
             found += tables.read(path, skeleton)
         elif path.suffix == ".npz":
