@@ -39,7 +39,7 @@ def main() -> None:
         size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', coloured)
         ground = f'<rect width="{size[1]}" height="{size[2]}" fill="#ffffff"/>' if size else ""
         (IMAGES / f"multiview_{name}.svg").write_text(re.sub(r"(<svg[^>]*>)", rf"\1{ground}", coloured, count=1))
-    instants = list(filmed(truth[::30][:3], ring(4, (256, 256), np.random.default_rng(0)), seed=3, skeleton=COCO))
+    instants = list(filmed(truth[::30], ring(4, (256, 256), np.random.default_rng(0)), [(256, 256)] * 4, COCO, seed=3))
     drawn = [draw(instant[v].pixels(), instant[v].people, COCO) for instant in instants[:2] for v in range(4)]
     small = sheet(drawn, 4, [f"cam_{v}" for _ in range(2) for v in range(4)], cell=(200, 200))
     picture.write(IMAGES / "multiview.png", cv2.resize(small, None, fx=0.9, fy=0.9, interpolation=cv2.INTER_AREA))

@@ -96,10 +96,13 @@ def draw(
     motion: Annotated[
         Path | None, arg(metavar="FILE.npz", help="recorded poses that they film, in place of a made-up walk", **QUIET)
     ] = None,
+    cameras: Annotated[
+        str | None, arg(metavar="CALIB", help="a calibration whose cameras film, in place of a ring", **QUIET)
+    ] = None,
 ) -> int:
     """Draw the synthetic world as PNGs and COCO JSON, or a data set's truth, with a sheet to look at."""
-    if (views is None and motion is not None) or (views is not None and what != "world"):
-        raise ValueError("--motion goes with --views, and --views with `world`")
+    if (views is None and (motion or cameras)) or (views is not None and what != "world"):
+        raise ValueError("--motion and --cameras go with --views, and --views with `world`")
     from posewright.report.gallery import draw_data, draw_world
 
     if count < 1:
@@ -107,7 +110,7 @@ def draw(
     if views is not None:
         from posewright.multiview.world import draw_capture
 
-        print(draw_capture(out, views, count, motion, seed))
+        print(draw_capture(out, views, count, motion, seed, cameras))
         return 0
     print(draw_world(out, count, seed) if what == "world" else draw_data(what, split, out, count))
     return 0

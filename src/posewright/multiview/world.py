@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,51 +11,76 @@ import numpy as np
 from posewright import picture
 from posewright.datasets.synthetic import filmed, ring, sequence, walk
 from posewright.files import write_whole
-from posewright.multiview.calibrations import write_rig
-from posewright.multiview.rig import Rig
+from posewright.geometry import Camera
+from posewright.multiview.calibrations import read_rig, write_rig
+from posewright.multiview.calibrations.tables import assumed_size
+from posewright.multiview.rig import Rig, turned
 from posewright.report.drawing import draw, sheet
 from posewright.scene import ABSENT, Scene
 from posewright.skeleton import COCO
-from posewright.warp import Size
 
 RATE = 30.0
 """Frames a second of the motion."""
+SIDE = 256
+"""px of a picture's longer side."""
 COLUMNS = 6
 
 
 def draw_capture(
-    out: Path, views: int, count: int, motion: Path | str | None = None, seed: int = 0, size: Size = (256, 256)
+    out: Path, views: int, count: int, motion: Path | str | None = None, seed: int = 0, cameras: str | None = None
 ) -> Path:
-    """Film `count` frames of a motion by a ring of cameras and write all that is known; returns a sheet to look at.
+    """Film `count` frames of a motion by several cameras and write all that is known; returns a sheet to look at.
 
     calibration.toml (metres, z up); cam_N/000000.png and so on; keypoints.npz, which `multiview triangulate` reads: xy
     (V, F, 1, K, 2) px, exact, also where hidden, NaN outside the picture, with visible and cause (V, F, 1, K);
     truth.npz: xyz (F, 1, K, 3) mm. The person is one of the seed's, the motion the file's sequence of that number, or a
-    walk that is made up. Raises ValueError for fewer than one view or frame.
+    walk that is made up. cameras: a calibration whose first `views` cameras film, without their lenses and with
+    pictures as large as a ring's; None is a ring of the seed's. Raises ValueError for fewer than one view or frame, or
+    more views than cameras.
     """
     if views < 1 or count < 1:
         raise ValueError(f"views and count must be 1 or more, not {views} and {count}")
     poses, name = (walk(count), "made up") if motion is None else sequence(motion, seed, count)
-    cameras = ring(views, size, np.random.default_rng([seed, 2]))
-    names = [f"cam_{n}" for n in range(views)]
+    rig = _ring(views, seed) if cameras is None else _real(cameras, views)
+    names = list(rig.cameras)
     for camera in names:
         (out / camera).mkdir(parents=True, exist_ok=True)
     instants = []
-    for f, scenes in enumerate(filmed(poses, cameras, size, COCO, seed)):
+    for f, scenes in enumerate(filmed(poses, list(rig.cameras.values()), list(rig.sizes.values()), COCO, seed)):
         for camera, scene in zip(names, scenes, strict=True):
             picture.write(out / camera / f"{f:06d}.png", scene.pixels())
         instants.append(scenes)
     note = f"the synthetic world of seed {seed}, motion {name}"
-    write_rig(
-        str(out / "calibration.toml"),
-        Rig(dict(zip(names, cameras, strict=True)), dict.fromkeys(names, size), "z", (note,)),
-    )
+    write_rig(str(out / "calibration.toml"), replace(rig, notes=(*rig.notes, note)))
     _write_truth(out, names, instants)
     shown = instants[:: max(1, count // COLUMNS)][:COLUMNS]
     drawn = [draw(s[v].pixels(), s[v].people, COCO) for v in range(views) for s in shown]
     captions = [f"{names[v]}  {str(s[v].id).partition('-')[0]}" for v in range(views) for s in shown]
     picture.write(out / "sheet.png", sheet(drawn, len(shown), captions))
     return out / "sheet.png"
+
+
+def _ring(views: int, seed: int) -> Rig:
+    names = [f"cam_{n}" for n in range(views)]
+    cameras = ring(views, (SIDE, SIDE), np.random.default_rng([seed, 2]))
+    return Rig(dict(zip(names, cameras, strict=True)), dict.fromkeys(names, (SIDE, SIDE)), "z")
+
+
+def _real(calibration: str, views: int) -> Rig:
+    """Read cameras, take their lenses off, and make the longer side of their pictures SIDE px; z must be up."""
+    rig = turned(read_rig(calibration), "z")
+    if views > len(rig):
+        raise ValueError(f"--views {views}: {calibration} has {len(rig)} cameras")
+    rig = rig.only(list(rig.cameras)[:views])
+    cameras, sizes = {}, {}
+    for name, camera in rig.cameras.items():
+        wide, high = rig.sizes.get(name, assumed_size(camera))
+        scale = SIDE / max(wide, high)
+        K = camera.K * [[scale], [scale], [1]]
+        K[:2, 2] += (scale - 1) / 2
+        cameras[name] = Camera(K, camera.R, camera.t)
+        sizes[name] = (round(wide * scale), round(high * scale))
+    return Rig(cameras, sizes, "z", (f"cameras of {calibration}, without their lenses",))
 
 
 def _write_truth(out: Path, names: list[str], instants: list[tuple[Scene, ...]]) -> None:

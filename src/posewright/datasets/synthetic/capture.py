@@ -45,13 +45,13 @@ def ring(views: int, size: Size, rng: np.random.Generator) -> list[Camera]:
 
 
 def filmed(
-    motion: NDArray, cameras: Sequence[Camera], size: Size = (256, 256), skeleton: Skeleton = WORLD, seed: int = 0
+    motion: NDArray, cameras: Sequence[Camera], sizes: Sequence[Size], skeleton: Skeleton = WORLD, seed: int = 0
 ) -> Iterator[tuple[Scene, ...]]:
     """Yield each instant of a motion as cameras see it: one body, one dress, one light, things that stay.
 
     motion (F, 17, 3) mm, z up, in H36M's order: directions of its bones move a body drawn from the seed, whose own
-    lengths it keeps; its path over the floor is kept too. Cameras must be pinholes. Raises ValueError for a motion of
-    another shape, or a camera with a lens.
+    lengths it keeps; its path over the floor is kept too. Cameras must be pinholes; sizes are their pictures'.
+    Raises ValueError for a motion of another shape, or a camera with a lens.
     """
     poses = checked_motion(motion)
     lens = [n for n, camera in enumerate(cameras) if camera.distortion.any()]
@@ -72,7 +72,7 @@ def filmed(
         stage = Stage([moved], paints, things, light, 0.0)
         yield tuple(
             photograph(np.random.default_rng([seed, 1, v]), stage, camera, size, skeleton, f"{f:06d}-{v}")
-            for v, camera in enumerate(cameras)
+            for v, (camera, size) in enumerate(zip(cameras, sizes, strict=True))
         )
 
 
