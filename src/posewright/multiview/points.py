@@ -16,7 +16,7 @@ Codes = NDArray[np.uint8]
 
 
 class ViewReason(IntEnum):
-    """What a view had to do with a point."""
+    """What a view had to do with a point; USED also of one that alone sees a point, which is then missing."""
 
     ABSENT = 0
     USED = 1
