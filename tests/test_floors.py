@@ -7,7 +7,7 @@ from pathlib import Path
 FLOORS = {
     9: "cli",
     8: "demo",
-    7: "verbs robustness",
+    7: "verbs robustness multiview",
     6: "train",
     5: "recipes",
     4: "estimators report",

@@ -17,6 +17,7 @@ from tyro.conf import Positional, arg
 from posewright.cli.estimate import evaluate, predict
 from posewright.cli.evolve import evolve
 from posewright.cli.models import list_recipes
+from posewright.cli.multiview import MULTIVIEW
 from posewright.cli.occlude import about, occlude
 from posewright.cli.occlude_compare import compare
 from posewright.cli.occlude_export import export as export_occluded
@@ -89,12 +90,28 @@ def draw(
     count: Count = 24,
     seed: Annotated[int, arg(metavar="N", help="of the world; the same seed gives the same bytes")] = 0,
     split: Split = "val",
+    views: Annotated[
+        int | None, arg(metavar="N", help="film one person of the world by so many cameras", **QUIET)
+    ] = None,
+    motion: Annotated[
+        Path | None, arg(metavar="FILE.npz", help="recorded poses that they film, in place of a made-up walk", **QUIET)
+    ] = None,
+    cameras: Annotated[
+        str | None, arg(metavar="CALIB", help="a calibration whose cameras film, in place of a ring", **QUIET)
+    ] = None,
 ) -> int:
     """Draw the synthetic world as PNGs and COCO JSON, or a data set's truth, with a sheet to look at."""
+    if (views is None and (motion or cameras)) or (views is not None and what != "world"):
+        raise ValueError("--motion and --cameras go with --views, and --views with `world`")
     from posewright.report.gallery import draw_data, draw_world
 
     if count < 1:
         raise ValueError(f"--count must be 1 or more, not {count}")
+    if views is not None:
+        from posewright.multiview.world import draw_capture
+
+        print(draw_capture(out, views, count, motion, seed, cameras))
+        return 0
     print(draw_world(out, count, seed) if what == "world" else draw_data(what, split, out, count))
     return 0
 
@@ -136,6 +153,22 @@ def _occlude(arguments: Sequence[str]) -> int:
     return int(_parsed(parser, arguments)())
 
 
+def multiview() -> int:
+    """Several cameras of one scene: check, calibrate, sync, triangulate, explain, convert."""
+    return _multiview(["--help"])
+
+
+def _multiview(arguments: Sequence[str]) -> int:
+    """Run the verb under `multiview` that is named first."""
+    name = next(iter(arguments), "--help")
+    if name not in MULTIVIEW and not name.startswith("-"):
+        raise ValueError(f"no verb {name!r} under multiview; there are {', '.join(MULTIVIEW)}")
+    verbs = {verb: _later(does) for verb, does in MULTIVIEW.items()}
+    about = "Several cameras of one scene: points that say how sure they are, and why any is missing."
+    parser = partial(tyro.extras.subcommand_cli_from_dict, verbs, prog="posewright multiview", description=about)
+    return int(_parsed(parser, arguments or ["--help"])())
+
+
 VERBS: dict[str, Callable[..., int]] = {
     "demo": demo,
     "predict": predict,
@@ -149,6 +182,7 @@ VERBS: dict[str, Callable[..., int]] = {
     "list": list_recipes,
     "show": show,
     "draw": draw,
+    "multiview": multiview,
 }
 
 
@@ -167,6 +201,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _train(given[1:])
         if given[0] == "occlude":
             return _occlude(given[1:])
+        if given[0] == "multiview":
+            return _multiview(given[1:])
         verbs = {name: _later(verb) for name, verb in VERBS.items()}
         about = "Human pose estimation, and how it breaks under occlusion."
         parser = partial(tyro.extras.subcommand_cli_from_dict, verbs, prog="posewright", description=about)

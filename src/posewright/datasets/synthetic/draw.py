@@ -123,12 +123,18 @@ def world(
 def _view(rng: np.random.Generator, stage: Stage, size: Size, skeleton: Skeleton, around: float, name: str) -> Scene:
     """Photograph a stage and tell the truth about it."""
     around += rng.normal(0, 0.2) if around else 0.0
-    camera = random_camera(rng, stage, size, around)
+    return photograph(rng, stage, random_camera(rng, stage, size, around), size, skeleton, name)
+
+
+def photograph(
+    rng: np.random.Generator, stage: Stage, camera: Camera, size: Size, skeleton: Skeleton, name: str
+) -> Scene:
+    """Photograph a stage by a pinhole camera, before a backdrop drawn from rng, and tell the truth about it."""
     cones, blocks, colours, owners = _solids(stage, camera)
     seen = surface.surface(cones, blocks, camera, size)
     owner = np.take(np.append(owners, NOBODY), seen.shown, mode="wrap")
     if stage.things is not NO_THINGS and owner.max() < 0:
-        return _view(rng, stage._replace(things=NO_THINGS), size, skeleton, around, name)
+        return photograph(rng, stage._replace(things=NO_THINGS), camera, size, skeleton, name)
     feet = np.stack([body.keypoints[WORLD.index("pelvis"), :2] for body in stage.bodies])
     picture = backdrop.backdrop(rng, camera, size, feet)
     pixels, places = paint.shaded(seen, cones, blocks, colours.moved(camera.R), _light(rng, stage, camera))

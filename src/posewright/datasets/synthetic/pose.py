@@ -187,10 +187,14 @@ def motion_pose(joints: Floats, rng: np.random.Generator) -> Pose:
     """
     if rng.random() < 0.5:
         joints = joints[[0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 10, 14, 15, 16, 11, 12, 13]] * [-1, 1, 1]
-    joints = joints @ _turn(2, rng.uniform(-180, 180)).T
+    return pose_of(joints @ _turn(2, rng.uniform(-180, 180)).T, rng.uniform(-30, 30))
+
+
+def pose_of(joints: Floats, glance: float = 0.0) -> Pose:
+    """Read a pose off joints (17, 3) mm in H36M's order, z up, as they are; the head turns by `glance` degrees."""
     pelvis = _frame(joints[1] - joints[4], joints[7] - joints[0])
     chest = _frame(joints[14] - joints[11], joints[8] - joints[7])
-    head = _frame(chest[:, 0], joints[10] - joints[8]) @ _turn(2, rng.uniform(-30, 30))
+    head = _frame(chest[:, 0], joints[10] - joints[8]) @ _turn(2, glance)
     ends = [(11, 12), (14, 15), (12, 13), (15, 16), (12, 13), (15, 16), (4, 5), (1, 2), (5, 6), (2, 3)]
     bones = np.array([joints[b] - joints[a] for a, b in ends])
     shanks = bones[-2:] / np.linalg.norm(bones[-2:], axis=-1, keepdims=True)
