@@ -65,12 +65,12 @@ class Person:
     box: Floats | None = None
     area: float | None = None
     points3d: Floats | None = None
-    depths: Floats | None = None
     mask: NDArray[np.bool_] | None = None
     head: Floats | None = None
     cause: NDArray[np.uint8] | None = None
     id: int | str | None = None
     crowd: bool = False
+    depths: Floats | None = None
 
     def __post_init__(self) -> None:
         count = len(self.keypoints)
