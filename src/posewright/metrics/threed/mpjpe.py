@@ -17,6 +17,8 @@ WORDS = {
     "PMPJPE_epipolar": "after that alignment, roots together once more: EpipolarPose's released code",
 }
 """What each number is, for the protocol."""
+GROUPED = ("MPJPE", "NMPJPE", "PMPJPE")
+"""What is told of each keypoint and action as well."""
 
 
 def mpjpe(predicted: Poses, truth: Poses) -> Score:
@@ -29,15 +31,13 @@ def mpjpe(predicted: Poses, truth: Poses) -> Score:
     """
     predicted, truth, said = paired_poses(predicted, truth)
     errors = joint_errors(predicted, truth)
-    values: dict[str, Floats] = {}
-    for name, error in errors.items():
-        values[name] = _mean(error)
-    there = np.isfinite(errors["MPJPE"])
-    values["found"] = _ratio(there.sum(-1), placed(truth.xyz).sum(-1))
-    parts, wholes = tables(values, truth)
+    found = _ratio(placed(predicted.centred).sum(-1), placed(truth.xyz).sum(-1))
     keypoints = enumerate(truth.skeleton.keypoints)
-    each = {f"{name}/{k}": error[:, i] for i, k in keypoints for name, error in errors.items()}
-    parts, wholes = (one | other for one, other in zip((parts, wholes), tables(each, unnamed(truth)), strict=True))
+    by_action = {name: _mean(errors[name]) for name in GROUPED}
+    whole = {name: _mean(error) for name, error in errors.items()} | {"found": found}
+    whole |= {f"{name}/{k}": errors[name][:, i] for i, k in keypoints for name in GROUPED}
+    two = zip(tables(whole, unnamed(truth)), tables(by_action, truth), strict=True)
+    parts, wholes = (one | other for one, other in two)
 
     def again(weights: Floats) -> dict[str, Floats]:
         return {name: share(weights, parts[name], wholes[name]) for name in parts}

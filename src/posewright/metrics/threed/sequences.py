@@ -32,11 +32,14 @@ def over_sequences(
 
         mean_s +- t sd_s / sqrt(S)
 
-    Those are of the mean over sequences. With one sequence both ends are NaN: nobody knows.
+    Those are of the mean over sequences. What counts is how many sequences have data for the number, as an action that
+    is done in three of thirty. With one, both ends are NaN: it says nothing of others.
     """
-    if int(score.protocol["scenes"]) >= FEW:
-        return intervals(score, draws, level, seed, track)
-    return {name: Interval(*_student(values, level)) for name, values in of_each(score).items()}
+    each = of_each(score)
+    many = any(_count(values) >= FEW for values in each.values())
+    drawn = intervals(score, draws, level, seed, track) if many else {}
+    few = {name: Interval(*_student(values, level)) for name, values in each.items()}
+    return {name: drawn[name] if _count(each[name]) >= FEW else few[name] for name in score}
 
 
 def paired_over_sequences(
@@ -46,26 +49,30 @@ def paired_over_sequences(
 
     value is the mean over sequences then. Raises ValueError where the scores are not of the same sequences.
     """
-    if int(a.protocol["scenes"]) >= FEW:
-        return compare(a, b, draws, level, seed, track)
     if a.protocol["scenes"] != b.protocol["scenes"] or a.protocol["metric"] != b.protocol["metric"]:
         raise ValueError("the two scores are not of the same metric and the same sequences")
     first, second = of_each(a), of_each(b)
-    found = {}
-    for name in (name for name in a if name in b):
-        away = first[name] - second[name]
-        known = away[np.isfinite(away)]
-        p = _chance(known)
-        found[name] = Difference(float(known.mean()) if len(known) else float("nan"), *_student(away, level), p)
-    return found
+    away = {name: first[name] - second[name] for name in a if name in b}
+    many = any(_count(values) >= FEW for values in away.values())
+    drawn = compare(a, b, draws, level, seed, track) if many else {}
+    return {name: drawn[name] if _count(values) >= FEW else _difference(values, level) for name, values in away.items()}
 
 
 def method_of(score: Score) -> str:
     """Say how the intervals of a score were made."""
     count = int(score.protocol["scenes"])
     if count >= FEW:
-        return f"{count} sequences drawn with replacement"
+        return f"{count} sequences drawn with replacement; of what rests on fewer than {FEW}, Student's t over them"
     return f"Student's t over {count} sequences" if count > 1 else "none: one sequence says nothing of others"
+
+
+def _count(values: Floats) -> int:
+    return int(np.isfinite(values).sum())
+
+
+def _difference(away: Floats, level: float) -> Difference:
+    known = away[np.isfinite(away)]
+    return Difference(float(known.mean()) if len(known) else float("nan"), *_student(away, level), _chance(known))
 
 
 def _student(values: Floats, level: float) -> tuple[float, float]:
