@@ -15,12 +15,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from posewright.codecs.maps import found, reordered, stacked, turned
+from posewright.codecs.maps import fitted, found, reordered, stacked, turned
 from posewright.fields import Coordinates, Volume
 from posewright.scene import Floats, Person
 from posewright.skeleton import Skeleton
 from posewright.warp import Size, Warp
 
+NEARLY = 0.02
 REACH = 2
 """Half the side, in cells, of the square whose probability is a keypoint's score."""
 
@@ -46,14 +47,23 @@ class Integral:
 
     @staticmethod
     def around(center: ArrayLike, extent: ArrayLike, size: Size, turn: float = 0.0, mirror: bool = False) -> Warp:
-        """Aim as EpipolarPose's code does: the region fills the crop, whatever its shape; its centre at size / 2."""
-        factors = np.asarray(size, np.float64) / np.asarray(extent, np.float64)
+        """Aim as EpipolarPose's code does: the region fills the crop, and its centre is at size / 2.
+
+        The code's regions are squares seen by pixels that are nearly so. One whose aspect is not the crop's to NEARLY
+        is made so first, by widening.
+        """
+        sides = np.asarray(extent, np.float64)
+        shape = sides / np.asarray(size)
+        if shape.max() > (1 + NEARLY) * shape.min():
+            sides = fitted(sides, size)
+        factors = np.asarray(size, np.float64) / sides
         return turned(factors, center, (size[0] / 2, size[1] / 2), turn, mirror, size)
 
     def encode(self, people: Sequence[Person]) -> Coordinates:
         """One person a crop, with `depths` where these are known, to places (P, K, 3), and deep and weights (P, K).
 
-        A keypoint outside the crop counts, as in both code bases: a mean place is no cell.
+        A keypoint outside the crop counts, as in both code bases: a mean place is no cell. Where people have scores,
+        they are labels that somebody is so sure of, and count as much.
         """
         xy, labelled = stacked(people, self.skeleton)
         unknown = np.full(len(self.skeleton), np.nan)
@@ -61,8 +71,9 @@ class Integral:
         deep = labelled & np.isfinite(z) & self.deep
         places = np.concatenate([xy / self.size - 0.5, np.where(deep, z, 0.0)[..., None] / self.size[0]], -1)
         places = np.where(labelled[..., None], places, 0.0).astype(np.float32)
-        weights = labelled.astype(np.float32)
-        return Coordinates(places, weights, deep.astype(np.float32), weights)
+        sure = np.array([np.ones(len(self.skeleton)) if one.scores is None else one.scores for one in people])
+        weights = (labelled * sure.reshape(labelled.shape)).astype(np.float32)
+        return Coordinates(places, labelled.astype(np.float32), deep.astype(np.float32), weights)
 
     def decode(self, fields: Coordinates | Volume) -> list[Person]:
         """Places (P, K, 3), or volumes, to P people in crop px, with depths in crop px; scores in [0, 1].
