@@ -53,7 +53,8 @@ def soft_argmax(volume: Volume) -> Coordinates:
     a flat volume of 64 cells gives -1/128. The authors' score is always 1.
     """
     logits = volume.logits.float()
-    shares = logits.flatten(-3).softmax(-1).reshape(logits.shape)
+    shares = (logits - logits.amax((-3, -2, -1), keepdim=True)).exp()
+    shares = shares / shares.sum((-3, -2, -1), keepdim=True)
     flat = shares.sum(-3)
     lines = (flat.sum(-2), flat.sum(-1), shares.sum((-2, -1)))
     means = [(line * torch.arange(line.shape[-1], device=line.device)).sum(-1) for line in lines]
