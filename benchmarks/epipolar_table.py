@@ -1,11 +1,11 @@
 """EpipolarPose's table 3.1, on real motion: how good are labels that 2D poses and geometry make?
 
-    python benchmarks/epipolar_table.py CMU_MOCAP.npz H36M_CAMERAS.json CENTRES.npz [--table TABLE.json] [--out FILE.json]
+    python benchmarks/epipolar_table.py CMU_MOCAP.npz H36M_CAMERAS.json CENTRES.npz [--table TABLE.json] [--out FILE]
 
-885 poses of motion capture on a floor grid, before the four cameras of Human3.6M's subject 1; 2D is the exact image plus
-noise, or what the lens makes of it where that is then ignored, as the thesis does. Extrinsics are known, or found from
-the poses (pooled, or from each pose alone). PSS is by the centres of CENTRES (`centres_50`, `centres_100`). TABLE holds
-another implementation's rows of the same protocol: they are printed beside ours. "all views, robust" is ours beyond it.
+885 poses of motion capture on a floor grid, before the four cameras of Human3.6M's subject 1; 2D is the exact image
+plus noise, or what the lens makes of it where that is then ignored, as the thesis does. Extrinsics are known, or found
+from the poses (pooled, or from each pose alone). PSS is by the centres of CENTRES (`centres_50`, `centres_100`). TABLE
+holds another implementation's rows of the same protocol, printed beside ours. "All views, robust" goes beyond it.
 """
 
 import argparse
@@ -42,8 +42,8 @@ def stage(motion_file: str, cameras_file: str):
     poses[..., :2] += (place - poses[:, 0, :2])[:, None]
     told = json.loads(Path(cameras_file).read_text())
     inner, outer = told["intrinsics"], told["extrinsics"]["S1"]
-    lens = [Camera(inner[k]["calibration_matrix"], outer[k]["R"], np.ravel(outer[k]["t"]), inner[k]["distortion"], "h36m")
-            for k in NAMES]  # fmt: skip
+    K, distortion = ({k: inner[k][what] for k in NAMES} for what in ("calibration_matrix", "distortion"))
+    lens = [Camera(K[k], outer[k]["R"], np.ravel(outer[k]["t"]), distortion[k], "h36m") for k in NAMES]
     return poses, sequence, action, lens, [Camera(c.K, c.R, c.t) for c in lens]
 
 
@@ -129,7 +129,8 @@ def theirs(path):
             ("known", "vector median of 3 consecutive pairs", "polynomial"): "known, median of 3 pairs",
             ("known", "vector median of 4 ring pairs", "polynomial"): "known, median of 4 ring pairs",
             ("estimated, all poses pooled", "pair", "RANSAC + 8-point refit, polynomial"): "estimated, pooled",
-            ("estimated, each pose alone", "pair", "RANSAC + 8-point refit, polynomial"): "estimated, one pose"}  # fmt: skip
+            ("estimated, each pose alone", "pair", "RANSAC + 8-point refit, polynomial"): "estimated, one pose",
+    }  # fmt: skip
     found = {}
     for row in json.loads(Path(path).read_text())["rows"]:
         way = ways.get((row["extrinsics"], row["views"], row["method"]))

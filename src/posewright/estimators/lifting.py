@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from posewright.codecs.depth import SIDE, flat_lifted, lifted, root_of, with_depths
-from posewright.estimators.top_down import Boxes, Estimator, Image, TopDown
+from posewright.estimators.estimator import Boxes, Estimator, Image
+from posewright.estimators.top_down import TopDown
 from posewright.scene import PADDING, Floats, Person, Scene
 
 

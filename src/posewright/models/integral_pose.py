@@ -15,7 +15,7 @@ from torch import Tensor
 
 from posewright.fields import Coordinates, Volume
 from posewright.models import resnet, simple_baseline
-from posewright.models.pixels import Origin
+from posewright.models.original import Original
 from posewright.models.resnet import ResNet
 from posewright.models.simple_baseline import SimpleBaseline
 
@@ -87,5 +87,4 @@ RENAMES = (
     *simple_baseline.RENAMES,
 )
 
-ORIGINS = (Origin(r"(backbone\.)?conv1\."),)
-"""Both code bases show RGB, normalised as ImageNet's."""
+ORIGINAL = Original(RENAMES)  # both code bases show RGB, normalised as ImageNet's

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from posewright.fields import Coordinates
+from posewright.models.original import Original
 
 WIDTH, STAGES, DROPOUT = 1024, 2, 0.5  # section 3.2
 
@@ -69,3 +70,5 @@ RENAMES = (
     (r"^linear_stages\.(\d+)\.batch_norm2\.", r"stages.\1.second.1."),
     (r"^w2\.", "leave."),
 )
+
+ORIGINAL = Original(RENAMES, head=r"(enter|leave)\.")

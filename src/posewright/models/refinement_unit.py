@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from posewright.fields import Coordinates
 from posewright.models.lifter import WIDTH, Residual, linear
+from posewright.models.original import Original
 
 SLOPE = 0.01
 """Of the leaky ReLU that the paper names; the released code's default is a ReLU."""
@@ -75,3 +76,5 @@ RENAMES = (
     (r"^batch_norm3\.", "again.1."),
     (r"^w4\.", "second_pose."),
 )
+
+ORIGINAL = Original(RENAMES, head=r"(enter|again|first_pose|second_pose)\.")

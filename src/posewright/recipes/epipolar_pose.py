@@ -27,7 +27,8 @@ from posewright.estimators.lifting import judged_lift
 from posewright.metrics.score import Score
 from posewright.metrics.threed.mpjpe import mpjpe
 from posewright.recipes.data import on_mpii
-from posewright.recipes.recipe import Phase, Recipe
+from posewright.recipes.losses import absolute_error, smooth_absolute_error
+from posewright.recipes.recipe import Apart, Optimiser, Phase, Recipe
 from posewright.scene import Scene, each_person, translated
 from posewright.skeleton import H36M, MPII, Skeleton
 
@@ -48,20 +49,6 @@ def network(keypoints: int, depth: int = 64) -> Any:
     from posewright.models import integral_pose
 
     return integral_pose.integral_pose_r50(keypoints, depth)
-
-
-def smooth_absolute_error(stages: Any, target: Any) -> Any:
-    """See `posewright.losses.coordinates.smooth_absolute_error`."""
-    from posewright.losses import coordinates as losses
-
-    return losses.smooth_absolute_error(stages, target)
-
-
-def absolute_error(stages: Any, target: Any) -> Any:
-    """See `posewright.losses.coordinates.absolute_error`."""
-    from posewright.losses import coordinates as losses
-
-    return losses.absolute_error(stages, target)
 
 
 def measured(root: Path, split: str, train: str = "train", skeleton: Skeleton = H36M) -> list[Scene]:
@@ -103,12 +90,11 @@ def epipolar_pose(
         loss=smooth_absolute_error,
         phases=PHASES,
         metric=space_error,
-        predicted=judged_lift,
-        each=in_view,
+        apart=Apart(each=in_view, predicted=judged_lift),
         jitter=JITTER,
         aim=Integral.around,
         batch=32,
-        optimiser="adam",
+        optimiser=Optimiser("adam"),
         parameters=PARAMETERS[len(skeleton)],
         reported=reported,
         data=h36m.TERMS,
@@ -146,6 +132,6 @@ integral_pose_r50_mpii = on_mpii(
     jitter=Jitter(scale=0.25, turn=30.0, turn_chance=0.6, mirror=0.5, half_body=0.0),
     aim=Integral.around,
     batch=32,
-    optimiser="adam",
+    optimiser=Optimiser("adam"),
     parameters=33_999_440,
 )

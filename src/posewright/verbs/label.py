@@ -14,8 +14,8 @@ from posewright.augment.epipolar import labelled
 from posewright.codecs.depth import root_of
 from posewright.datasets.labels import write_labels
 from posewright.datasets.views import instants, parts
+from posewright.estimators.estimator import Estimator
 from posewright.estimators.scenes import predict_scenes
-from posewright.estimators.top_down import Estimator
 from posewright.scene import Scene
 
 RING = ("54138969", "55011271", "60457274", "58860488")

@@ -10,8 +10,8 @@ import numpy as np
 
 from posewright import picture
 from posewright.datasets.points import write_poses
+from posewright.estimators.estimator import Boxes, Estimator
 from posewright.estimators.lifting import lift
-from posewright.estimators.top_down import Boxes, Estimator
 from posewright.files import write_whole
 from posewright.metrics.threed.poses import Poses
 from posewright.report.space import figure_of
