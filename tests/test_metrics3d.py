@@ -172,6 +172,9 @@ def test_the_verb_scores_points(tmp_path, rng, capsys):
     for word in ("PMPJPE", "NPCK", "PSS@50", "second - first", "Student's t over 8 sequences"):
         assert word in said
     assert read_centres(tmp_path / "out" / "centres.npz").hash in said
+    page = (tmp_path / "out" / "report.html").read_text()
+    for word in ("the worst poses", "Kinds of pose", "second - first", "<svg"):
+        assert word in page
     assert main([*asked, "--metric", "oks_ap"]) == 2
     assert "there are mpjpe, pck3d, pss" in capsys.readouterr().err
 

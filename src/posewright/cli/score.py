@@ -114,13 +114,16 @@ def _score_points(predictions: tuple[Path, ...], truth: Path, skeleton: str | No
         compared = scoring.compare_points(results[0], results[1], draws, seed) if both else {}
     _print(results, compared)
     if out is not None:
+        from posewright.report.points import write_points_page
         from posewright.report.results import write_scores
 
         out.mkdir(parents=True, exist_ok=True)
         if kinds is not None:
             write_centres(out / "centres.npz", kinds)
         write_scores(out / "scores.json", str(truth), results, compared, draws, seed, "sequences, see each protocol")
-        print(f"with their whole protocol in {out / 'scores.json'}")
+        found = [(result, read_poses(result.path, own)) for result in results]
+        page = write_points_page(out / "report.html", str(truth), true, found, compared, kinds)
+        print(f"with their whole protocol in {out / 'scores.json'}; open {page}")
     return 0
 
 

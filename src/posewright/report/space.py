@@ -55,15 +55,17 @@ def from_side(
     axis.tick_params(labelsize=7)
 
 
-def limbs_on(axis: Axes, places: Floats, skeleton: Skeleton) -> None:
-    """Draw the limbs between places (K, 2)."""
+def limbs_on(axis: Axes, places: Floats, skeleton: Skeleton, colour: str | None = None) -> None:
+    """Draw the limbs between places (K, 2), in one colour or left, right and middle in theirs."""
     for (a, b), (first, last) in zip(skeleton.limbs, skeleton.limb_indices, strict=True):
-        colour = (
-            LEFT
-            if "left" in a + b and "right" not in a + b
-            else RIGHT
-            if "right" in a + b and "left" not in a + b
-            else MIDDLE
-        )
-        axis.plot(*places[[first, last]].T, color=colour, linewidth=2, solid_capstyle="round")
-    axis.scatter(places[:, 0], places[:, 1], s=6, color="black", zorder=3)
+        own = colour or colour_of(a, b)
+        axis.plot(*places[[first, last]].T, color=own, linewidth=2, solid_capstyle="round")
+    axis.scatter(places[:, 0], places[:, 1], s=6, color=colour or "black", zorder=3)
+
+
+def colour_of(a: str, b: str) -> str:
+    """Return the colour of a limb: by the side that its ends are of, where they are of one."""
+    sides = {name.partition("_")[0] for name in (a, b)} & {"left", "right"}
+    if len(sides) != 1:
+        return MIDDLE
+    return LEFT if "left" in sides else RIGHT
