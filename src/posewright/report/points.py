@@ -68,7 +68,7 @@ def _about(name: str, predicted: Poses, truth: Poses) -> list[Section]:
             whis=(5, 95),
             showfliers=False,
             medianprops={"color": RED},
-            **dict.fromkeys(("boxprops", "whiskerprops", "capprops"), {"color": SOFT}),
+            **{part: {"color": SOFT} for part in ("boxprops", "whiskerprops", "capprops")},
         )
         axes.set_xticks(range(1, len(columns) + 1), truth.skeleton.keypoints, rotation=35, ha="right", fontsize=8)
     order = np.argsort(np.where(np.isfinite(each), each, -1.0))[::-1][:WORST]

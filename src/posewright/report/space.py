@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SIDES = (("from the front", 0, 1, -1), ("from the person's side", 2, 1, -1), ("from above", 0, 2, 1))
+SIDES = (("from the front", 0, 1, -1), ("from the side", 2, 1, -1), ("from above", 0, 2, 1))
 """Title, the axis across, the axis down, and which way up that is drawn."""
 LEFT, RIGHT, MIDDLE = "#1f77b4", "#d62728", "#444444"
 """Colours of what is left, right, and neither."""
