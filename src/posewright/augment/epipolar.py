@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from posewright.geometry import Camera
 from posewright.geometry.epipolar import essential, fundamental_ransac, motion
 from posewright.geometry.frame import canonical
-from posewright.geometry.robust import agreeing, fit, observe
+from posewright.geometry.robust import agreeing
+from posewright.geometry.solve import fit, observe
 from posewright.geometry.triangulation import polynomial, vector_median
 from posewright.scene import HIDDEN, Floats, Scene
 from posewright.skeleton import Skeleton

@@ -98,7 +98,8 @@ def train_refinement(
     """Learn to make poses that somebody found into the true ones; both of the same keypoints, place by place.
 
     leaky: the paper's activation; False: the released code's. width: of its layers. track wraps the epochs, to show
-    progress. The same seed gives the same unit. Raises ValueError for poses that do not fit each other, or fewer whole ones than a batch.
+    progress. The same seed gives the same unit. Raises ValueError for poses that do not fit each other, or fewer whole
+    ones than a batch.
     """
     if found.skeleton.keypoints != truth.skeleton.keypoints or len(found) != len(truth):
         raise ValueError(f"{len(found)} poses and {len(truth)} true ones must be as many, of the same keypoints")
