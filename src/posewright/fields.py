@@ -78,3 +78,27 @@ class Offsets(NamedTuple):
     x: Any
     y: Any
     weights: Any = None
+
+
+class Volume(NamedTuple):
+    """One volume a keypoint: how strongly each cell is the keypoint (Sun et al. 2018, arXiv:1711.08229).
+
+    logits (..., K, D, h, w), nearest slice first; weights (..., K) as in `Heatmaps`.
+    """
+
+    logits: Any
+    weights: Any = None
+
+
+class Coordinates(NamedTuple):
+    """One place a keypoint, in the codec's unit.
+
+    places (..., K, 3) x, y and how much farther than the root; scores (..., K) in [0, 1], None where a network tells
+    none; deep (..., K): how much a target's third number counts, 0 where nobody knows the depth, None in an answer;
+    weights (..., K) as in `Heatmaps`.
+    """
+
+    places: Any
+    scores: Any = None
+    deep: Any = None
+    weights: Any = None

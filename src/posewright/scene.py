@@ -48,9 +48,10 @@ class Person:
 
     keypoints (K, 2) px, NaN where absent; visible (K,) of ABSENT, HIDDEN, SEEN (None in a prediction that
     does not tell); scores (K,) and score in [0, 1], predictions only; box (4,) and head (4,) xyxy px;
-    area px^2; points3d (K, 3) mm; mask (H, W) bool; cause (K,) of `Cause`; id joins a person's views or
-    frames; crowd marks a box around many people. Raises ValueError where lengths disagree, where an absent
-    keypoint has a place, or a labelled one has none.
+    area px^2; points3d (K, 3) mm of the world; depths (K,) px: how much farther than the root each keypoint is, as
+    long as the picture shows such a length at the root's distance (1 mm is focal length / distance px); mask (H, W)
+    bool; cause (K,) of `Cause`; id joins a person's views or frames; crowd marks a box around many people. Raises
+    ValueError where lengths disagree, where an absent keypoint has a place, or a labelled one has none.
 
     >>> person = Person(np.array([[3.0, 4.0], [np.nan, np.nan]]), visible=np.array([HIDDEN, ABSENT], np.uint8))
     >>> person.labelled
@@ -69,11 +70,12 @@ class Person:
     cause: NDArray[np.uint8] | None = None
     id: int | str | None = None
     crowd: bool = False
+    depths: Floats | None = None
 
     def __post_init__(self) -> None:
         count = len(self.keypoints)
-        for name, shape in (("keypoints", (count, 2)), ("visible", (count,)), ("scores", (count,)), ("box", (4,)),
-                            ("points3d", (count, 3)), ("head", (4,)), ("cause", (count,))):  # fmt: skip
+        each = dict.fromkeys(("visible", "scores", "depths", "cause"), (count,))
+        for name, shape in {"keypoints": (count, 2), "points3d": (count, 3), "box": (4,), "head": (4,), **each}.items():
             value = getattr(self, name)
             if value is not None and value.shape != shape:
                 raise ValueError(f"person: {name} must be {shape}, not {value.shape}")
@@ -100,7 +102,7 @@ class Person:
         Keypoints outside the new picture stay where they are. points3d do not move.
         """
         swapped = self._swapped(skeleton.mirror) if warp.mirrored else {}
-        keypoints = swapped.pop("keypoints", self.keypoints)
+        keypoints, depths = (swapped.pop(name, getattr(self, name)) for name in ("keypoints", "depths"))
         return replace(
             self,
             **swapped,
@@ -108,12 +110,14 @@ class Person:
             box=None if self.box is None else warp.box(self.box),
             head=None if self.head is None else warp.box(self.head),
             area=None if self.area is None else self.area * warp.scale**2,
+            depths=None if depths is None else depths * warp.scale,
             mask=None if self.mask is None else warp.image(self.mask.astype(np.uint8), nearest=True).astype(bool),
         )
 
     def _swapped(self, order: NDArray[np.intp]) -> dict[str, Any]:
         """Reorder every array that has an axis of keypoints; an order of -1 leaves that keypoint absent."""
-        absent: dict[str, Any] = {"keypoints": np.nan, "visible": ABSENT, "scores": 0.0, "points3d": np.nan}
+        absent: dict[str, Any] = {"keypoints": np.nan, "visible": ABSENT, "scores": 0.0, "points3d": np.nan,
+                                  "depths": np.nan}  # fmt: skip
         arrays = {name: getattr(self, name) for name in (*absent, "cause")}
         swapped = {name: array[order] for name, array in arrays.items() if array is not None}
         missing = order < 0

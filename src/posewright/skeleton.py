@@ -238,7 +238,15 @@ MPI_INF_3DHP = Skeleton(
                        "left_hip pelvis right_hip")),
 )  # fmt: skip
 
-SKELETONS = (COCO, CROWDPOSE, AIC, MPII, LSP, FLIC, H36M, POSETRACK, JHMDB, PENN_ACTION, MPI_INF_3DHP)
+PANOPTIC = Skeleton(
+    "panoptic",
+    tuple("neck nose pelvis left_shoulder left_elbow left_wrist left_hip left_knee left_ankle right_shoulder "
+          "right_elbow right_wrist right_hip right_knee right_ankle left_eye left_ear right_eye right_ear".split()),
+    (*_LIMBS, *_chains("left_ear left_eye nose right_eye right_ear", "nose neck pelvis",
+                       "left_shoulder neck right_shoulder", "left_hip pelvis right_hip")),
+)  # fmt: skip
+
+SKELETONS = (COCO, CROWDPOSE, AIC, MPII, LSP, FLIC, H36M, POSETRACK, JHMDB, PENN_ACTION, MPI_INF_3DHP, PANOPTIC)
 
 
 def skeleton_named(name: str) -> Skeleton:

@@ -40,7 +40,7 @@ def somebody(skeleton, seed):
     return Person(
         places, visible, rng.random(count), float(rng.random()), box, float(rng.uniform(1, 1e4)),
         rng.normal(size=(count, 3)), None, box + np.array([2, 2, -0.5, -0.5]),
-        rng.integers(0, 5, count).astype(np.uint8), 7,
+        rng.integers(0, 5, count).astype(np.uint8), 7, depths=rng.normal(size=count),
     )  # fmt: skip
 
 
@@ -54,6 +54,7 @@ def test_back_of_take_is_identity_on_people(warp, seed, skeleton):
         np.testing.assert_array_equal(getattr(again, name), getattr(person, name))
     assert (again.score, again.id, again.crowd) == (person.score, person.id, person.crowd)
     np.testing.assert_allclose(again.area, person.area, rtol=1e-9)
+    np.testing.assert_allclose(again.depths, person.depths, rtol=1e-9)
 
 
 @given(warp=warps, seed=seeds)
@@ -103,6 +104,7 @@ def test_reading_decodes_nothing(tmp_path, monkeypatch):
         ("scores", np.ones((17, 1))),
         ("box", np.zeros(3)),
         ("points3d", np.zeros((17, 2))),
+        ("depths", np.zeros((17, 1))),
         ("head", np.zeros((2, 2))),
         ("cause", np.zeros(0, np.uint8)),
     ],

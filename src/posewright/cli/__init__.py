@@ -25,6 +25,7 @@ from posewright.cli.occlude_export import score as score_occluded
 from posewright.cli.occlude_worst import worst
 from posewright.cli.options import QUIET, Data, Model, Out, RecipeFile, Split
 from posewright.cli.score import diagnose, score
+from posewright.cli.space import label, lift
 
 OCCLUDE: dict[str, Callable[..., int]] = {
     "export": export_occluded,
@@ -172,6 +173,8 @@ def _multiview(arguments: Sequence[str]) -> int:
 VERBS: dict[str, Callable[..., int]] = {
     "demo": demo,
     "predict": predict,
+    "lift": lift,
+    "label": label,
     "train": train,
     "evolve": evolve,
     "evaluate": evaluate,

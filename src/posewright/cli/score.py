@@ -56,13 +56,25 @@ def score(
     split: Split = "val",
     draws: Draws = 2_000,
     seed: Seed = 0,
+    centres: Annotated[
+        Path | None,
+        arg(metavar="FILE", help="of points in space: the centres of their PSS, else found in the truth", **QUIET),
+    ] = None,
 ) -> int:
-    """Score anybody's predictions, with intervals, protocol and warnings; two files are compared as well."""
+    """Score anybody's predictions, with intervals, protocol and warnings; two files are compared as well.
+
+    Where the truth is an .npz of points in space, so are the predictions: MPJPE and its kin, 3D PCK, PSS.
+    """
+    from posewright.datasets.points import holds_poses
     from posewright.verbs import score as scoring
 
     if not 1 <= len(predictions) <= 2:
         raise ValueError(f"name one file of predictions, or two to compare, not {len(predictions)}")
     _check(draws, out)
+    if holds_poses(truth):
+        return _score_points(predictions, Path(truth), skeleton, metric, out, draws, seed, centres)
+    if centres is not None:
+        raise ValueError(f"--centres are of points in space, and {truth} has none")
     with _shown() as show:
         show("reading the truth")
         own = scoring.skeleton_by(skeleton)
@@ -79,6 +91,38 @@ def score(
         out.mkdir(parents=True, exist_ok=True)
         write_scores(out / "scores.json", truth, results, compared, draws, seed)
         page = write_scores_page(out / "report.html", truth, results, compared)
+        print(f"with their whole protocol in {out / 'scores.json'}; open {page}")
+    return 0
+
+
+def _score_points(predictions: tuple[Path, ...], truth: Path, skeleton: str | None, metric: str | None,
+                  out: Path | None, draws: int, seed: int, centres: Path | None) -> int:  # fmt: skip
+    """Score files of points in space."""
+    from posewright.datasets.points import read_centres, read_poses, write_centres
+    from posewright.verbs import score_points as scoring
+    from posewright.verbs.score import skeleton_by
+
+    names, own = scoring.chosen3d(metric), skeleton_by(skeleton)
+    with _shown() as show:
+        show("reading the truth")
+        true = read_poses(truth, own)
+        kinds = None
+        if "pss" in names:
+            kinds = scoring.centres_in(true, truth, seed) if centres is None else read_centres(centres)
+        results = [scoring.score_points(path, true, names, kinds, draws, seed, show, own) for path in predictions]
+        both = len(results) == 2 and draws
+        compared = scoring.compare_points(results[0], results[1], draws, seed) if both else {}
+    _print(results, compared)
+    if out is not None:
+        from posewright.report.points import write_points_page
+        from posewright.report.results import write_scores
+
+        out.mkdir(parents=True, exist_ok=True)
+        if kinds is not None:
+            write_centres(out / "centres.npz", kinds)
+        write_scores(out / "scores.json", str(truth), results, compared, draws, seed, "sequences, see each protocol")
+        found = [(result, read_poses(result.path, own)) for result in results]
+        page = write_points_page(out / "report.html", str(truth), true, found, compared, kinds)
         print(f"with their whole protocol in {out / 'scores.json'}; open {page}")
     return 0
 

@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from posewright.datasets import aic, coco, crowdpose, jhmdb, lsp, mpii, posetrack
+from posewright.datasets import aic, coco, crowdpose, h36m, jhmdb, lsp, mpi_inf_3dhp, mpii, panoptic, posetrack
 from posewright.datasets.records import DataError
 from posewright.scene import Scene
 
-__all__ = ["READERS", "DataError", "aic", "coco", "crowdpose", "jhmdb", "lsp", "mpii", "posetrack", "read"]
+__all__ = [
+    "READERS",
+    "DataError",
+    "aic",
+    "coco",
+    "crowdpose",
+    "h36m",
+    "jhmdb",
+    "lsp",
+    "mpi_inf_3dhp",
+    "mpii",
+    "panoptic",
+    "posetrack",
+    "read",
+]
 
 READERS: dict[str, Callable[[Path, str], list[Scene]]] = {
     "lsp": lsp.read,
@@ -18,6 +32,9 @@ READERS: dict[str, Callable[[Path, str], list[Scene]]] = {
     "mpii": mpii.read,
     "jhmdb": jhmdb.read,
     "posetrack": posetrack.read,
+    "h36m": h36m.read,
+    "mpi_inf_3dhp": mpi_inf_3dhp.read,
+    "panoptic": panoptic.read,
     "coco": coco.read,
 }
 """The readers by the name that stands before the colon in `lsp:FOLDER`."""
@@ -29,6 +46,9 @@ _SIGNS = {
     "mpii": ("mpii_human_pose*.mat", "annot/valid.*", "annot/train.*", "valid.npz", "*_mpii.json"),
     "jhmdb": ("joint_positions", "*Sub?_*.json", "annotations/Sub?_*.json", "*_jhmdb_sub?.json"),
     "posetrack": ("annotations/*/*_mpii_*.json", "annotations/*posetrack18*.json"),
+    "h36m": ("annotations/Human36M_subject*_data.json", "annotation_body3d", "*h36m*body3d*.npz", "h36m_*.npz"),
+    "mpi_inf_3dhp": ("annotations/mpi_inf_3dhp_*.npz", "*3dhp_*.npz"),
+    "panoptic": ("*/hdPose3d_stage1_coco19",),
     "coco": ("annotations/person_keypoints_*.json*", "annotations.json", "person_keypoints.json", "*_coco.json"),
 }
 

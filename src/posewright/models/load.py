@@ -226,14 +226,18 @@ def shape(value: Tensor) -> str:
 
 
 def self_test(model: nn.Module, size: tuple[int, int]) -> str:
-    """Describe the answer to a picture of waves; raises WeightsError where it is not finite or constant."""
+    """Describe the answer to a picture of waves, or to what the network's `trial` returns, where it takes no pictures.
+
+    Raises WeightsError where it is not finite or constant.
+    """
     place = next(model.parameters())
     x, y = torch.arange(size[0]).expand(size[1], -1), torch.arange(size[1])[:, None].expand(-1, size[0])
     picture = torch.stack([torch.sin(x / 7), torch.cos(y / 9), torch.sin((x + y) / 11)])
     training = model.training
     try:
         with torch.inference_mode():
-            stages = model.eval()(picture[None].to(place))
+            asked = model.trial() if hasattr(model, "trial") else picture[None]  # type: ignore[operator]
+            stages = model.eval()(asked.to(place))
     finally:
         model.train(training)
     parts = [part.float() for part in stages[-1] if isinstance(part, Tensor) and part.dim() > 1]

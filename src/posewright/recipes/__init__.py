@@ -27,6 +27,13 @@ from posewright.recipes.efficientpose import (
     efficientpose_rt_lsp,
     efficientpose_rt_mpii,
 )
+from posewright.recipes.epipolar_pose import (
+    epipolar_pose_r50_fs,
+    epipolar_pose_r50_s1,
+    epipolar_pose_r50_ss,
+    epipolar_pose_r50_ss_without_r,
+    integral_pose_r50_mpii,
+)
 from posewright.recipes.evopose2d import evopose2d_l_coco, evopose2d_m_coco, evopose2d_s_coco, evopose2d_xs_coco
 from posewright.recipes.fastpose import fastpose_r50_coco
 from posewright.recipes.hourglass import hourglass_2_lsp, hourglass_2_mpii, hourglass_8_mpii
@@ -147,6 +154,11 @@ RECIPES = (
     efficientpose_i_lite_mpii,
     efficientpose_ii_lite_mpii,
     efficientpose_rt_lsp,
+    integral_pose_r50_mpii,
+    epipolar_pose_r50_fs,
+    epipolar_pose_r50_s1,
+    epipolar_pose_r50_ss,
+    epipolar_pose_r50_ss_without_r,
 )
 
 

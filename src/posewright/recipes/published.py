@@ -76,6 +76,8 @@ PUBLISHED: dict[str, Published] = {
     "efficientpose_ii_": Published("1.73", "7.70", "efficientpose_i", f"{AUTHORS} as .npz"),
     "efficientpose_iii": Published("3.23", "23.35", "efficientpose_i", f"{AUTHORS} as .npz"),
     "efficientpose_iv": Published("6.56", "72.89", "efficientpose_i", f"{AUTHORS} as .npz"),
+    "integral_pose": Published(held_to="integral_human_pose_r50, 1e-5", weights=AUTHORS),
+    "epipolar_pose": Published(held_to="integral_pose_r50, 1e-5", weights=AUTHORS),
     "posefix": Published(held_to="posefix_functions, posefix_synthesis; the network has no vector"),
     "evopose2d_xs": Published("2.53", "0.47", "evopose2d_xs, 2e-5", KERAS),
     "evopose2d_s": Published("2.53", "1.07", "evopose2d_s, 2e-5", KERAS),

@@ -177,11 +177,12 @@ def write_scores(
     compared: dict[str, dict[str, Difference]],
     draws: int = 10_000,
     seed: int = 0,
+    drawn: str = "pictures, with replacement",
 ) -> None:
     """Write numbers with their intervals, protocols, warnings and versions as JSON; what has no data is null."""
     about = {
         "truth": truth,
-        "intervals": {"level": LEVEL, "draws": draws, "seed": seed, "drawn": "pictures, with replacement"},
+        "intervals": {"level": LEVEL, "draws": draws, "seed": seed, "drawn": drawn},
         "files": [_file(result) for result in results],
         "versions": versions(),
     }

@@ -17,8 +17,8 @@ OTHERWISE = {"score_errors": ("people_meant_by_several", "people"), "false_posit
 """Numbers that rest on others than the people: the protocol's key, "" where it does not count them; and on what."""
 
 
-COUNTED = {"people_diagnosed": "people", "people": "people", "keypoints": "keypoints", "predictions": "predictions",
-           "scenes": "pictures"}  # fmt: skip
+COUNTED = {"poses": "poses", "people_diagnosed": "people", "people": "people", "keypoints": "keypoints",
+           "predictions": "predictions", "scenes": "pictures"}  # fmt: skip
 """What all other numbers rest on: the protocol's key, the first that it has, and what that counts."""
 
 
@@ -49,10 +49,11 @@ def table_of(score: Score, intervals: Mapping[str, Interval]) -> Rows:
 def differences_of(scores: Sequence[Score], found: Mapping[str, Difference]) -> Rows:
     """Return a row a number: in the first file, in the second, their difference, and how likely that is by chance.
 
-    Of groups only their first number. Holm's p is that of a number beside all others of the table.
+    Of groups only their first number, of all every one. Holm's p is that of a number beside all others of the table.
     """
     head = ["number", "first", "second", "second - first", ENDS, "p", "Holm's p"]
-    names = [name for name in firsts(scores[0]) if name in found]
+    first = firsts(scores[0])
+    names = [name for name in scores[0] if name in found and (name in first or not split(scores[0], name)[1])]
     rows = [
         [name, *(spoken(score[name]) for score in scores), *_signed(found[name]), spoken(beside)]
         for name, beside in zip(names, holm([found[name].p for name in names]), strict=True)

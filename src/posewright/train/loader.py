@@ -110,7 +110,8 @@ class Batches:
     def _known(self, person: Person) -> Person:
         """Leave out of a person what no target and no occlusion asks for."""
         mask = person.mask if self.occlusion else None
-        return Person(person.keypoints, person.visible, box=person.box, area=person.area, mask=mask, id=person.id)
+        return Person(person.keypoints, person.visible, box=person.box, area=person.area, mask=mask, id=person.id,
+                      depths=person.depths, scores=person.scores)  # fmt: skip
 
     def _hidden(self, pixels: Pixels, crops: Sequence[Crop], occlusion: Augmentation, rng: np.random.Generator) -> Any:
         """Hide something of each crop, in `pixels`, and return targets that weigh what it covers."""
