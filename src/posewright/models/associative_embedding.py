@@ -2,11 +2,11 @@
 
     images -> 7x7 /2, 3x3, pool /2, 3x3 x2 -> x                  256 channels at /4
     x -> hourglass -> 3x3 x2 -> features -> 1x1 -> K heatmaps, K tags (supervised)
-     \\------------------------- + <- 1x1 ---/-- 1x1 -/        the next stack's x          (Fig. 3)
+     \\------------------------- + <- 1x1 ---/-- 1x1 -/        the next stack's x
 
     hourglass:  x ---------------- 3x3 ----------------- + ->    at each resolution one convolution, where the
                  \\-> pool -> 3x3 -> hourglass -> 3x3 -> x2 -/    hourglass of single people has a residual block;
-                                                                  128 channels more with every pooling (section 3.3)
+                                                                  128 channels more with every pooling
 
 Drawn as the authors' code has it (commit 3c80a16): nothing is normalised, and of the 4 K maps that each stack gives
 the last 2 K are neither learnt nor read, but told to the next stack.
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from posewright.fields import Tags
 from posewright.models.hourglass import Hourglass, Stacks
 
-STACKS, WIDTH, DEPTH = 4, 256, 4  # section 3.3
+STACKS, WIDTH, DEPTH = 4, 256, 4
 GROWTH = 128  # channels more with every pooling
 SPARE = 2  # maps a keypoint that nothing asks for
 
@@ -71,7 +71,7 @@ class AssociativeEmbedding(Stacks):
 
 
 def associative_embedding(keypoints: int = 17, dimensions: int = 1) -> AssociativeEmbedding:
-    """Four stacks, the paper's network (section 3.3)."""
+    """Four stacks, the paper's network."""
     return AssociativeEmbedding(STACKS, keypoints, dimensions)
 
 

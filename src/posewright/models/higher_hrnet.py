@@ -5,7 +5,7 @@
                              + <---------------+
                              \\-> 4x4 x2 -> four basic blocks -/2-> 1x1 -> K heatmaps (supervised)      (Fig. 2)
 
-    the answer: the mean of both heatmaps, and the tags, at /2 (heatmap aggregation, section 3.5)
+    the answer: the mean of both heatmaps, and the tags, at /2 (heatmap aggregation)
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from posewright.models.hrnet import HRNet
 from posewright.models.resnet import Basic
 from posewright.models.simple_baseline import deconvolution
 
-BLOCKS = 4  # of residual units behind the deconvolution (section 3.3)
+BLOCKS = 4  # of residual units behind the deconvolution
 
 
 class HigherHRNet(nn.Module):

@@ -1,7 +1,7 @@
 """Lightweight OpenPose (Osokin 2018, arXiv:1811.12004): OpenPose that keeps up with a camera, on a processor.
 
     images -> MobileNet to conv5_5, /8 -> 512 -> 1x1, depthwise 3x3 x3, 3x3 -> F                   128 channels
-    F -> 3x3 x3 -> 1x1 x2 -> K heatmaps and 1x1 x2 -> L fields     (initial stage: one trunk for both, Fig. 2)
+    F -> 3x3 x3 -> 1x1 x2 -> K heatmaps and 1x1 x2 -> L fields     (initial stage: one trunk for both)
     F, heatmaps, fields -> five blocks of 1x1, 3x3, 3x3 dilated by 2 -> heatmaps and fields        (refinement)
 
 Drawn as the author's code has it (commit d23c284). MobileNet (Howard et al. 2017, arXiv:1704.04861) keeps its
@@ -17,12 +17,12 @@ from posewright.fields import Limbs
 from posewright.models.openpose import STAGES, rectified
 from posewright.models.pixels import Normal, Origin
 
-WIDTH = 128  # of the features (section 3.2)
+WIDTH = 128  # of the features
 BLOCKS = 5  # of a refinement stage
 MOBILENET = ((64, 1, 1), (128, 2, 1), (128, 1, 1), (256, 2, 1), (256, 1, 1), (512, 1, 1), (512, 1, 2)) + 4 * (
     (512, 1, 1),
 )
-"""Width, stride and dilation of each separable convolution (section 3.1)."""
+"""Width, stride and dilation of each separable convolution."""
 
 
 def normed(inputs: int, outputs: int, kernel: int, stride: int = 1, dilation: int = 1, groups: int = 1,
@@ -66,7 +66,7 @@ class Narrowed(nn.Module):
 
 
 class RefinementBlock(nn.Module):
-    """Add two 3x3 convolutions, of which the second is dilated, to a 1x1 (section 3.2: in a 7x7's place)."""
+    """Add two 3x3 convolutions, of which the second is dilated, to a 1x1, in a 7x7's place."""
 
     def __init__(self, inputs: int) -> None:
         super().__init__()
