@@ -47,7 +47,7 @@ def stem(width: int) -> nn.Sequential:
 def split(maps: Tensor, keypoints: int, dimensions: int) -> Tags:
     """Read maps (B, C, h, w) as K heatmaps, then T times K tags; what follows is left out."""
     tags = maps[:, keypoints : keypoints * (1 + dimensions)]
-    return Tags(maps[:, :keypoints], tags.unflatten(1, (dimensions, keypoints)))
+    return Tags(maps[:, :keypoints], tags.reshape(-1, dimensions, keypoints, *maps.shape[-2:]))
 
 
 class AssociativeEmbedding(Stacks):

@@ -1,10 +1,10 @@
 """FPN, the feature pyramid network (Lin et al., CVPR 2017, arXiv:1612.03144): what is coarse tells what is fine.
 
-    C5 /32 -> 1x1 ----------> 3x3 -> P5
+C5 /32 -> 1x1 ----------> 3x3 -> P5
+              \\-> x2
+C4 /16 -> 1x1 -> + -----> 3x3 -> P4         each 256 channels (Fig. 3); nearest neighbours enlarge
                   \\-> x2
-    C4 /16 -> 1x1 -> + -----> 3x3 -> P4         each 256 channels (Fig. 3); nearest neighbours enlarge
-                      \\-> x2
-    C3 /8  -> 1x1 ---> + ---> 3x3 -> P3 ...
+C3 /8  -> 1x1 ---> + ---> 3x3 -> P3 ...
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """HigherHRNet (Cheng et al., CVPR 2020, arXiv:1908.10357): HRNet for a whole picture, and finer once more.
 
-    images -> HRNet -/4-> features -> 1x1 -> K heatmaps, K tags (supervised)
-                             |                 |
-                             + <---------------+
-                             \\-> 4x4 x2 -> four basic blocks -/2-> 1x1 -> K heatmaps (supervised)      (Fig. 2)
+images -> HRNet -/4-> features -> 1x1 -> K heatmaps, K tags (supervised)
+                         |                 |
+                         + <---------------+
+                         \\-> 4x4 x2 -> four basic blocks -/2-> 1x1 -> K heatmaps (supervised)      (Fig. 2)
 
-    the answer: the mean of both heatmaps, and the tags, at /2 (heatmap aggregation)
+the answer: the mean of both heatmaps, and the tags, at /2 (heatmap aggregation)
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class HigherHRNet(nn.Module):
         return [self._tags(coarse), Heatmaps(fine), self.aggregated(coarse, fine)]
 
     def aggregated(self, coarse: Tensor, fine: Tensor) -> Tags:
-        """Enlarge the coarse answer (B, 2 K, h, w) linearly to the fine one (B, K, H, W), and take the heatmaps' mean."""
+        """Enlarge the coarse answer (B, 2 K, h, w) linearly to the fine (B, K, H, W), and take the heatmaps' mean."""
         maps, tags = self._tags(interpolate(coarse, size=fine.shape[-2:], mode="bilinear", align_corners=False))
         return Tags((maps + fine) / 2, tags)
 

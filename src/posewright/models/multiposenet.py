@@ -34,7 +34,7 @@ def narrowed() -> nn.Sequential:
 
 
 class KeypointHead(nn.Module):
-    """Put the levels of a pyramid together into maps (B, maps, H/4, W/4); levels: how many of them, the finest first."""
+    """Put a pyramid together into maps (B, maps, H/4, W/4); levels: how many of it, the finest first."""
 
     def __init__(self, maps: int, levels: int = LEVELS) -> None:
         super().__init__()
@@ -57,9 +57,7 @@ class MultiPoseNet(nn.Module):
     ImageNet; what is on it starts as PyTorch draws it, RetinaNet's head as its paper says.
     """
 
-    def __init__(
-        self, backbone: ResNet, keypoints: int, intermediate: bool = True, concatenated: bool = True
-    ) -> None:
+    def __init__(self, backbone: ResNet, keypoints: int, intermediate: bool = True, concatenated: bool = True) -> None:
         super().__init__()
         self.keypoints = keypoints
         self.backbone = backbone

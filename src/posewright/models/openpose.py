@@ -108,7 +108,8 @@ RENAMES = (
     *((rf"^conv{name}\.", f"stem.{place}.") for name, place in VGG_PLACES.items()),
     (r"^conv4_3_CPM\.", "stem.23."),
     (r"^conv4_4_CPM\.", "stem.25."),
-    *((rf"^conv5_{n}_CPM_L{b}\.", f"stages.0.{name}.{2 * n - 2}.") for b, name in BRANCHES.items() for n in range(1, 6)),
+    *((rf"^conv5_{n}_CPM_L{b}\.", f"stages.0.{name}.{2 * n - 2}.")
+      for b, name in BRANCHES.items() for n in range(1, 6)),
     *((rf"^Mconv{n}_stage{t}_L{b}\.", f"stages.{t - 1}.{name}.{2 * n - 2}.")
       for t in range(2, STAGES + 1) for b, name in BRANCHES.items() for n in range(1, 8)),
 )  # fmt: skip

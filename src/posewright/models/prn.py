@@ -53,8 +53,15 @@ class PRN(nn.Module):
         return found
 
     def forward(self, cells: Tensor) -> list[Heatmaps]:
-        by_cell = self.logits(cells).unflatten(1, (-1, self.keypoints))
-        return [Heatmaps(by_cell.softmax(1).transpose(1, 2).unflatten(2, CELLS[::-1]))]
+        return [Heatmaps(self.in_maps(self.by_cell(self.logits(cells)).softmax(1)))]
+
+    def by_cell(self, row: Tensor) -> Tensor:
+        """Cut boxes in a row (P, h w K) into cells (P, h w, K)."""
+        return row.reshape(-1, CELLS[1] * CELLS[0], self.keypoints)
+
+    def in_maps(self, by_cell: Tensor) -> Tensor:
+        """Turn cells (P, h w, K) into maps (P, K, h, w)."""
+        return by_cell.transpose(1, 2).reshape(-1, self.keypoints, CELLS[1], CELLS[0])
 
 
 class ReleasedPRN(PRN):
@@ -68,8 +75,7 @@ class ReleasedPRN(PRN):
         return super().correction(row).relu()
 
     def forward(self, cells: Tensor) -> list[Heatmaps]:
-        by_cell = self.logits(cells).softmax(1).unflatten(1, (-1, self.keypoints))
-        return [Heatmaps(by_cell.transpose(1, 2).unflatten(2, CELLS[::-1]))]
+        return [Heatmaps(self.in_maps(self.by_cell(self.logits(cells).softmax(1))))]
 
 
 def prn(keypoints: int = 17, nodes: int = NODES) -> PRN:
