@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from posewright.fields import Tags
 from posewright.models.hourglass import Hourglass, Stacks
+from posewright.models.original import Original
+from posewright.models.pixels import Normal
 
 STACKS, WIDTH, DEPTH = 4, 256, 4
 GROWTH = 128  # channels more with every pooling
@@ -92,7 +94,8 @@ RENAMES = (
     (r"^(hourglasses\..*)\.conv\.", r"\1.0."),
 )
 
-HEAD = r"(heads|returned_maps)\."
-"""What answers for the keypoints, or listens to the answer, and so differs where the skeleton does."""
-MEAN, STD = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-"""The authors' networks take values in 0..1 as they are."""
+ORIGINAL = Original(
+    RENAMES,
+    head=r"(heads|returned_maps)\.",
+    normal=Normal((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),  # the authors' networks take values in 0..1 as they are
+)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from posewright.fields import Heatmaps, Parts
 from posewright.models import resnet
+from posewright.models.original import Original
 from posewright.models.resnet import ResNet
 
 EARLY = 12  # the unit of stage 3 that is supervised, too
@@ -75,6 +76,4 @@ def deepercut_r152(keypoints: int = 14) -> DeeperCut:
 # From the names of ImageNet's ResNets.
 RENAMES = (*resnet.RENAMES, (r"^(?=(stem|stage[1-4])\.)", "backbone."))
 
-HEAD = r"(early|maps|offsets|pairs)\."
-"""What answers for the keypoints, and so differs where the skeleton does."""
-ORIGINS = resnet.ORIGINS
+ORIGINAL = Original(RENAMES, head=r"(early|maps|offsets|pairs)\.", sources=(resnet.IMAGENET,))

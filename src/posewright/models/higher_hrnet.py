@@ -17,6 +17,7 @@ from torch.nn.functional import interpolate
 from posewright.fields import Heatmaps, Tags
 from posewright.models import hrnet
 from posewright.models.hrnet import HRNet
+from posewright.models.original import Original
 from posewright.models.resnet import Basic
 from posewright.models.simple_baseline import deconvolution
 
@@ -81,5 +82,4 @@ RENAMES = (
     (r"^(?=(stem|stage[1-4]|narrow|begin[2-4]|head)\.)", "trunk."),
 )
 
-HEAD = r"(trunk\.head|finer\.0|finer_head)\."
-"""What answers for the keypoints, or reads the answer, and so differs where the skeleton does."""
+ORIGINAL = Original(RENAMES, head=r"(trunk\.head|finer\.0|finer_head)\.")

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from posewright.fields import Limbs
 from posewright.models.openpose import STAGES, rectified
-from posewright.models.pixels import Normal, Origin
+from posewright.models.original import Original, Source
+from posewright.models.pixels import Normal
 
 WIDTH = 128  # of the features
 BLOCKS = 5  # of a refinement stage
@@ -140,9 +141,11 @@ RENAMES = (
     (r"\.pafs\.1\.0\.", ".limbs.2."),
 )
 
-HEAD = r"stages\.(\d+\.(maps|limbs)\.2|[1-9]\d*\.trunk\.0\.first)\."
-"""What answers for keypoints and limbs, or reads the last answer, and so differs where the skeleton does."""
-MEAN, STD = (128 / 255,) * 3, (256 / 255,) * 3
+VALUES = Normal((128 / 255,) * 3, (256 / 255,) * 3)
 """The author's networks take (values - 128) / 256."""
-ORIGINS = (Origin(r"model\.0\.0\.", Normal(MEAN, STD), blue_first=r"model\.0\.0\."),)
-"""The author's files take blue first."""
+ORIGINAL = Original(
+    RENAMES,
+    head=r"stages\.(\d+\.(maps|limbs)\.2|[1-9]\d*\.trunk\.0\.first)\.",
+    normal=VALUES,
+    sources=(Source(r"model\.0\.0\.", VALUES, blue_first=r"model\.0\.0\."),),  # the author's files take blue first
+)

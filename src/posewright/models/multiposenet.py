@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from posewright.fields import Everybody, Heatmaps
 from posewright.models import resnet
 from posewright.models.feature_pyramid import BACKBONE_WIDTHS, WIDTH, FeaturePyramid, fitted
+from posewright.models.original import Original
 from posewright.models.resnet import ResNet
 from posewright.models.retinanet import BoxHead, BoxPyramid
 
@@ -104,6 +105,4 @@ def multiposenet_r101_dilated(
 # From the names of ImageNet's ResNets.
 RENAMES = (*resnet.RENAMES, (r"^(?=(stem|stage[1-4])\.)", "backbone."))
 
-HEAD = r"(keypoint_head\.maps|level_heads\.\d)\."
-"""What answers for the keypoints, and so differs where the skeleton does."""
-ORIGINS = resnet.ORIGINS
+ORIGINAL = Original(RENAMES, head=r"(keypoint_head\.maps|level_heads\.\d)\.", sources=(resnet.IMAGENET,))

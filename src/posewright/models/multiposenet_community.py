@@ -12,6 +12,7 @@ from torch import nn
 from posewright.models import prn, resnet
 from posewright.models.feature_pyramid import BACKBONE_WIDTHS, WIDTH, FeaturePyramid
 from posewright.models.multiposenet import LEVELS, KeypointHead, MultiPoseNet
+from posewright.models.original import Original
 from posewright.models.prn import ReleasedPRN
 from posewright.models.resnet import ResNet
 
@@ -62,3 +63,5 @@ RENAMES = (
     (r"^(?=(stem|stage[1-4])\.)", "backbone."),
     *((pattern.replace("^", r"^prn\."), f"prn.{ours}") for pattern, ours in prn.RENAMES),
 )  # fmt: skip
+
+ORIGINAL = Original(RENAMES)

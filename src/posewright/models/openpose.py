@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from posewright.fields import Limbs
-from posewright.models.pixels import Normal, Origin
+from posewright.models.original import Original, Source
+from posewright.models.pixels import Normal
 
 STAGES, WIDTH = 6, 128  # section 2.1
 VGG = (64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512)
@@ -114,12 +115,15 @@ RENAMES = (
       for t in range(2, STAGES + 1) for b, name in BRANCHES.items() for n in range(1, 8)),
 )  # fmt: skip
 
-HEAD = r"stages\.(\d+\.(maps|limbs)\.(8|12)|[1-9]\d*\.(maps|limbs)\.0)\."
-"""What answers for keypoints and limbs, or reads the last answer, and so differs where the skeleton does."""
-MEAN, STD = (128 / 255,) * 3, (256 / 255,) * 3
+VALUES = Normal((128 / 255,) * 3, (256 / 255,) * 3)
 """The authors' networks take values / 256 - 1/2."""
-ORIGINS = (
-    Origin(r"(model0\.)?conv1_1\.", Normal(MEAN, STD), blue_first=r"(model0\.)?conv1_1\."),
-    Origin(r"features\.0\."),
+ORIGINAL = Original(
+    RENAMES,
+    head=r"stages\.(\d+\.(maps|limbs)\.(8|12)|[1-9]\d*\.(maps|limbs)\.0)\.",
+    normal=VALUES,
+    # the authors' files take blue first; ImageNet's take pictures as those are shown
+    sources=(
+        Source(r"(model0\.)?conv1_1\.", VALUES, blue_first=r"(model0\.)?conv1_1\."),
+        Source(r"features\.0\."),
+    ),
 )
-"""The authors' files, by Caffe's names, take blue first; ImageNet's take pictures as those are shown."""

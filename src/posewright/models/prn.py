@@ -12,6 +12,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from posewright.fields import Heatmaps
+from posewright.models.original import Original
 
 CELLS = (36, 56)
 """Width and height that every box is brought to: 56 / 36 is the usual shape of a person."""
@@ -105,3 +106,5 @@ def prn_released(keypoints: int = 17) -> ReleasedPRN:
 
 # From the authors' names.
 RENAMES = ((r"^dens1\.", "hidden.0."), (r"^bneck\.", "hidden.3."), (r"^dens2\.", "out."))
+
+ORIGINAL = Original(RENAMES)

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from posewright.fields import Limbs
 from posewright.models.hourglass import doubled
-from posewright.models.pixels import Normal, Origin
+from posewright.models.original import Original, Source
+from posewright.models.pixels import Normal
 
 STACKS, WIDTH, GROWTH = 4, 256, 128  # channels more with every pooling
 SCALES = 5
@@ -174,9 +175,12 @@ RENAMES = (
     (r"\.bn\.", ".1."),
 )  # fmt: skip
 
-HEAD = r"scales\.\d+\.\d\.(head|returned_maps)\."
-"""What answers for keypoints and limbs, or listens to the answer, and so differs where the skeleton does."""
-MEAN, STD = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+VALUES = Normal((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 """The authors' networks take values in 0..1 as they are."""
-ORIGINS = (Origin(r"(posenet\.)?pre\.conv1\.", Normal(MEAN, STD), blue_first=r"(posenet\.)?pre\.conv1\."),)
-"""The authors' files take blue first."""
+FIRST = r"(posenet\.)?pre\.conv1\."
+ORIGINAL = Original(
+    RENAMES,
+    head=r"scales\.\d+\.\d\.(head|returned_maps)\.",
+    normal=VALUES,
+    sources=(Source(FIRST, VALUES, blue_first=FIRST),),  # the authors' files take blue first
+)
