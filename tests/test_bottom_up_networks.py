@@ -1,8 +1,10 @@
 """Networks that look at whole pictures: exported they say the same, all of what they have is learnt, or masked out."""
 
 import io
+import re
 import warnings
 from contextlib import ExitStack, contextmanager
+from inspect import signature
 from unittest.mock import patch
 
 import numpy as np
@@ -29,10 +31,12 @@ from posewright.models import (  # noqa: E402
     retinanet,
     simplepose,
 )
+from posewright.models.original import original_of  # noqa: E402
 from posewright.models.pixels import FromPixels  # noqa: E402
 from posewright.train.export.graph import graph_of  # noqa: E402
 
 KEYPOINTS, LIMBS = 5, 4
+SKELETON = {"keypoints", "limbs"}
 SIDE = 64
 NETWORKS = {
     "associative_embedding": lambda: associative_embedding.AssociativeEmbedding(2, KEYPOINTS, dimensions=2, width=16),
@@ -103,7 +107,7 @@ def targets(batch: int) -> dict:
 
 def two_steps(stages, target):
     """MultiPoseNet's steps at once."""
-    return everybody.keypoints_and_silhouettes(stages, target) + boxes.boxes(stages, target)
+    return everybody.keypoints_and_silhouettes(stages, target) + boxes.scores_and_boxes(stages, target)
 
 
 LOSSES = {
@@ -162,6 +166,23 @@ def test_all_of_it_learns(built):
         for one in network.parameters():
             one -= 1e-4 * one.grad / length
         assert LOSSES[name](network(images), target) < first
+
+
+@pytest.mark.parametrize("build", [
+    associative_embedding.associative_embedding, higher_hrnet.higher_hrnet_w32, openpose.openpose_coco,
+    lightweight_openpose.lightweight_openpose, simplepose.simplepose, multiposenet.multiposenet_r50,
+    deepercut.deepercut_r101, prn.prn, prn.prn_released,
+], ids=lambda build: build.__name__)  # fmt: skip
+def test_the_head_is_all_that_hangs_on_the_skeleton(build):
+    """What is left out where weights of another skeleton are taken: whole layers, each with something that differs."""
+    counts = [(size,) * len(SKELETON & signature(build).parameters.keys()) for size in (13, 14)]
+    with torch.device("meta"):
+        here, there = (build(*count) for count in counts)
+    shapes = there.state_dict()
+    differs = {key for key, value in here.state_dict().items() if value.shape != shapes[key].shape}
+    found = {key: re.match(original_of(here).head, key) for key in shapes}
+    assert differs <= {key for key, part in found.items() if part}
+    assert {part[0] for part in found.values() if part} == {found[key][0] for key in differs}
 
 
 @pytest.mark.parametrize("build", [

@@ -12,6 +12,7 @@ from torch.nn.functional import conv2d
 
 from posewright.models import (
     associative_embedding,
+    deepercut,
     higher_hrnet,
     lightweight_openpose,
     multiposenet,
@@ -208,6 +209,9 @@ def named_output(vector):
 
 
 @pytest.mark.parametrize(("build", "count"), [
+    (higher_hrnet.higher_hrnet_w48, 63_827_139),
+    (deepercut.deepercut_r101, 50_112_996),
+    (deepercut.deepercut_r152, 65_756_644),
     (prn.prn, 70_224_352),
     (prn.prn_released, 71_273_952),
     (prn.prn_plain, 3_461_522),
@@ -218,6 +222,7 @@ def named_output(vector):
     (multiposenet.multiposenet_r101_dilated, 61_639_879),
 ])  # fmt: skip
 def test_has_as_many_parameters_as_its_layers_have(build, count):
+    """HigherHRNet-W48's and the PRN's are published, 63.8 and 70.2 million; of the others no figure is known."""
     with torch.device("meta"):
         assert parameters(build()) == count
 
@@ -259,6 +264,7 @@ def test_the_authors_files_see_pictures_as_they_did_for_them(name, first, seen, 
 @pytest.mark.parametrize(("name", "wrapped"), [
     ("ae_hourglass", "model.module.{}"),
     ("higher_hrnet_w32", "1.{}"),
+    ("higher_hrnet_w32", "module.1.{}"),
     ("simplepose", "posenet.{}"),
 ])  # fmt: skip
 def test_names_behind_wrappers_are_found(name, wrapped, reference):
@@ -268,6 +274,17 @@ def test_names_behind_wrappers_are_found(name, wrapped, reference):
         own = set(NETWORKS[name].build().state_dict())
     found = {renamed(wrapped.format(key), renames) for key in json.loads(str(reference(name)["names"]))}
     assert found == own
+
+
+def test_mmposes_names_of_higher_hrnet_are_found(reference):
+    """The trunk's behind `backbone.`, all else behind `keypoint_head.` (heads/ae_higher_resolution_head.py at cfd4d2ee)."""
+    with torch.device("meta"):
+        own = set(higher_hrnet.higher_hrnet_w32().state_dict())
+    names = json.loads(str(reference("higher_hrnet_w32")["names"]))
+    theirs = [
+        f"keypoint_head.{name}" if "_layers" in name and "fuse" not in name else f"backbone.{name}" for name in names
+    ]
+    assert {renamed(name, higher_hrnet.RENAMES) for name in theirs} == own
 
 
 def test_the_released_names_of_openpose_are_found(reference):

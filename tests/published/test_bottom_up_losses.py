@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from posewright.fields import Boxes, Everybody, Heatmaps, Limbs, Tagged, TaggedTwice, Tags
-from posewright.losses.boxes import boxes, focal, smooth_l1
+from posewright.losses.boxes import focal, scores_and_boxes, smooth_l1
 from posewright.losses.everybody import cross_entropy_of_cells, keypoints_and_silhouettes
 from posewright.losses.limbs import focal_squares
 from posewright.losses.tags import associative_embedding, bell, higher_hrnet, hinge, pull_and_push, squares
@@ -127,7 +127,7 @@ def test_anchors_are_charged_as_by_the_authors(anchored):
     off = smooth_l1(deltas, target.deltas, target.scores)
     wanted = np.stack([vector[f"output_image{number}"] for number in range(4)])
     np.testing.assert_allclose(torch.stack([wrong, off], 1).detach(), wanted, rtol=1e-5)
-    total = boxes([Boxes(scores[..., 0], deltas)], target)
+    total = scores_and_boxes([Boxes(scores[..., 0], deltas)], target)
     wanted = vector["output_classification"] + vector["output_regression"]
     np.testing.assert_allclose(total.detach(), wanted[0], rtol=1e-5)
     total.backward()

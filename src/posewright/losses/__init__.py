@@ -1,6 +1,6 @@
 """Losses, a file a family: (stages, target) -> scalar tensor."""
 
-from posewright.losses.boxes import boxes
+from posewright.losses.boxes import scores_and_boxes
 from posewright.losses.distributions import cross_entropy_and_place, spatial_cross_entropy
 from posewright.losses.everybody import cross_entropy_of_cells, keypoints_and_silhouettes
 from posewright.losses.limbs import fields_and_heatmaps, focal_squares, limbs_and_keypoints
@@ -19,7 +19,6 @@ from posewright.losses.windows import window_cross_entropy
 
 __all__ = [
     "associative_embedding",
-    "boxes",
     "cascaded",
     "centred_and_back",
     "coarse_to_fine",
@@ -34,6 +33,7 @@ __all__ = [
     "limbs_and_keypoints",
     "mean_squared_error",
     "parts_and_ways",
+    "scores_and_boxes",
     "spatial_cross_entropy",
     "summed_squared_error",
     "window_cross_entropy",

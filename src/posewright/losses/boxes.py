@@ -45,7 +45,7 @@ def smooth_l1(deltas: Tensor, true: Tensor, truth: Tensor) -> Tensor:
     return (each * person[..., None]).sum((-2, -1)) / (4 * person.sum(-1)).clamp(min=1)
 
 
-def boxes(stages: Sequence[Boxes | Everybody | Heatmaps], target: Boxes | Everybody) -> Tensor:
+def scores_and_boxes(stages: Sequence[Boxes | Everybody | Heatmaps], target: Boxes | Everybody) -> Tensor:
     """What finds people as boxes learns by: the last stage's scores and corrections.
 
         L = mean over B of  focal + smooth_l1

@@ -107,4 +107,4 @@ def prn_released(keypoints: int = 17) -> ReleasedPRN:
 # From the authors' names.
 RENAMES = ((r"^dens1\.", "hidden.0."), (r"^bneck\.", "hidden.3."), (r"^dens2\.", "out."))
 
-ORIGINAL = Original(RENAMES)
+ORIGINAL = Original(RENAMES, head=r"(hidden\.0|out)\.")
