@@ -1,6 +1,7 @@
 """Networks that look at whole pictures, against the authors' own: the same weights and picture, the same answer."""
 
 import json
+import re
 from collections.abc import Callable
 from types import ModuleType
 from typing import NamedTuple
@@ -277,13 +278,11 @@ def test_names_behind_wrappers_are_found(name, wrapped, reference):
 
 
 def test_mmposes_names_of_higher_hrnet_are_found(reference):
-    """The trunk's behind `backbone.`, all else behind `keypoint_head.` (heads/ae_higher_resolution_head.py at cfd4d2ee)."""
+    """The trunk's behind `backbone.`, all else behind `keypoint_head.` (ae_higher_resolution_head.py at cfd4d2ee)."""
     with torch.device("meta"):
         own = set(higher_hrnet.higher_hrnet_w32().state_dict())
     names = json.loads(str(reference("higher_hrnet_w32")["names"]))
-    theirs = [
-        f"keypoint_head.{name}" if "_layers" in name and "fuse" not in name else f"backbone.{name}" for name in names
-    ]
+    theirs = [f"{'keypoint_head' if re.match('(final|deconv)_layers', name) else 'backbone'}.{name}" for name in names]
     assert {renamed(name, higher_hrnet.RENAMES) for name in theirs} == own
 
 

@@ -119,7 +119,7 @@ VALUES = Normal((128 / 255,) * 3, (256 / 255,) * 3)
 """The authors' networks take values / 256 - 1/2."""
 ORIGINAL = Original(
     RENAMES,
-    head=r"stages\.(\d+\.(maps|limbs)\.(8|12)|[1-9]\d*\.(maps|limbs)\.0)\.",
+    head=r"stages\.(0\.(maps|limbs)\.8|[1-9]\d*\.(maps|limbs)\.(0|12))\.",
     normal=VALUES,
     # the authors' files take blue first; ImageNet's take pictures as those are shown
     sources=(
