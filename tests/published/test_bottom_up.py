@@ -192,23 +192,6 @@ def test_the_communitys_multiposenet_answers_as_the_original(reference, filled, 
     compare(answer.deltas, vector, "regression")
 
 
-def test_prn_answers_as_the_authors(reference, filled, waves):
-    """Theirs takes and gives the keypoints of a cell side by side."""
-    vector = reference("prn")
-    network = prn.prn_released().eval()
-    network.load_state_dict({renamed(key, prn.RENAMES): value for key, value in filled(vector).items()})
-    seeds = range(int(vector["input_seed"]), int(vector["input_seed"]) + int(vector["input_batch"]))
-    cells = torch.from_numpy(np.concatenate([waves(seed, *vector["input_size"], 17) for seed in seeds]))
-    with torch.inference_mode():
-        compare(network(cells)[-1].maps.permute(0, 2, 3, 1), {**vector, **named_output(vector)}, "cells")
-        compare(network.logits(cells), vector, "logits")
-
-
-def named_output(vector):
-    """The vector's answer, which has no name."""
-    return {f"output_cells_{part}": vector[f"output_{part}"] for part in ("sample", "index", "shape")}
-
-
 @pytest.mark.parametrize(("build", "count"), [
     (higher_hrnet.higher_hrnet_w48, 63_827_139),
     (deepercut.deepercut_r101, 50_112_996),
