@@ -102,3 +102,100 @@ class Coordinates(NamedTuple):
     scores: Any = None
     deep: Any = None
     weights: Any = None
+
+
+class Tags(NamedTuple):
+    """Heatmaps, and at each pixel whom a keypoint there belongs to: associative embedding (arXiv:1611.05424).
+
+    maps (..., K, h, w) as in `Heatmaps`, of everybody in the picture; tags (..., T, K, h, w): T numbers that are alike
+    for keypoints of one person and differ between people.
+    """
+
+    maps: Any
+    tags: Any
+
+
+class Tagged(NamedTuple):
+    """Heatmaps of everybody in a picture, and where in them each person's keypoints lie: a target for `Tags`.
+
+    maps (..., K, h, w); mask (..., 1 or K, h, w): how much a pixel counts, 0 where people are not labelled;
+    places (..., P, K) int64: y w + x of a person's keypoint in its map, -1 where it is absent or outside.
+    """
+
+    maps: Any
+    mask: Any
+    places: Any
+
+
+class TaggedTwice(NamedTuple):
+    """`Tagged`, and the heatmaps again at twice the resolution (HigherHRNet, arXiv:1908.10357).
+
+    maps, mask, places as in `Tagged`; finer (..., K, 2 h, 2 w) and finer_mask (..., 1 or K, 2 h, 2 w) alike.
+    """
+
+    maps: Any
+    mask: Any
+    places: Any
+    finer: Any
+    finer_mask: Any
+
+
+class Limbs(NamedTuple):
+    """Heatmaps of everybody in a picture, and maps of the limbs that join them.
+
+    maps (..., K or more, h, w): keypoints first, then what the codec adds, as a background; limbs: (..., 2 L, h, w) x
+    and y of each limb's unit vector in turn as in `Affinities`, or (..., L, h, w) how strongly each pixel is on the
+    limb (arXiv:1911.10529); mask (..., 1 or more, h, w): how much a target's pixel counts, 0 where people are not
+    labelled; None in an answer.
+    """
+
+    maps: Any
+    limbs: Any
+    mask: Any = None
+
+
+class Parts(NamedTuple):
+    """Heatmaps, and from each pixel the way to its own keypoint and to the same person's others (arXiv:1605.03170).
+
+    maps (..., K, h, w): logits in an answer, {0, 1} in a target; offsets (..., K, 2, h, w): x and y of the way from
+    the pixel to the keypoint that it is near; pairs (..., K (K - 1), 2, h, w): from a pixel near keypoint a to the
+    same person's keypoint b, at (K - 1) a + b - (a < b), each in the codec's units. In a target, joined
+    (..., K (K - 1), h, w): 1 where there is such a b; mask (..., 1 or K, h, w): how much a pixel counts; None in an
+    answer.
+    """
+
+    maps: Any
+    offsets: Any
+    pairs: Any
+    joined: Any = None
+    mask: Any = None
+
+
+class Boxes(NamedTuple):
+    """A score and a correction for each anchor (RetinaNet, arXiv:1708.02002): where people are, as boxes.
+
+    scores (..., N): probability of a person, in a target {0, 1}; deltas (..., N, 4): from the anchor to the box, x, y,
+    log width and log height over the codec's deviations. Anchors go by level, the finest first, then row, column,
+    shape. weights (..., N): 0 for anchors that a target leaves open, and for all of a picture without people; None in
+    an answer.
+    """
+
+    scores: Any
+    deltas: Any
+    weights: Any = None
+
+
+class Everybody(NamedTuple):
+    """Keypoints, silhouettes and boxes of everybody in a picture (MultiPoseNet, arXiv:1807.04067).
+
+    maps (..., K, h, w) as in `Heatmaps`; silhouettes (..., 1, h, w): how strongly each pixel is of anybody, None where
+    a network does not say; scores, deltas, weights as in `Boxes`; mask (..., 1 or K + 1, h, w): how much a target's
+    pixel counts, 0 where people are not labelled; None in an answer.
+    """
+
+    maps: Any
+    silhouettes: Any
+    scores: Any
+    deltas: Any
+    mask: Any = None
+    weights: Any = None

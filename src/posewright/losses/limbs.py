@@ -1,4 +1,4 @@
-"""Losses of part affinity fields beside heatmaps."""
+"""Losses of networks that find limbs beside keypoints, as fields that point along them or as maps of their own."""
 
 from __future__ import annotations
 
@@ -6,9 +6,18 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, interpolate
 
-from posewright.fields import Affinities, Heatmaps, Placed
+from posewright.fields import Affinities, Heatmaps, Limbs, Placed
+
+SCALES = (6.4, 1.6, 0.4, 0.2, 0.1)
+"""What SimplePose's maps weigh from /64 to /4, before all are divided by their sum (the authors' code)."""
+KEYPOINTS, SILHOUETTES = 3.0, 0.1
+"""What SimplePose's maps of keypoints and of silhouettes weigh, where limbs weigh 1."""
+FOREGROUND = 0.01
+"""Targets from which on SimplePose's pixels are learnt the more the lower the answer, below it the higher."""
+SEEN = 0.5
+"""How much of a coarse cell is to count for any of it to count."""
 
 
 def limbs_and_keypoints(
@@ -54,3 +63,64 @@ def affinities(target: Placed, limbs: Sequence[tuple[int, int]], shape: Sequence
     on = (along >= 0) & (along <= length) & (beside.abs() <= side)
     weights = target.weights[:, start] * target.weights[:, end]
     return Affinities((unit * on).movedim(-1, 2).flatten(1, 2), weights.repeat_interleave(2, 1))
+
+
+def fields_and_heatmaps(stages: Sequence[Limbs], target: Limbs) -> Tensor:
+    """What OpenPose and its lightweight form learn by: half the squared difference of all maps, people masked out.
+
+        L = sum over stages of  1/2B sum over B, maps, h, w of (W (m - t))^2
+
+    W is 0 where people are not labelled. Cao et al. 2017 (arXiv:1611.08050, equation 5), summed and halved as
+    Caffe's EuclideanLoss does.
+    """
+    costs = [
+        (target.mask * (found.float() - truth)).square().sum()
+        for stage in stages
+        for found, truth in ((stage.maps, target.maps), (stage.limbs, target.limbs))
+    ]
+    return torch.stack(costs).sum() / (2 * len(target.maps))
+
+
+def focal_squares(stages: Sequence[Limbs], target: Limbs) -> Tensor:
+    """What SimplePose learns by: squared differences that weigh the more, the further a pixel is from being right.
+
+        L = 1/B sum over scales of  v / sum of v  mean over stacks of sum over maps, h, w of  c W (m - t)^2 |1 - s|
+
+    with s = m where t >= 0.01 and 1 - m elsewhere; c as KEYPOINTS and SILHOUETTES say, 1 for the rest; v as SCALES.
+    stages: of each stack, five, the coarsest first; target: at the finest, of which coarser ones are means. Li et al.
+    2020 (arXiv:1911.10529) as coded: the exponent of |1 - s| is 1 there, in the paper 2.
+    """
+    count = len(SCALES)
+    if len(stages) % count:
+        raise ValueError(f"{len(stages)} stages are no stacks of {count} scales")
+    stacks = len(stages) // count
+    per_scale = [
+        torch.stack([_focal(stage, shrunk) for stage in stages[number::count]]).sum() / stacks
+        for number in range(count)
+        for shrunk in [_shrunk(target, stages[number].maps.shape[-2:])]
+    ]
+    weighed = sum(weight * cost for weight, cost in zip(SCALES, per_scale, strict=True))
+    return torch.as_tensor(weighed) / sum(SCALES) / len(target.maps)
+
+
+def _shrunk(target: Limbs, shape: torch.Size) -> Limbs:
+    """Bring a target to a coarser resolution: means of its maps, and of its mask what is mostly to count."""
+    if shape == target.maps.shape[-2:]:
+        return target
+    mask = interpolate(target.mask.float(), size=shape, mode="bilinear", align_corners=False)
+    maps, limbs = (adaptive_avg_pool2d(values, (shape[0], shape[1])) for values in (target.maps, target.limbs))
+    return Limbs(maps, limbs, mask.where(mask >= SEEN, torch.zeros_like(mask)))
+
+
+def _focal(stage: Limbs, target: Limbs) -> Tensor:
+    """Sum over pictures, maps and pixels."""
+    keypoints = stage.maps.shape[-3] - 2
+    weights = stage.maps.new_tensor([KEYPOINTS] * keypoints + [SILHOUETTES, 1.0])[:, None, None]
+    maps = weights * target.mask * _focal_square(stage.maps.float(), target.maps)
+    limbs = target.mask * _focal_square(stage.limbs.float(), target.limbs)
+    return maps.sum() + limbs.sum()
+
+
+def _focal_square(found: Tensor, truth: Tensor) -> Tensor:
+    right = found.where(truth >= FOREGROUND, 1 - found)
+    return (found - truth).square() * (1 - right).abs()

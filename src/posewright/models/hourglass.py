@@ -15,7 +15,8 @@ the width stays and nothing asks for them (a fifth of all its parameters): they 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
@@ -95,6 +96,7 @@ class Stacks(nn.Module):
 
     stem: pictures to x; then a list with one entry a stack: hourglasses, x to x; features, x to features; heads,
     features to maps; and with one entry fewer, what features and maps become to be added to the next one's x.
+    answer: what a head's maps are read as.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Stacks(nn.Module):
         heads: Iterable[nn.Module],
         returned_features: Iterable[nn.Module],
         returned_maps: Iterable[nn.Module],
+        answer: Callable[[Tensor], Any] = Heatmaps,
     ) -> None:
         super().__init__()
         self.stem = stem
@@ -113,14 +116,15 @@ class Stacks(nn.Module):
         self.heads = nn.ModuleList(heads)
         self.returned_features = nn.ModuleList(returned_features)
         self.returned_maps = nn.ModuleList(returned_maps)
+        self.answer = answer
 
-    def forward(self, images: Tensor) -> list[Heatmaps]:
+    def forward(self, images: Tensor) -> list[Any]:
         x = self.stem(images)
-        stages: list[Heatmaps] = []
+        stages: list[Any] = []
         for number, (look, settle, head) in enumerate(zip(self.hourglasses, self.features, self.heads, strict=True)):
             features = settle(look(x))
             maps = head(features)
-            stages.append(Heatmaps(maps))
+            stages.append(self.answer(maps))
             if number < len(self.returned_maps):
                 x = x + self.returned_maps[number](maps) + self.returned_features[number](features)
         return stages
