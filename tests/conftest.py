@@ -1,5 +1,7 @@
 """What every test may ask for: randomness with a seed, real data where there is some, reference vectors."""
 
+import contextlib
+import io
 import json
 import os
 from pathlib import Path
@@ -62,3 +64,37 @@ def original(reference):
         if name.endswith("running_var"):
             state[name] = 1 + state[name].abs()
     return state
+
+
+@pytest.fixture(scope="session")
+def evaluated():
+    """Return what runs pycocotools on a file's content, results and sigmas."""
+    return _evaluated
+
+
+def _with_area(annotation):
+    """Return an annotation with the area that pycocotools asks for: where the file has none, width times height."""
+    _, _, width, height = annotation["bbox"]
+    return {"area": width * height, **annotation}
+
+
+def _evaluated(file, results, sigmas):
+    """Run pycocotools and return its precision (T, R, A), recall (T, A) and ten numbers."""
+    from pycocotools.coco import COCO as CocoFile
+    from pycocotools.cocoeval import COCOeval
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth, predicted = CocoFile(), CocoFile()
+        truth.dataset = {**file, "annotations": [_with_area(one) for one in file["annotations"]]}
+        truth.createIndex()
+        if results:
+            predicted = truth.loadRes([dict(result) for result in results])
+        else:
+            predicted.dataset = {**file, "annotations": []}
+            predicted.createIndex()
+        run = COCOeval(truth, predicted, "keypoints")
+        run.params.kpt_oks_sigmas = sigmas
+        run.evaluate()
+        run.accumulate()
+        run.summarize()
+    return run.eval["precision"][:, :, 0, :, 0], run.eval["recall"][:, 0, :, 0], run.stats

@@ -1,7 +1,5 @@
 """OKS average precision from files to numbers, beside pycocotools, on problems that hypothesis makes up."""
 
-import contextlib
-import io
 import json
 from collections import Counter
 
@@ -9,8 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pycocotools.coco import COCO as CocoFile
-from pycocotools.cocoeval import COCOeval
 
 from posewright.columns import Columns
 from posewright.datasets import coco
@@ -20,9 +16,11 @@ from posewright.metrics.oks.matching import precision_recall, summary
 from posewright.metrics.oks.similarity import gather_predictions, gather_truths, matches
 
 WIDTH = 128
-"""Coordinates are whole px below this, so that distances, areas and scores are often exactly equal."""
-AREAS = (0.0, 1023.0, 1024.0, 1024.5, 9215.75, 9216.0, 9217.0, 12000.75)
-"""Areas of people: on both sides of the ranges' borders and on them."""
+"""Coordinates are whole px below this, or quarters, so that distances, areas and scores are often exactly equal."""
+AREAS = (0.0, 1023.0, 1024.0, 1024.5, 9215.75, 9216.0, 9217.0, 12000.75, 4e9, 2e10)
+"""Areas of people: on both sides of the ranges' borders and on them, and larger than any picture."""
+SIDES = (32.0, 96.0, 31.9, 96.1, 45.3, 0.7)
+"""Sides of boxes at fractional places: exactly on the borders of the ranges, and beside them."""
 
 
 @st.composite
@@ -35,17 +33,24 @@ def problems(draw, count=None, crowds=None, labels=None, people=5, results=24):
     sizes = draw(st.lists(st.tuples(st.integers(0, people), st.integers(0, results)), min_size=1, max_size=4))
     counted = rng.random(count) < draw(st.sampled_from([0.5, 1.0]))
     counted[rng.integers(count)] = True
-    boxed = draw(st.booleans())
+    boxed = draw(st.sampled_from(["none", "all", "none first"]))
+    told = draw(st.sampled_from(["keypoints", "anything"]))
+    has_area = draw(st.booleans())
     annotations, found = [], []
     images = rng.permutation(50)[: len(sizes)].tolist()
     for image, (many, guesses) in zip(images, sizes, strict=True):
-        xy = rng.integers(1, WIDTH, (many, count, 2))
+        xy = rng.integers(1, WIDTH, (many, count, 2)) + rng.integers(0, 4, (many, count, 2)) / 4 * rng.integers(0, 2)
         annotations += [_annotation(rng, image, one, labels, crowds, counted) for one in xy]
-        found += [_result(rng, image, xy, boxed) for _ in range(guesses)]
+        found += [_result(rng, image, xy) for _ in range(guesses)]
     rng.shuffle(annotations)
     rng.shuffle(found)
+    _box(rng, found, boxed)
     for number, annotation in enumerate(annotations, 1):
         annotation["id"] = number
+        if told == "anything" and rng.random() < 0.3:
+            annotation["num_keypoints"] = int(rng.integers(0, 2))
+        if not has_area:
+            del annotation["area"]
     names = [f"keypoint_{k}" for k in range(count)]
     file = {
         "images": [{"id": image, "file_name": f"{image}.jpg", "width": WIDTH, "height": WIDTH} for image in images],
@@ -53,50 +58,42 @@ def problems(draw, count=None, crowds=None, labels=None, people=5, results=24):
         "annotations": annotations,
     }
     counted_by = [name for name, counts in zip(names, counted, strict=True) if counts]
-    return file, found, rng.choice([0.025, 0.05, 0.107], count), counted_by
+    return file, found, rng.choice([0.025, 0.05, 0.107], count), counted_by if told == "keypoints" else None
 
 
 def _annotation(rng, image, xy, labels, crowds, counted):
     visible = np.where(rng.random(len(xy)) < labels, rng.integers(1, 3, len(xy)), 0)
     return {
         "image_id": image, "category_id": 1, "iscrowd": int(rng.random() < crowds), "area": float(rng.choice(AREAS)),
-        "bbox": [*rng.integers(0, WIDTH, 2).tolist(), *rng.integers(1, WIDTH, 2).tolist()],
+        "bbox": _bbox(rng),
         "num_keypoints": int(((visible > 0) & counted).sum()),
         "keypoints": np.concatenate([xy * (visible[:, None] > 0), visible[:, None]], axis=1).ravel().tolist(),
     }  # fmt: skip
 
 
-def _result(rng, image, people, boxed):
+def _bbox(rng):
+    whole = [*rng.integers(0, WIDTH, 2).tolist(), *rng.integers(1, WIDTH, 2).tolist()]
+    fractional = [*(rng.random(2) * WIDTH).tolist(), *rng.choice(SIDES, 2).tolist()]
+    return whole if rng.random() < 0.5 else fractional
+
+
+def _box(rng, results, boxed):
+    for place, result in enumerate(results):
+        if boxed == "all" or (boxed == "none first" and place and rng.random() < 0.5):
+            result["bbox"] = _bbox(rng)
+
+
+def _result(rng, image, people):
     count = people.shape[1]
     near = people[rng.integers(len(people))] if len(people) and rng.random() < 0.8 else None
     xy = rng.integers(0, WIDTH, (count, 2)) if near is None else near
     xy = xy + rng.integers(-3, 4, (count, 2)) * rng.integers(0, 3)
     score = rng.integers(0, 5) / 4 if rng.random() < 0.5 else rng.random()
     keypoints = np.concatenate([xy, rng.integers(1, 9, (count, 1)) / 4], axis=1).ravel().tolist()
-    result = {"image_id": image, "category_id": 1, "keypoints": keypoints, "score": float(score)}
-    return result | ({"bbox": [1, 2, int(rng.integers(1, WIDTH)), 64]} if boxed else {})
+    return {"image_id": image, "category_id": 1, "keypoints": keypoints, "score": float(score)}
 
 
-def evaluated(file, results, sigmas):
-    """Run pycocotools and return its precision (T, R, A), recall (T, A) and ten numbers."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth, predicted = CocoFile(), CocoFile()
-        truth.dataset = file
-        truth.createIndex()
-        if results:
-            predicted = truth.loadRes([dict(result) for result in results])
-        else:
-            predicted.dataset = {**file, "annotations": []}
-            predicted.createIndex()
-        run = COCOeval(truth, predicted, "keypoints")
-        run.params.kpt_oks_sigmas = sigmas
-        run.evaluate()
-        run.accumulate()
-        run.summarize()
-    return run.eval["precision"][:, :, 0, :, 0], run.eval["recall"][:, 0, :, 0], run.stats
-
-
-def assert_equal(folder, problem):
+def assert_equal(folder, problem, evaluated):
     """Write the problem's files, read and score them with both, and compare every number."""
     file, results, sigmas, counted_by = problem
     (folder / "annotations.json").write_text(json.dumps(file))
@@ -132,6 +129,11 @@ def kinds_of(file, results, matched, numbers):
         "more than 20 in a picture": len(matched.score) < len(results),
         "the ignored are matched": (matched.ignored & (matched.person >= 0))[0].any(),
         "outside of the range": (matched.ignored & (matched.person < 0)).any(),
+        "the file counts otherwise": any(
+            (one["num_keypoints"] > 0) != any(v > 0 for v in one["keypoints"][2::3]) for one in file["annotations"]
+        ),
+        "some boxes": len({"bbox" in result for result in results}) == 2,
+        "no areas": any("area" not in annotation for annotation in file["annotations"]),
         "crowds": any(annotation["iscrowd"] for annotation in file["annotations"]),
     }
     return {kind for kind, so in told.items() if so}
@@ -153,15 +155,16 @@ def test_the_problems_are_of_every_kind(tmp_path):
 
     look()
     expected = {"some found", "medium and large apart", "nobody is counted", "equal scores", "crowds",
-                "more than 20 in a picture", "the ignored are matched", "outside of the range"}  # fmt: skip
+                "more than 20 in a picture", "the ignored are matched", "outside of the range", "some boxes",
+                "the file counts otherwise", "no areas"}  # fmt: skip
     assert expected | {f"{count} keypoints" for count in (1, 17, 133)} <= seen.keys()
     assert seen["some found"] > 100
 
 
 @examples(200)
 @given(problem=problems())
-def test_any_problem(tmp_path, problem):
-    assert_equal(tmp_path, problem)
+def test_any_problem(tmp_path, evaluated, problem):
+    assert_equal(tmp_path, problem, evaluated)
 
 
 EXTREMES = {
@@ -178,5 +181,5 @@ EXTREMES = {
 @pytest.mark.parametrize("name", EXTREMES)
 @examples(15)
 @given(data=st.data())
-def test_extreme_problems(tmp_path, name, data):
-    assert_equal(tmp_path, data.draw(problems(**EXTREMES[name])))
+def test_extreme_problems(tmp_path, evaluated, name, data):
+    assert_equal(tmp_path, data.draw(problems(**EXTREMES[name])), evaluated)

@@ -18,7 +18,8 @@ class People(NamedTuple):
     """Hold the people of many scenes, scene by scene; NaN stands where a person has no box, area or score.
 
     scene (P,) the place of each one's scene; keypoints (P, K, 2) px; box (P, 4) xyxy px; area (P,) px^2;
-    score (P,); crowd (P,); visible and scores (P, K), None where they are not told of everybody; id (P,) objects.
+    score (P,); crowd (P,); visible and scores (P, K), None where they are not told of everybody; id (P,) objects;
+    counted (P,) 1 or 0, -1 where it is None, and box_area (P,) as in `Person`, None where nobody has any.
     """
 
     scene: NDArray[np.intp]
@@ -30,6 +31,8 @@ class People(NamedTuple):
     visible: NDArray[np.uint8] | None
     scores: Floats | None
     id: Sequence[int | str | None]
+    counted: NDArray[np.int8] | None = None
+    box_area: Floats | None = None
 
     def person(self, p: int) -> Person:
         """Return the person of a row."""
@@ -42,6 +45,8 @@ class People(NamedTuple):
             _known(self.area[p]),
             id=self.id[p],
             crowd=bool(self.crowd[p]),
+            counted=None if self.counted is None or self.counted[p] < 0 else bool(self.counted[p]),
+            box_area=None if self.box_area is None else _known(self.box_area[p]),
         )
 
 
@@ -102,6 +107,8 @@ def people_of(scenes: Sequence[Scene], keypoints: int) -> People:
         np.array([person.visible for person in people], np.uint8) if told else None,
         np.array([person.scores for person in people], np.float64) if rated else None,
         [person.id for person in people],
+        np.array([-1 if person.counted is None else person.counted for person in people], np.int8),
+        np.array([np.nan if person.box_area is None else person.box_area for person in people], np.float64),
     )
 
 

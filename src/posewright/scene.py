@@ -50,8 +50,11 @@ class Person:
     does not tell); scores (K,) and score in [0, 1], predictions only; box (4,) and head (4,) xyxy px;
     area px^2; points3d (K, 3) mm of the world; depths (K,) px: how much farther than the root each keypoint is, as
     long as the picture shows such a length at the root's distance (1 mm is focal length / distance px); mask (H, W)
-    bool; cause (K,) of `Cause`; id joins a person's views or frames; crowd marks a box around many people. Raises
-    ValueError where lengths disagree, where an absent keypoint has a place, or a labelled one has none.
+    bool; cause (K,) of `Cause`; id joins a person's views or frames; crowd marks a box around many people. counted:
+    whether evaluators count the person where the file says otherwise than its keypoints (COCO's `num_keypoints`),
+    None where the two agree. box_area px^2: the box's width times its height as the file has them, whose last bit
+    corners lose. Raises ValueError where lengths disagree, where an absent keypoint has a place, or a labelled one
+    has none.
 
     >>> person = Person(np.array([[3.0, 4.0], [np.nan, np.nan]]), visible=np.array([HIDDEN, ABSENT], np.uint8))
     >>> person.labelled
@@ -71,6 +74,8 @@ class Person:
     id: int | str | None = None
     crowd: bool = False
     depths: Floats | None = None
+    counted: bool | None = None
+    box_area: float | None = None
 
     def __post_init__(self) -> None:
         count = len(self.keypoints)
@@ -111,6 +116,7 @@ class Person:
             head=None if self.head is None else warp.box(self.head),
             area=None if self.area is None else self.area * warp.scale**2,
             depths=None if depths is None else depths * warp.scale,
+            box_area=None,
             mask=None if self.mask is None else warp.image(self.mask.astype(np.uint8), nearest=True).astype(bool),
         )
 

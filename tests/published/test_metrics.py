@@ -99,6 +99,7 @@ def test_ties_crowds_borders_and_contradictions_are_resolved_as_pycocotools_does
         np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1),
         crowd,
         crowd | np.array([a["num_keypoints"] == 0 for a in people]),
+        crowd,
     )
     xy = np.array([r["keypoints"] for r in results], np.float64).reshape(len(results), 17, 3)[..., :2]
     extent = xy.max(1) - xy.min(1)

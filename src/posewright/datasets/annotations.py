@@ -15,9 +15,9 @@ import numpy as np
 
 from posewright.columns import Columns
 from posewright.datasets import masks, quick
-from posewright.datasets.records import COCO_VISIBLE, DataError, Record, parsed, read_bytes, record_of
+from posewright.datasets.records import COCO_VISIBLE, LARGEST, DataError, Flags, Record, parsed, read_bytes, record_of
 from posewright.geometry import Camera
-from posewright.scene import Cause, Floats, Person, Scene
+from posewright.scene import ABSENT, Cause, Floats, Person, Scene
 from posewright.skeleton import COCO, SKELETONS, Skeleton
 
 HOUSE = "posewright"
@@ -117,12 +117,14 @@ def _person(record: Record, skeleton: Skeleton, dialect: Dialect, size: tuple[in
         "keypoints": keypoints,
         "visible": visible,
         "box": record.box("bbox") + dialect.shift if record.has("bbox") else None,
-        "area": record.number("area", low=0.0) if record.has("area") else None,
+        "area": record.number("area", 0.0, LARGEST**2) if record.has("area") else None,
         "head": record.box(dialect.head) + dialect.shift if dialect.head and record.has(dialect.head) else None,
         "mask": mask,
         "score": record.number("score", low=0.0) if record.has("score") else None,
         "id": record.identity(dialect.identity) if record.has(dialect.identity) else None,
         "crowd": bool(record.whole("iscrowd", 0, 1)) if record.has("iscrowd") else False,
+        "counted": _counted(record, visible),
+        "box_area": record.box_area("bbox") if record.has("bbox") else None,
     }
     if HOUSE in record.fields:
         person |= _house_fields(record_of(record.get(HOUSE), f"{record.where}: {HOUSE}"), len(skeleton))
@@ -130,6 +132,14 @@ def _person(record: Record, skeleton: Skeleton, dialect: Dialect, size: tuple[in
         return Person(**person)
     except ValueError as error:
         raise DataError(f"{record.where}: {error}") from None
+
+
+def _counted(record: Record, visible: Flags) -> bool | None:
+    """Return whether `num_keypoints` counts the person, where it says otherwise than the keypoints."""
+    said = record.fields.get("num_keypoints")
+    if not isinstance(said, int | float) or (said > 0) == (visible > ABSENT).any():
+        return None
+    return said > 0
 
 
 def _house_fields(record: Record, count: int) -> dict[str, Any]:
@@ -147,6 +157,8 @@ def _house_fields(record: Record, count: int) -> dict[str, Any]:
     for name, read in readers.items():
         if record.has(name):
             found[name] = read(name)
+    if "box" in found:
+        found["box_area"] = None
     if record.fields.get("id", True) is None:
         found["id"] = None
     if record.fields.get("told") is False:

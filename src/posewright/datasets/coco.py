@@ -136,7 +136,7 @@ def _annotation(person: Person, image: int, identity: int) -> dict[str, Any]:
         "image_id": image,
         "category_id": 1,
         "iscrowd": int(person.crowd),
-        "num_keypoints": int(labelled.sum()),
+        "num_keypoints": int(labelled.sum()) if person.counted is None else int(person.counted),
         "keypoints": _triples(person.keypoints, visible.astype(np.int64)),
     }
     if person.box is not None:
@@ -218,8 +218,9 @@ def read_results(path: Path, scenes: Sequence[Scene]) -> Sequence[Scene]:
 
     scores are the keypoints' third numbers, kept as they are: they must not be negative, but files of other
     programs go beyond 1. A keypoint 0, 0, 0 is absent. visible is None: results do not tell. As in pycocotools
-    id is the entry's place from 1, and area that of `bbox`, or where there is none of the box around all
-    keypoints as they stand, zeros included. All results must be of one category. Raises DataError.
+    id is the entry's place from 1, and area that of `bbox`, or where the first result has none of the box around all
+    keypoints as they stand, zeros included. Departure: a later result without `bbox`, of which pycocotools makes
+    a KeyError, has the area of its keypoints' box. All results must be of one category. Raises DataError.
 
     The people are kept in columns: a scene is made anew each time that it is asked for.
     """
@@ -234,13 +235,15 @@ def read_results(path: Path, scenes: Sequence[Scene]) -> Sequence[Scene]:
     if not isinstance(content, list):
         raise DataError(f"{path}: must be a list of results, not an object; that is what a file of annotations is")
     people: list[list[Person]] = [[] for _ in scenes]
-    for number, record in enumerate(records_in(content, str(path), "result"), 1):
+    results = records_in(content, str(path), "result")
+    boxed = bool(results) and bool(results[0].fields.get("bbox"))
+    for number, record in enumerate(results, 1):
         image = record.identity("image_id")
         if image not in places:
             raise record.wrong("image_id", f"{image!r} is the id of no picture that was given")
         _check_category(record, content[0])
         place = places[image]
-        people[place].append(replace(_predicted(record, len(scenes[place].skeleton)), id=number))
+        people[place].append(replace(_predicted(record, len(scenes[place].skeleton), boxed), id=number))
     return [with_people(picture, tuple(found)) for picture, found in zip(pictures, people, strict=True)]
 
 
@@ -251,20 +254,23 @@ def _check_category(record: Record, first: dict[str, Any]) -> None:
         raise record.wrong("category_id", f"{shown(other)}, but the first result's is {shown(one)}; give one category")
 
 
-def _predicted(record: Record, count: int) -> Person:
+def _predicted(record: Record, count: int, boxed: bool) -> Person:
     triples = record.numbers("keypoints", 3 * count).reshape(count, 3)
     if (triples[:, 2] < 0).any():
         k = int(np.argmax(triples[:, 2] < 0))
         raise record.wrong("keypoints", f"the score of keypoint {k} is {triples[k, 2]:g}; it must not be negative")
-    box = record.box("bbox") if record.fields.get("bbox") else None
-    width, height = np.ptp(triples[:, :2], axis=0) if box is None else (box[2:] - box[:2])
+    box, box_area = None, None
+    if record.fields.get("bbox"):
+        box, box_area = record.box("bbox"), record.box_area("bbox")
+    around = float(np.prod(np.ptp(triples[:, :2], axis=0)))
     absent = (triples == 0).all(axis=1)
     return Person(
         np.where(absent[:, None], np.nan, triples[:, :2]),
         scores=triples[:, 2],
         score=record.number("score", low=0.0),
         box=box,
-        area=float(width * height),
+        area=box_area if boxed and box_area is not None else around,
+        box_area=box_area,
     )
 
 

@@ -53,6 +53,7 @@ class Annotation(msgspec.Struct, gc=False):
     area: float | None = None
     score: float | None = None
     iscrowd: int = 0
+    num_keypoints: int | float | None = None
     id: Identity | None = None
     posewright: Any = msgspec.UNSET
 
@@ -97,11 +98,13 @@ def read_results(data: Bytes, pictures: Sequence[Scene], places: Mapping[Identit
     xy, scores = triples[..., :2], triples[..., 2]
     score = np.array([record.score for record in records], np.float64)
     check(within(triples) and within(scores, 0) and within(score, 0))
-    box = boxes([record.bbox for record in records])
-    width, height = np.where(np.isnan(box[:, 0]), extent(xy), box[:, 2:].T - box[:, :2].T)
+    box, box_area = boxes([record.bbox for record in records])
+    around = extent(xy)
+    boxed = bool(records) and records[numbers.index(1)].bbox is not None
+    area = np.where(np.isnan(box_area), around[0] * around[1], box_area) if boxed else around[0] * around[1]
     xy[(xy[..., 0] == 0) & (xy[..., 1] == 0) & (scores == 0)] = np.nan
     crowd = np.zeros(len(records), bool)
-    return Columns(pictures, People(scene, xy, box, width * height, score, crowd, None, scores, numbers))
+    return Columns(pictures, People(scene, xy, box, area, score, crowd, None, scores, numbers, None, box_area))
 
 
 def read_annotations(data: Bytes) -> File:
@@ -125,7 +128,8 @@ def people_of(
     records, _, scene = by_scene(annotations, places)
     check(all(r.posewright is msgspec.UNSET and r.iscrowd in (0, 1) and r.id != "" for r in records))
     triples = triples_of(records, keypoints)
-    area, score = optional([r.area for r in records]), optional([r.score for r in records])
+    area, score = optional([r.area for r in records], LARGEST**2), optional([r.score for r in records])
+    numbers = optional([r.num_keypoints for r in records])
     check(within(triples))
     visible = np.full(triples.shape[:2], 255, np.uint8)
     for said, meant in meaning.items():
@@ -134,8 +138,11 @@ def people_of(
     xy = triples[..., :2] + shift
     xy[visible == ABSENT] = np.nan
     crowd = np.array([r.iscrowd == 1 for r in records], bool)
-    box = boxes([r.bbox for r in records]) + shift
-    return People(scene, xy, box, area, score, crowd, visible, None, [r.id for r in records])
+    box, box_area = boxes([r.bbox for r in records])
+    contradicted = ~np.isnan(numbers) & ((numbers > 0) != (visible > ABSENT).any(1))
+    counted = np.where(contradicted, numbers > 0, -1).astype(np.int8)
+    identities = [r.id for r in records]
+    return People(scene, xy, box + shift, area, score, crowd, visible, None, identities, counted, box_area)
 
 
 def by_scene(
@@ -164,30 +171,31 @@ def filled(rows: Iterable[Sequence[float]], count: int, width: int) -> Floats:
     return room.view(np.float64).reshape(count, width)
 
 
-def optional(given: Sequence[float | None]) -> Floats:
-    """Return numbers (N,) that must not be negative, NaN where there is none."""
+def optional(given: Sequence[float | None], most: float = LARGEST) -> Floats:
+    """Return numbers (N,) from 0 to `most`, NaN where there is none."""
     values = np.array([np.nan if value is None else value for value in given], np.float64)
-    check(within(values[~np.isnan(values)], 0))
+    check(within(values[~np.isnan(values)], 0, most))
     return values
 
 
-def boxes(given: Sequence[Box | None]) -> Floats:
-    """Return boxes (N, 4) xyxy from x, y, width, height, NaN where there is none."""
+def boxes(given: Sequence[Box | None]) -> tuple[Floats, Floats]:
+    """Return boxes (N, 4) xyxy from x, y, width, height, and width times height (N,); NaN where there is none."""
     if not any(given):
-        return np.full((len(given), 4), np.nan)
+        return np.full((len(given), 4), np.nan), np.full(len(given), np.nan)
     corners = filled((_NOWHERE if box is None else box for box in given), len(given), 4)
     known = corners[~np.isnan(corners[:, 0])]
     check(within(known) and within(known[:, 2:], 0))
+    area = corners[:, 2] * corners[:, 3]
     corners[:, 2:] += corners[:, :2]
-    return corners
+    return corners, area
 
 
 _NOWHERE = (np.nan,) * 4
 
 
-def within(values: Floats, low: float = -LARGEST) -> bool:
-    """Tell whether all numbers are finite and from `low` to LARGEST."""
-    return bool(values.min(initial=0) >= low and values.max(initial=0) <= LARGEST)
+def within(values: Floats, low: float = -LARGEST, high: float = LARGEST) -> bool:
+    """Tell whether all numbers are finite and from `low` to `high`."""
+    return bool(values.min(initial=0) >= low and values.max(initial=0) <= high)
 
 
 def check(in_order: bool) -> None:

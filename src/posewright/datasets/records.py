@@ -137,6 +137,11 @@ class Record:
             raise self.wrong(field, f"width and height must not be negative, but are {width:g} and {height:g}")
         return np.array([x, y, x + width, y + height])
 
+    def box_area(self, field: str) -> float:
+        """Return the width times the height of a box that the file keeps as x, y, width, height."""
+        _, _, width, height = self.numbers(field, 4).tolist()
+        return float(width * height)
+
     def keypoints(
         self, field: str, count: int, meaning: Mapping[int, int] = COCO_VISIBLE, shift: float = 0.0
     ) -> tuple[Floats, Flags]:

@@ -103,7 +103,7 @@ def with_keypoints(problem: Problem, kept: Flags) -> Problem:
     truths = problem.truths
     labelled = truths.labelled & kept
     return problem._replace(
-        truths=truths._replace(labelled=labelled, ignored=truths.crowd | ~labelled.any(1)),
+        truths=truths._replace(labelled=labelled, ignored=truths.excluded | ~labelled.any(1)),
         protocol=problem.protocol | {"people_counted_by": "any keypoint of the group"},
     )
 

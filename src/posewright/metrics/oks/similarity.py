@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, TypedDict, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from posewright.columns import extent, people_of, pictures_of
+from posewright.columns import People, extent, people_of, pictures_of
 from posewright.metrics.oks.matching import Flags, Matches, Places, match, out_of_range, pairs, ranked
 from posewright.metrics.score import named
 from posewright.scene import Floats, Scene
@@ -45,7 +45,7 @@ class Truths(NamedTuple):
     """Hold the true people of all images, image by image.
 
     image (P,); keypoints (P, K, 2) px; labelled (P, K); area (P,) px^2; box (P, 4) xyxy px; crowd (P,);
-    ignored (P,): neither to be found nor wrong to find.
+    ignored (P,): neither to be found nor wrong to find; excluded (P,): ignored whatever keypoints are scored.
     """
 
     image: Places
@@ -55,6 +55,7 @@ class Truths(NamedTuple):
     box: Floats
     crowd: Flags
     ignored: Flags
+    excluded: Flags
 
 
 class Predictions(NamedTuple):
@@ -80,7 +81,7 @@ def oks(
     A predicted keypoint that is NaN is as far away as can be. A person without any labelled keypoint is
     compared by all K: d is the distance to the box, doubled about its centre, along x and along y.
     """
-    truths = Truths(np.zeros(len(truth), np.intp), truth, labelled, area, box, *np.zeros((2, len(truth)), bool))
+    truths = Truths(np.zeros(len(truth), np.intp), truth, labelled, area, box, *np.zeros((3, len(truth)), bool))
     guess, person = np.divmod(np.arange(len(predicted) * len(truth)), max(len(truth), 1))
     return similarities(truths, predicted, sigmas, guess, person).reshape(len(predicted), len(truth))
 
@@ -174,15 +175,26 @@ def gather_truths(
     people = people_of(scenes, len(skeleton))
     labelled = np.isfinite(people.keypoints[..., 0]) & np.isfinite(people.keypoints[..., 1])
     counting = [skeleton.index(name) for name in (skeleton.keypoints if counted_by is None else counted_by)]
-    width, height = (people.box[:, 2:] - people.box[:, :2]).T
-    area = np.where(np.isnan(people.area), width * height * box_area, people.area)
+    area = np.where(np.isnan(people.area), box_areas(people) * box_area, people.area)
     if np.isnan(area).any():
         place = int(people.scene[np.isnan(area)][0])
         raise ValueError(
             f"truth, {named(place, scenes[place])}: a person has neither area nor box; OKS needs one of them"
         )
-    ignored = people.crowd | ~labelled[:, counting].any(1)
-    return Truths(people.scene, people.keypoints, labelled, area, people.box, people.crowd, ignored)
+    counted, excluded = labelled[:, counting].any(1), people.crowd
+    if people.counted is not None and counted_by is None:
+        counted = np.where(people.counted < 0, counted, people.counted == 1)
+        excluded = excluded | (people.counted == 0)
+    return Truths(
+        people.scene, people.keypoints, labelled, area, people.box, people.crowd, excluded | ~counted, excluded
+    )
+
+
+def box_areas(people: People) -> Floats:
+    """Return the areas (P,) px^2 of people's boxes, as their file says where it does; NaN without a box."""
+    width, height = (people.box[:, 2:] - people.box[:, :2]).T
+    known = np.full(len(width), np.nan) if people.box_area is None else people.box_area
+    return np.asarray(np.where(np.isnan(known), width * height, known))
 
 
 def area_source(scenes: Sequence[Scene], keypoints: int, box_area: float = 1.0) -> str:
@@ -198,8 +210,7 @@ def gather_predictions(scenes: Sequence[Scene], keypoints: int, area: PredictedA
     _refuse(scenes, people.scene, ~np.isfinite(people.score), "score is {0.score}; AP ranks by it")
     if area == "box":
         _refuse(scenes, people.scene, np.isnan(people.box[:, 0]), "has no box, whose area was asked for")
-        width, height = np.maximum(people.box[:, 2:] - people.box[:, :2], 0.0).T
-        return Predictions(people.scene, people.keypoints, people.score, width * height)
+        return Predictions(people.scene, people.keypoints, people.score, np.maximum(box_areas(people), 0.0))
     unknown = np.isnan(people.area) if area == "own" else np.ones(len(people.area), bool)
     areas = people.area.copy()
     xy = people.keypoints[unknown]
