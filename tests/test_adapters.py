@@ -265,7 +265,12 @@ def test_a_vitpose_is_evaluated_from_the_command_line(tiny_vitpose, tmp_path, ca
     name = f"transformers:{tiny_vitpose}"
     assert main(["evaluate", name, "--data", f"coco:{tmp_path / 'data'}", "--out", str(tmp_path / "out")]) == 0
     assert "AP " in capsys.readouterr().out
-    assert json.loads((tmp_path / "out" / "scores.json").read_text())["protocol"]["package"] == "transformers"
+    assert (
+        json.loads((tmp_path / "out" / "scores.json").read_text())["files"][0]["metrics"]["oks_ap"]["protocol"][
+            "package"
+        ]
+        == "transformers"
+    )
 
 
 # rtmlib
@@ -527,7 +532,8 @@ def test_the_guides_example_runs(tmp_path, capsys):
     coco.write(world(2, 0, skeleton=COCO), tmp_path / "data")
     name, out = f"{file}:my_estimator", tmp_path / "out"
     assert main(["evaluate", name, "--data", f"coco:{tmp_path / 'data'}", "--out", str(out)]) == 0
-    assert json.loads((out / "scores.json").read_text())["protocol"]["weights"] == "none: the middle of the box"
+    told = json.loads((out / "scores.json").read_text())["files"][0]["metrics"]["oks_ap"]["protocol"]
+    assert told["weights"] == "none: the middle of the box"
     pictures = str(tmp_path / "data" / "images")
     assert main(["predict", pictures, "--model", name, "--out", str(out)]) == 0
     assert "2 people in 2 pictures" in capsys.readouterr().out

@@ -83,9 +83,9 @@ def test_evaluate_looks_where_a_detector_says(tmp_path, capsys):
     (tmp_path / "boxes.json").write_text(json.dumps(boxes))
     line = f"evaluate default --data coco:{tmp_path}/data --out {tmp_path}/out"
     assert main(line.split()) == 0
-    annotated = json.loads((tmp_path / "out" / "scores.json").read_text())
+    annotated = json.loads((tmp_path / "out" / "scores.json").read_text())["files"][0]["metrics"]["pck"]
     assert main(f"{line} --boxes {tmp_path}/boxes.json".split()) == 0
-    detected = json.loads((tmp_path / "out" / "scores.json").read_text())
+    detected = json.loads((tmp_path / "out" / "scores.json").read_text())["files"][0]["metrics"]["pck"]
     assert detected["scores"] == annotated["scores"]
     assert detected["protocol"]["boxes"] == f"{tmp_path}/boxes.json, score >= 0, overlap < 1"
     assert "OKS suppression" in detected["protocol"]["ranked by"]

@@ -98,10 +98,10 @@ def test_evaluate_takes_a_checkpoint_and_an_exported_file_alike(place, tmp_path,
     by = ["--recipe", f"{place}/mine.py:tiny"] if model.endswith(".pt") else []
     assert main([*arguments, *by]) == 0
     assert "PCK@0.2" in capsys.readouterr().out
-    written = json.loads((tmp_path / "scores.json").read_text())
+    written = json.loads((tmp_path / "scores.json").read_text())["files"][0]["metrics"]["pck"]
     assert written["protocol"]["split"] == "val"
     assert written["protocol"]["codec"].startswith("Distribution(")
-    assert written["scores"]["PCK@0.2"] == json.loads((place / "run" / "log.jsonl").read_text())["PCK@0.2"]
+    assert written["scores"]["PCK@0.2"]["value"] == json.loads((place / "run" / "log.jsonl").read_text())["PCK@0.2"]
     assert json.loads((tmp_path / "predictions.json").read_text())
 
 

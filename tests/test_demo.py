@@ -61,11 +61,12 @@ def test_the_page_shows_the_photograph_first_and_everything_it_names_is_there(tm
 
 def test_the_files_beside_the_page_carry_numbers_and_protocol(tmp_path, estimator, small):  # noqa: ARG001
     demo.write_demo(tmp_path, estimator)
-    for name in ("scores.json", "scores_oks.json"):
-        written = json.loads((tmp_path / name).read_text())
-        assert written["protocol"]["data"] == "synthetic world, seed 2026, 1 or 2 people a picture"
-        assert written["protocol"]["weights"] == "0123abcd"
-        assert all(0 <= value <= 1 or np.isnan(value) or value == -1 for value in written["scores"].values())
+    (written,) = json.loads((tmp_path / "scores.json").read_text())["files"]
+    assert list(written["metrics"]) == ["pck", "oks_ap"]
+    for told in written["metrics"].values():
+        assert told["protocol"]["data"] == "synthetic world, seed 2026, 1 or 2 people a picture"
+        assert told["protocol"]["weights"] == "0123abcd"
+        assert all(one["value"] is None or 0 <= one["value"] <= 1 for one in told["scores"].values())
     found = read_study(tmp_path / "study")
     assert found.protocol["people"] == 4
     assert {attack.radius for attack in found.attacks if attack.kind == "radii"} == {6, 10, 14, 18}

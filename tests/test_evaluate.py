@@ -9,18 +9,19 @@ import pytest
 from posewright.datasets import coco
 from posewright.datasets.synthetic import world
 from posewright.estimators.scenes import predict_scenes
-from posewright.metrics import by_person, oks_ap, pck
 from posewright.metrics.customary import metric_for
 from posewright.metrics.score import Score
 from posewright.scene import Person, Scene, each_person, translated
 from posewright.skeleton import COCO, CROWDPOSE, LSP, MPII
-from posewright.verbs.evaluate import evaluate, score
+from posewright.verbs import score as scoring
+from posewright.verbs.evaluate import evaluate
 
 
 class Oracle:
     """Answers with the truth of the person whose box it is asked about, `off` px beside it."""
 
     batch = 8
+    skeleton = LSP
 
     def __init__(self, off=0.0):
         self.off = off
@@ -40,26 +41,44 @@ def truth():
 
 
 def test_a_perfect_estimator_scores_one_and_the_files_say_so(tmp_path, truth):
-    numbers = evaluate(Oracle(), truth, by_person(pck), tmp_path, {"data": "world"})
+    numbers = evaluate(Oracle(), truth, tmp_path, protocol={"data": "world"}, draws=20).scores["pck"]
     assert numbers["PCK@0.2"] == 1.0
     written = json.loads((tmp_path / "scores.json").read_text())
-    assert written["scores"] == dict(numbers)
-    assert written["protocol"]["data"] == "world"
-    assert written["protocol"]["metric"] == "PCK"
-    assert {"python", "numpy", "posewright", "onnxruntime"} <= written["protocol"].keys()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["predictions.json", "scores.json"]
+    told = written["files"][0]["metrics"]["pck"]
+    assert told["scores"]["PCK@0.2"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+    assert told["protocol"]["data"] == "world"
+    assert told["protocol"]["metric"] == "PCK"
+    assert {"python", "numpy", "posewright", "onnxruntime"} <= written["versions"].keys()
+    names = ["predictions.json", "protocol.json", "report.html", "scores.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
+@pytest.mark.parametrize("known", [COCO, CROWDPOSE, LSP])
+@pytest.mark.parametrize("asked", [COCO, CROWDPOSE, LSP])
+def test_score_says_of_the_file_what_evaluate_said(tmp_path, known, asked):
+    """Whatever keypoints the network knows and the truth has: the same numbers, intervals and warnings."""
+    coco.write(world(4, 3, skeleton=asked), tmp_path / "data")
+    scenes = coco.read(tmp_path / "data", "val")
+
+    class Knowing(Oracle):
+        skeleton = known
+
+    found = evaluate(Knowing(off=3.0), scenes, tmp_path / "out", draws=20)
+    again = scoring.score_file(tmp_path / "out" / "predictions.json", scenes, scoring.chosen(None, scenes), draws=20)
+    assert again.scores == found.scores
+    np.testing.assert_equal(again.intervals, found.intervals)
+    assert again.warnings == found.warnings
 
 
 def test_a_poor_estimator_scores_less(tmp_path, truth):
-    far = evaluate(Oracle(off=500.0), truth, by_person(pck), tmp_path, {})
+    far = evaluate(Oracle(off=500.0), truth, tmp_path, "pck", draws=0).scores["pck"]
     assert far["PCK@0.2"] == 0.0
 
 
 def test_the_file_of_predictions_can_be_scored_by_itself(tmp_path, truth):
-    evaluate(Oracle(), truth, by_person(pck), tmp_path, {})
-    again = score(tmp_path / "predictions.json", truth, oks_ap, tmp_path / "ap.json", {"data": "world"})
-    assert again["AP"] == pytest.approx(1.0)
-    assert json.loads((tmp_path / "ap.json").read_text())["scores"]["AP"] == pytest.approx(1.0)
+    evaluate(Oracle(), truth, tmp_path, draws=0)
+    again = scoring.score_file(tmp_path / "predictions.json", truth, ["oks_ap"], draws=0)
+    assert again.scores["oks_ap"]["AP"] == pytest.approx(1.0)
 
 
 def test_people_are_asked_for_in_order_without_crowds_and_the_unlabelled(truth):
@@ -75,7 +94,7 @@ def test_people_are_asked_for_in_order_without_crowds_and_the_unlabelled(truth):
 
 def test_people_of_one_picture_are_scored_each_against_the_answer_at_their_box(truth, tmp_path):
     scene = next(scene for scene in truth if len(each_person([scene])) > 1)
-    numbers = evaluate(Oracle(), [scene], by_person(pck), tmp_path, {})
+    numbers = evaluate(Oracle(), [scene], tmp_path, "pck", draws=0).scores["pck"]
     assert numbers["PCK@0.2"] == 1.0
     assert isinstance(numbers, Score)
     assert numbers.protocol["people"] == len(each_person([scene]))
@@ -85,7 +104,7 @@ def test_people_of_one_picture_are_scored_each_against_the_answer_at_their_box(t
 def test_nobody_to_score_is_an_error_before_anything_is_written(tmp_path):
     empty = [Scene(np.zeros((8, 8, 3), np.uint8), LSP, id=1)]
     with pytest.raises(ValueError, match="nobody in these scenes is labelled"):
-        evaluate(Oracle(), empty, by_person(pck), tmp_path / "out", {})
+        evaluate(Oracle(), empty, tmp_path / "out", "pck")
     assert not (tmp_path / "out").exists()
 
 
@@ -117,7 +136,7 @@ def test_scenes_in_the_words_of_another_skeleton_keep_what_both_know():
 
 
 def test_predictions_are_coco_results(tmp_path, truth):
-    evaluate(Oracle(), truth, by_person(pck), tmp_path, {})
+    evaluate(Oracle(), truth, tmp_path, "pck", draws=0)
     results = json.loads((tmp_path / "predictions.json").read_text())
     assert len(results) == len(each_person(truth))
     assert {"image_id", "category_id", "keypoints", "score"} <= results[0].keys()

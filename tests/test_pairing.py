@@ -83,7 +83,7 @@ def test_without_published_sigmas_people_are_told_apart_all_the_same():
     true = told(person(0.0, skeleton=PLAIN), person(90.0, skeleton=PLAIN), skeleton=PLAIN)
     found = singles([scene(person(91.0, skeleton=PLAIN, box=False), skeleton=PLAIN)], [true])
     assert [len(s.people) for s in found.predicted] == [0, 1]
-    assert "0.1 for every keypoint" in found.protocol["pairing"]
+    assert "0.1 for tail" in found.protocol["pairing"]
 
 
 def test_the_unlabelled_are_not_asked_for_and_a_miss_is_a_miss():

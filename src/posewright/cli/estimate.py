@@ -8,7 +8,21 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from posewright.cli.options import QUIET, Data, Flip, Model, Out, Precision, RecipeFile, Run, Split
+from posewright.cli.options import (
+    QUIET,
+    Data,
+    Draws,
+    Flip,
+    MetricNames,
+    Model,
+    Out,
+    Precision,
+    RecipeFile,
+    Run,
+    Seed,
+    Sigmas,
+    Split,
+)
 
 
 def predict(
@@ -74,30 +88,36 @@ def evaluate(
     box_overlap: Annotated[
         float, arg(metavar="IOU", help="of two boxes that overlap by it, leave out the one with the lower score")
     ] = 1.0,
+    metric: MetricNames = None,
+    sigmas: Sigmas = None,
+    draws: Draws = 2_000,
+    seed: Seed = 0,
 ) -> int:
     """Predict a split at its annotated boxes or a detector's, write the predictions, then score them from disk."""
     from rich.console import Console
     from rich.progress import track
 
     from posewright import datasets, load
+    from posewright.cli.score import check, print_results, shown
     from posewright.datasets.detections import boxes_by_scene, read_boxes
-    from posewright.metrics.customary import metric_for
-    from posewright.scene import translated
     from posewright.verbs.evaluate import evaluate as to_disk
+    from posewright.verbs.score import with_sigmas
 
-    def shown(scenes: Iterator[Any]) -> Iterator[Any]:
+    def counted(scenes: Iterator[Any]) -> Iterator[Any]:
         return iter(track(scenes, "predicting", len(truth), console=Console(stderr=True), transient=True))
 
+    check(draws, out)
     estimator = load(model, flip=flip, backend=backend, precision=precision, recipe=recipe)
-    read = datasets.read(data, split)
-    metric = metric_for(read)
-    truth = translated(read, estimator.skeleton)
-    detected = None if boxes is None else boxes_by_scene(read, read_boxes(boxes, box_score, box_overlap), boxes)
+    truth = with_sigmas(datasets.read(data, split), sigmas)
+    detected = None if boxes is None else boxes_by_scene(truth, read_boxes(boxes, box_score, box_overlap), boxes)
     looked = "annotation" if boxes is None else f"{boxes}, score >= {box_score:g}, overlap < {box_overlap:g}"
     protocol = estimator.protocol() | {"model": model, "data": data, "split": split, "boxes": looked}
     if detected is not None:
         protocol["ranked by"] = "box score x mean of keypoint scores above 0.2; OKS suppression at 0.9"
-    for name, value in to_disk(estimator, truth, metric, out, protocol, shown, detected).items():
-        print(f"{name:32} {value:.4f}")
-    print(f"with their protocol in {out / 'scores.json'}")
+    with shown() as show:
+        result = to_disk(
+            estimator, truth, out, metric, protocol, detected=detected, draws=draws, seed=seed, track=counted, show=show
+        )
+    print_results([result], {})
+    print(f"with their whole protocol in {out / 'scores.json'}; open {out / 'report.html'}")
     return 0

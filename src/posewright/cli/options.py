@@ -33,3 +33,22 @@ RecipeFile = Annotated[
         **QUIET,
     ),
 ]
+MetricNames = Annotated[
+    str | None,
+    arg(
+        metavar="NAME,...",
+        help="such as oks_ap,pck (a wrong name lists all); without it, what the data set is scored by",
+        **QUIET,
+    ),
+]
+Sigmas = Annotated[
+    str | None,
+    arg(
+        metavar="NUMBER|FILE",
+        help="sigmas of OKS: one for all keypoints, or a JSON file of a list or of names and numbers; without it, the "
+        "data set's, those of the file's category, or a guess that is said",
+        **QUIET,
+    ),
+]
+Draws = Annotated[int, arg(metavar="N", help="how often the pictures are drawn anew for the intervals; 0 for none")]
+Seed = Annotated[int, arg(metavar="N", help="of these draws")]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from posewright.cli.options import QUIET, Out, Split
+from posewright.cli.options import QUIET, Draws, MetricNames, Out, Seed, Sigmas, Split
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,8 +24,7 @@ Truth = Annotated[
 SkeletonName = Annotated[
     str | None, arg(metavar="NAME", help="what the predicted keypoints are, where their file does not say", **QUIET)
 ]
-Draws = Annotated[int, arg(metavar="N", help="how often the pictures are drawn anew for the intervals; 0 for none")]
-Seed = Annotated[int, arg(metavar="N", help="of these draws")]
+OnlyPredicted = Annotated[bool, arg(help="leave out pictures without any prediction, whose people are else missed")]
 WIDTH = 120
 """Columns of a table that goes into a file or another program."""
 LONG = ("sigma values",)
@@ -41,14 +40,9 @@ def score(
     ],
     truth: Truth,
     skeleton: SkeletonName = None,
-    metric: Annotated[
-        str | None,
-        arg(
-            metavar="NAME,...",
-            help="such as oks_ap,pck (a wrong name lists all); without it, what the data set is scored by",
-            **QUIET,
-        ),
-    ] = None,
+    metric: MetricNames = None,
+    sigmas: Sigmas = None,
+    only_predicted: OnlyPredicted = False,
     out: Annotated[
         Path | None,
         arg(metavar="DIR", help="write scores.json, with the whole protocol, and report.html into it", **QUIET),
@@ -70,20 +64,25 @@ def score(
 
     if not 1 <= len(predictions) <= 2:
         raise ValueError(f"name one file of predictions, or two to compare, not {len(predictions)}")
-    _check(draws, out)
+    if only_predicted and len(predictions) > 1:
+        raise ValueError("--only-predicted takes one file; two are compared on all pictures")
+    check(draws, out)
     if holds_poses(truth):
         return _score_points(predictions, Path(truth), skeleton, metric, out, draws, seed, centres)
     if centres is not None:
         raise ValueError(f"--centres are of points in space, and {truth} has none")
-    with _shown() as show:
+    with shown() as show:
         show("reading the truth")
         own = scoring.skeleton_by(skeleton)
-        scenes = scoring.truth_of(truth, split)
+        scenes = scoring.with_sigmas(scoring.truth_of(truth, split), sigmas)
         names = scoring.chosen(metric, scenes)
-        results = [scoring.score_file(path, scenes, names, draws, seed, show, own) for path in predictions]
+        results = [
+            scoring.score_file(path, scenes, names, draws, seed, show, own, only_predicted=only_predicted)
+            for path in predictions
+        ]
         both = len(results) == 2 and draws
         compared = scoring.compare_files(results[0], results[1], draws, seed, show) if both else {}
-    _print(results, compared)
+    print_results(results, compared)
     if out is not None:
         from posewright.report.results import write_scores
         from posewright.report.scores import write_scores_page
@@ -103,7 +102,7 @@ def _score_points(predictions: tuple[Path, ...], truth: Path, skeleton: str | No
     from posewright.verbs.score import skeleton_by
 
     names, own = scoring.chosen3d(metric), skeleton_by(skeleton)
-    with _shown() as show:
+    with shown() as show:
         show("reading the truth")
         true = read_poses(truth, own)
         kinds = None
@@ -112,7 +111,7 @@ def _score_points(predictions: tuple[Path, ...], truth: Path, skeleton: str | No
         results = [scoring.score_points(path, true, names, kinds, draws, seed, show, own) for path in predictions]
         both = len(results) == 2 and draws
         compared = scoring.compare_points(results[0], results[1], draws, seed) if both else {}
-    _print(results, compared)
+    print_results(results, compared)
     if out is not None:
         from posewright.report.points import write_points_page
         from posewright.report.results import write_scores
@@ -132,6 +131,8 @@ def diagnose(
     truth: Truth,
     out: Out,
     skeleton: SkeletonName = None,
+    sigmas: Sigmas = None,
+    only_predicted: OnlyPredicted = False,
     split: Split = "val",
     draws: Draws = 1_000,
     seed: Seed = 0,
@@ -140,17 +141,18 @@ def diagnose(
     from posewright.report.diagnosis import write_diagnosis
     from posewright.verbs import score as scoring
 
-    _check(draws, out)
-    with _shown() as show:
+    check(draws, out)
+    with shown() as show:
         show("reading")
         own = scoring.skeleton_by(skeleton)
-        guesses, scenes, shared = scoring.predictions_of(predictions, scoring.truth_of(truth, split), own)
+        known = scoring.with_sigmas(scoring.truth_of(truth, split), sigmas)
+        guesses, scenes, shared = scoring.predictions_of(predictions, known, own, only_predicted)
         page = write_diagnosis(out, predictions, truth, guesses, scenes, draws, seed, show, shared)
     print(f"open {page}")
     return 0
 
 
-def _check(draws: int, out: Path | None) -> None:
+def check(draws: int, out: Path | None) -> None:
     """Refuse what would otherwise fail only after the work is done."""
     if draws < 0:
         raise ValueError(f"--draws must be 0 or more, not {draws}")
@@ -159,7 +161,7 @@ def _check(draws: int, out: Path | None) -> None:
 
 
 @contextmanager
-def _shown() -> Iterator[Show]:
+def shown() -> Iterator[Show]:
     """Show on standard error what is being done, and how far it is, where somebody looks."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -181,7 +183,8 @@ def _shown() -> Iterator[Show]:
         yield show
 
 
-def _print(results: list[Result], compared: Mapping[str, Mapping[str, Difference]]) -> None:
+def print_results(results: list[Result], compared: Mapping[str, Mapping[str, Difference]]) -> None:
+    """Print tables of all numbers, what was left unsaid of their protocol, and warnings."""
     from rich.console import Console
 
     from posewright.report.tables import differences_of, protocol_of, table_of

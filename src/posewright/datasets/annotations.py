@@ -6,7 +6,7 @@ Keypoints are x, y, v three by three; boxes x, y, width, height; a crowd has `is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,19 @@ import numpy as np
 
 from posewright.columns import Columns
 from posewright.datasets import masks, quick
-from posewright.datasets.records import COCO_VISIBLE, LARGEST, DataError, Flags, Record, parsed, read_bytes, record_of
+from posewright.datasets.records import (
+    COCO_VISIBLE,
+    LARGEST,
+    DataError,
+    Flags,
+    Record,
+    parsed,
+    read_bytes,
+    record_of,
+    shown,
+)
 from posewright.geometry import Camera
-from posewright.scene import ABSENT, Cause, Floats, Person, Scene
+from posewright.scene import ABSENT, Cause, Person, Scene
 from posewright.skeleton import COCO, SKELETONS, Skeleton
 
 HOUSE = "posewright"
@@ -230,19 +240,37 @@ def skeleton_of(category: Record) -> Skeleton:
         if known.keypoints in (plain, raised):
             return known
     house = record_of(category.fields.get(HOUSE, {}), f"{category.where}: {HOUSE}")
-    sigmas: Floats | None = house.numbers("sigmas", len(plain)) if house.has("sigmas") else None
+    teller = next((record for record in (house, category) if record.has("sigmas")), None)
+    sigmas = None if teller is None else checked_sigmas(teller.items("sigmas"), names, f"{teller.where}: sigmas")
     try:
         return Skeleton(
             house.text("skeleton") if house.has("skeleton") else category.text("name"),
             plain,
             _limbs(category, plain),
-            None if sigmas is None else tuple(sigmas.tolist()),
-            house.text("sigmas_source") if house.has("sigmas_source") else "none published",
+            sigmas,
+            house.text("sigmas_source") if house.has("sigmas_source") else _source(sigmas),
         )
     except DataError:
         raise
     except ValueError as error:
         raise category.wrong("keypoints", str(error)) from None
+
+
+def checked_sigmas(values: Sequence[Any], names: Sequence[str], where: str) -> tuple[float, ...]:
+    """Return sigmas as numbers; raises DataError, which names keypoint and value, unless each is in (0, 1].
+
+    A sigma is a share of the square root of the area: COCO's lie between 0.025 and 0.107.
+    """
+    if len(values) != len(names):
+        raise DataError(f"{where}: must be {len(names)} numbers, one a keypoint, not {len(values)}")
+    for name, value in zip(names, values, strict=True):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+            raise DataError(f"{where}: {name}: must be a number above 0 and at most 1, not {shown(value)}")
+    return tuple(map(float, values))
+
+
+def _source(sigmas: tuple[float, ...] | None) -> str:
+    return "none published" if sigmas is None else "the file's own"
 
 
 def _limbs(category: Record, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from posewright.columns import Columns, with_people
 from posewright.datasets import aic, coco, openpose, table
@@ -99,6 +100,11 @@ def _check_category(first: Record) -> None:
     category = first.fields.get("category_id", PERSON[0])
     if category not in PERSON:
         raise first.wrong("category_id", f"must be {PERSON[0]}, a person, not {shown(category)}")
+
+
+def described(skeleton: Skeleton, boxes: str) -> dict[str, Any]:
+    """Return what the `protocol.json` beside predictions says of their keypoints and of the boxes looked at."""
+    return {"skeleton": skeleton.name, "keypoints": skeleton.keypoints, "limbs": skeleton.limbs, "boxes": boxes}
 
 
 def _skeleton_beside(path: Path, first: Record) -> Skeleton | None:

@@ -16,7 +16,6 @@ from posewright import picture
 from posewright.datasets import coco
 from posewright.datasets.synthetic import world
 from posewright.estimators.top_down import TopDown
-from posewright.metrics import by_person, oks_ap, pck
 from posewright.picture import Pixels
 from posewright.report.drawing import draw, sheet
 from posewright.report.page import Section, write_page
@@ -27,7 +26,7 @@ from posewright.robustness.pages.report import answers_in, write_report
 from posewright.robustness.pages.sections import keypoints, radii
 from posewright.scene import Person, Scene, each_person
 from posewright.skeleton import Skeleton
-from posewright.verbs.evaluate import evaluate, score
+from posewright.verbs.evaluate import evaluate
 from posewright.warp import resized
 
 SEED = 2026
@@ -96,14 +95,16 @@ def _scored(estimator: TopDown, scenes: Sequence[Scene], out: Path) -> tuple[Sec
         "boxes": "of the truth",
     }
     tracked = _track("estimating")
-    by_torso = evaluate(estimator, scenes, by_person(pck), out, protocol, lambda each: iter(tracked(each, len(scenes))))
-    by_oks = score(out / "predictions.json", scenes, oks_ap, out / "scores_oks.json", protocol)
+    found = evaluate(
+        estimator, scenes, out, "pck,oks_ap", protocol, draws=0, track=lambda each: iter(tracked(each, len(scenes)))
+    )
+    by_torso, by_oks = found.scores["pck"], found.scores["oks_ap"]
     people = len(each_person(scenes))
     tiles = [("pictures", str(len(scenes))), ("people", str(people)), ("PCK@0.2", f"{by_torso['PCK@0.2']:.2f}"),
              ("AP", f"{by_oks['AP']:.2f}"), ("AP50", f"{by_oks['AP50']:.2f}")]  # fmt: skip
     rows = [(name.partition("/")[2].replace("_", " "), f"{value:.3f}")
             for name, value in by_torso.items() if "/" in name]  # fmt: skip
-    sigmas = getattr(by_oks, "protocol", {}).get("sigmas", "")
+    sigmas = by_oks.protocol["sigmas"]
     text = (
         f"{people} people at the boxes of the truth, without flip test. PCK@0.2 is the share of keypoints that lie "
         "within a fifth of the torso's length of the truth, hidden ones too; below it stands for each keypoint. AP is "

@@ -1,4 +1,4 @@
-"""Evaluation: predict to disk, then score from disk.
+"""Evaluation: predict to disk, then score from disk, by the very path that anybody's predictions take.
 
 Scoring never loads a network, so anybody's predictions file can be scored, and a number can be had again
 from the files beside it.
@@ -6,50 +6,59 @@ from the files beside it.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from posewright.datasets import coco
 from posewright.datasets.detections import Detected
+from posewright.datasets.predictions import described
+from posewright.datasets.records import write_json
 from posewright.estimators.estimator import Estimator
 from posewright.estimators.scenes import predict_scenes
-from posewright.files import write_whole
-from posewright.metrics.customary import Metric
 from posewright.metrics.score import versions
-from posewright.scene import Scene, each_person
+from posewright.report.results import Result, Show, silent, write_scores
+from posewright.report.scores import write_scores_page
+from posewright.scene import Scene, each_person, translated
+from posewright.verbs.score import chosen, score_file
 
 
 def evaluate(
     estimator: Estimator,
     truth: Sequence[Scene],
-    metric: Metric,
     out: Path,
-    protocol: dict[str, Any],
-    track: Callable[[Iterator[Scene]], Iterator[Scene]] = iter,
+    metric: str | None = None,
+    protocol: Mapping[str, str | int | float] | None = None,
+    *,
     detected: Sequence[Sequence[Detected]] | None = None,
-) -> dict[str, float]:
-    """Write `predictions.json` (COCO results) and `scores.json` (numbers and their protocol) into `out`.
+    draws: int = 2_000,
+    seed: int = 0,
+    track: Callable[[Iterator[Scene]], Iterator[Scene]] = iter,
+    show: Show = silent,
+) -> Result:
+    """Write predictions, what they are, numbers and a page into `out`; return the numbers.
 
-    detected: boxes to look at in place of the annotated ones. track: wraps the scenes while they are predicted,
-    to show progress. Returns the numbers. Raises ValueError where nobody is labelled.
+    `predictions.json` has COCO results, `protocol.json` their keypoints and how they were made, which `score`
+    reads, `scores.json` and `report.html` what `score` says of them: the same numbers, intervals and warnings.
+    truth keeps its own keypoints; the estimator is asked about those that it knows. metric: names with commas
+    between, None what the data set is scored by. protocol: what else is told of every number. detected: boxes to
+    look at in place of the annotated ones. track wraps the scenes while they are predicted, show tells what is
+    scored. Raises ValueError where nobody is labelled, for a name of no metric, or no keypoint in common.
 
-    >>> evaluate(load(), read("lsp:lspet", "test"), pck, Path("out"), {})["PCK@0.2"]  # doctest: +SKIP
+    >>> found = evaluate(load(), read("lsp:lspet", "test"), Path("out"))  # doctest: +SKIP
+    >>> found.scores["pck"]["PCK@0.2"]  # doctest: +SKIP
     0.672
     """
     if not each_person(truth):
         raise ValueError("nobody in these scenes is labelled, so there is nothing to score")
+    names, said = chosen(metric, truth), dict(protocol or {})
     out.mkdir(parents=True, exist_ok=True)
-    coco.write_results(list(track(predict_scenes(estimator, truth, detected))), out / "predictions.json")
-    return score(out / "predictions.json", truth, metric, out / "scores.json", protocol)
-
-
-def score(
-    predictions: Path, truth: Sequence[Scene], metric: Metric, out: Path, protocol: dict[str, Any]
-) -> dict[str, float]:
-    """Score a file of COCO results against scenes, and write the numbers with their protocol."""
-    numbers = metric(coco.read_results(predictions, truth), truth)
-    said = protocol | getattr(numbers, "protocol", {}) | versions()
-    write_whole(out, json.dumps({"scores": dict(numbers), "protocol": said}, indent=2).encode())
-    return numbers
+    asked = translated(truth, estimator.skeleton)
+    coco.write_results(list(track(predict_scenes(estimator, asked, detected))), out / "predictions.json")
+    boxes = str(said.get("boxes", "annotation" if detected is None else "detected"))
+    about = described(estimator.skeleton, boxes) | {"estimator": said, "versions": versions()}
+    write_json(out / "protocol.json", about)
+    result = score_file(out / "predictions.json", truth, names, draws, seed, show, said=said)
+    name = str(said.get("data", "the truth"))
+    write_scores(out / "scores.json", name, [result], {}, draws, seed)
+    write_scores_page(out / "report.html", name, [result], {})
+    return result

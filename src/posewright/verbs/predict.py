@@ -22,6 +22,7 @@ from posewright import picture
 from posewright.datasets import coco
 from posewright.datasets.detections import Boxes, boxes_of, read_boxes
 from posewright.datasets.inputs import VIDEO_SUFFIXES, Unreadable, scenes_from
+from posewright.datasets.predictions import described
 from posewright.datasets.records import DataError, write_json
 from posewright.estimators.estimator import Estimator
 from posewright.metrics.score import versions
@@ -188,10 +189,7 @@ def _write(found: Found, estimator: Estimator, out: Path, boxes: Path | None) ->
     skeleton = estimator.skeleton
     coco.write_results(found.scenes, out / "predictions.json")
     about: dict[str, Any] = {
-        "skeleton": skeleton.name,
-        "keypoints": skeleton.keypoints,
-        "limbs": skeleton.limbs,
-        "boxes": "none: the estimator aims by itself" if boxes is None else str(boxes),
+        **described(skeleton, "none: the estimator aims by itself" if boxes is None else str(boxes)),
         "estimator": estimator.protocol(),
         "overlays": {source: f"{OVERLAYS}/{name}" for source, name in found.overlays.items()},
         "unreadable": found.unreadable,

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from posewright.columns import people_of
+from posewright.datasets.annotations import checked_sigmas
 from posewright.datasets.predictions import read_predictions
+from posewright.datasets.records import DataError, read_json
 from posewright.datasets.truth import read_truth
 from posewright.metrics import shared_keypoints
 from posewright.metrics.score import Protocol
@@ -65,10 +72,52 @@ def skeleton_by(name: str | None) -> Skeleton | None:
 
 
 def predictions_of(
-    path: Path, truth: Sequence[Scene], skeleton: Skeleton | None = None
+    path: Path, truth: Sequence[Scene], skeleton: Skeleton | None = None, only_predicted: bool = False
 ) -> tuple[Sequence[Scene], Sequence[Scene], Protocol]:
-    """Read predictions, and return them and the truth in the keypoints that both have, with what is said of that."""
-    return shared_keypoints(read_predictions(path, truth, skeleton), truth)
+    """Read predictions, and return them and the truth in the keypoints that both have, with what is said of that.
+
+    only_predicted: only the pictures with a prediction. Raises ValueError where there is none.
+    """
+    predicted = read_predictions(path, truth, skeleton)
+    told: Protocol = {}
+    if only_predicted:
+        places = np.unique(people_of(predicted, len(predicted[0].skeleton)).scene).tolist()
+        if not places:
+            raise ValueError(f"{path}: predicts nobody, so with --only-predicted there is nothing to score")
+        told = {"pictures_left_out": f"{len(truth) - len(places)} of {len(truth)}, those without any prediction"}
+        predicted, truth = [predicted[p] for p in places], [truth[p] for p in places]
+    predicted, truth, shared = shared_keypoints(predicted, truth)
+    return predicted, truth, told | shared
+
+
+def with_sigmas(truth: Sequence[Scene], given: str | None) -> Sequence[Scene]:
+    """Return the truth with other sigmas: one number for all keypoints, or a JSON file of a list or of names.
+
+    None keeps those that the data have. Raises ValueError, DataError for what is no sigma of these keypoints.
+    """
+    if given is None:
+        return truth
+    own = truth[0].skeleton
+    sigmas = sigmas_of(given, own.keypoints)
+    told = replace(own, sigmas=sigmas, sigmas_source=f"given, {given}")
+    return [replace(scene, skeleton=told) for scene in truth]
+
+
+def sigmas_of(given: str, names: Sequence[str]) -> tuple[float, ...]:
+    """Return a sigma for each of these keypoints, from a number or a JSON file; errors as of `with_sigmas`."""
+    try:
+        values: Any = [float(given)] * len(names)
+        where = "--sigmas"
+    except ValueError:
+        values, where = read_json(Path(given)), given
+    if isinstance(values, dict):
+        lack = [name for name in names if name not in values]
+        if lack:
+            raise DataError(f"{where}: no sigma for {', '.join(lack)}")
+        values = [values[name] for name in names]
+    if not isinstance(values, list) or len(values) != len(names):
+        raise DataError(f"{where}: must be {len(names)} sigmas, in a list or by the keypoints' names")
+    return checked_sigmas(values, names, where)
 
 
 def score_file(
@@ -79,14 +128,17 @@ def score_file(
     seed: int = 0,
     show: Show = silent,
     skeleton: Skeleton | None = None,
+    said: Protocol | None = None,
+    only_predicted: bool = False,
 ) -> Result:
     """Read a file and score it by metrics of these names, with intervals from `draws` resamples of the pictures.
 
-    skeleton: what the predicted keypoints are, where their file does not say.
+    skeleton: what the predicted keypoints are, where their file does not say. said: what else the protocol tells.
+    only_predicted: leave out pictures without any prediction.
     """
     show(f"reading {path.name}")
-    predicted, truth, shared = predictions_of(path, truth, skeleton)
-    return measure(path, predicted, truth, names, draws, seed, show, shared)
+    predicted, truth, shared = predictions_of(path, truth, skeleton, only_predicted)
+    return measure(path, predicted, truth, names, draws, seed, show, (said or {}) | shared)
 
 
 def compare_files(

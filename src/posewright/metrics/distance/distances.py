@@ -21,7 +21,8 @@ HEAD_SHARE = 0.6
 """Of the head box's diagonal, what MPII calls the head's size (SC_BIAS in its tool kit)."""
 
 Normaliser = Literal["torso", "box", "head", "image"]
-"""A length by name: the true left shoulder to the true right hip; the longer side of the true box; 0.6 of the true
+"""A length by name: the true left shoulder to the true right hip, and the
+longer side of the true box for skeletons without these; the longer side of the true box; 0.6 of the true
 head box's diagonal; the longer side of the picture."""
 
 
@@ -127,7 +128,8 @@ def _length(normalise: Normaliser | ArrayLike, skeleton: Skeleton, scenes: int) 
         raise ValueError(f"normalise must be one of {names}, a number or one a scene, not {normalise!r}")
     missing = [name for name in TORSO if name not in skeleton.keypoints]
     if normalise == "torso" and missing:
-        raise ValueError(f"{skeleton.name} has no {' and no '.join(missing)}, so no torso; normalise by the box")
+        length, unit = by_name["box"]
+        return length, f"{unit}, as {skeleton.name} has no {' and no '.join(missing)}, so no torso"
     return by_name[normalise]
 
 

@@ -18,8 +18,6 @@ from posewright.skeleton import Skeleton
 
 SAME_BOX = 0.5
 """px that each side of two boxes may be apart for them to be the same: files round."""
-PLAIN_SIGMA = 0.1
-"""What stands in for every sigma where people are only told apart and nobody published any."""
 
 Pairs = Iterator[tuple[int, int]]
 """Places of a true and a predicted person of one picture."""
@@ -100,10 +98,7 @@ def _rule(guesses: Sequence[Sequence[Person]], truth: Sequence[Scene], skeleton:
         return _directly, "directly, one person a picture"
     if all((_apart(people, some) <= SAME_BOX).any(0).all() for people, some in both):
         return _by_box, f"by box, which is the annotated one within {SAME_BOX:g} px a side"
-    try:
-        sigmas, source = oks_sigmas(skeleton)
-    except ValueError:
-        sigmas, source = np.full(len(skeleton), PLAIN_SIGMA), f"{PLAIN_SIGMA:g} for every keypoint"
+    sigmas, source = oks_sigmas(skeleton)
     said = f"by similarity, the best OKS of a picture first (sigmas: {source}); this favours the predictions"
     return lambda people, some: _by_similarity(people, some, sigmas), said
 

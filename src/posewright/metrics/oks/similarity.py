@@ -28,6 +28,9 @@ PREDICTED_AREAS = {
 PAIRS_AT_ONCE = 1 << 11
 """How many pairs are compared in one step: few enough for the processor's cache."""
 
+PLAIN_SIGMA = 0.1
+"""Of a keypoint that nobody published one for and that resembles none: what DeepLabCut takes for all."""
+
 _KIN = {"head": "head_top", "head_bottom": "neck", "upper_neck": "neck", "thorax": "neck",
         "pelvis": "left_hip", "spine": "left_hip", "belly": "left_hip"}  # fmt: skip
 
@@ -142,13 +145,15 @@ def oks_sigmas(skeleton: Skeleton, given: ArrayLike | None = None) -> tuple[Floa
     """Return the sigmas (K,) to score a skeleton with, and who says so.
 
     Given ones come first, then published ones, then a choice by name: COCO's, CrowdPose's head top and neck,
-    for other keypoints of the head and the spine their nearest kin among these. Raises ValueError where given
-    ones do not fit or a name has no kin.
+    for other keypoints of the head and the spine their nearest kin among these, and PLAIN_SIGMA for names without
+    kin. Raises ValueError where given ones do not fit.
     """
     if given is not None:
         sigmas = np.asarray(given, np.float64)
-        if sigmas.shape != (len(skeleton),) or not (sigmas > 0).all():
-            raise ValueError(f"sigmas must be {len(skeleton)} positive numbers, one a keypoint of {skeleton.name}")
+        if sigmas.shape != (len(skeleton),) or not ((sigmas > 0) & (sigmas <= 1)).all():
+            raise ValueError(
+                f"sigmas must be {len(skeleton)} numbers above 0 and at most 1, one a keypoint of {skeleton.name}"
+            )
         return sigmas, "given by the caller"
     if skeleton.sigmas is not None:
         return np.array(skeleton.sigmas), skeleton.sigmas_source
@@ -159,12 +164,11 @@ def oks_sigmas(skeleton: Skeleton, given: ArrayLike | None = None) -> tuple[Floa
     }
     kin = [_KIN.get(name, name) for name in skeleton.keypoints]
     strangers = [name for name in kin if name not in known]
-    if strangers:
-        raise ValueError(f"nobody published sigmas for {skeleton.name}'s {', '.join(strangers)}; give sigmas")
     borrowed = [f"{name} as {k}" for name, k in zip(skeleton.keypoints, kin, strict=True) if name != k]
-    return np.array([known[name] for name in kin]), (
-        f"a choice, none are published for {skeleton.name}: COCO's and CrowdPose's by name"
-        + (f", {', '.join(borrowed)}" if borrowed else "")
+    borrowed += [f"{PLAIN_SIGMA:g} for {', '.join(strangers)}"] * bool(strangers)
+    choices = ["COCO's and CrowdPose's by name"] * (len(strangers) < len(kin)) + borrowed
+    return np.array([known.get(name, PLAIN_SIGMA) for name in kin]), (
+        f"a choice, none are published for {skeleton.name}: {', '.join(choices)}"
     )
 
 

@@ -74,7 +74,8 @@ def _of_sigmas(problem: Problem, given: bool) -> Iterator[str]:
         names = ", ".join(skeleton.keypoints[i] for i in strange)
         yield (
             f"{len(strange)} of these have no namesake with a published sigma: {names}; they are "
-            f"{_per_cent(int(labelled[strange].sum()), int(labelled.sum()))} of the labelled keypoints"
+            f"{_per_cent(int(labelled[strange].sum()), int(labelled.sum()))} of the labelled keypoints; --sigmas gives "
+            "others"
         )
 
 
