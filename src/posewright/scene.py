@@ -157,8 +157,17 @@ class Scene:
     id: int | str | None = None
 
     def pixels(self) -> Pixels:
-        """Decode the picture; raises picture.PictureError where that fails."""
-        return picture.read(self.image)
+        """Decode the picture; raises picture.PictureError where that fails or its size is not what the file says."""
+        pixels = picture.read(self.image)
+        found = (pixels.shape[1], pixels.shape[0])
+        if self.size is not None and found != tuple(self.size):
+            name = f"scene {self.id}" if isinstance(self.image, np.ndarray) else self.image
+            turned = ", turned" if found == tuple(self.size[::-1]) else ""
+            raise picture.PictureError(
+                f"{name}: the picture is {found[0]}x{found[1]}, its annotations are of {self.size[0]}x{self.size[1]}"
+                f"{turned}; give the picture that was annotated, or annotations of this one"
+            )
+        return pixels
 
 
 @dataclass(frozen=True, eq=False)

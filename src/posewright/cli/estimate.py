@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
@@ -88,6 +88,9 @@ def evaluate(
     box_overlap: Annotated[
         float, arg(metavar="IOU", help="of two boxes that overlap by it, leave out the one with the lower score")
     ] = 1.0,
+    box_form: Annotated[
+        Literal["sizes", "corners"], arg(help="what `bbox` in the boxes' file is: x, y, width, height, or x, y, x, y")
+    ] = "sizes",
     metric: MetricNames = None,
     sigmas: Sigmas = None,
     draws: Draws = 2_000,
@@ -109,7 +112,10 @@ def evaluate(
     check(draws, out)
     estimator = load(model, flip=flip, backend=backend, precision=precision, recipe=recipe)
     truth = with_sigmas(datasets.read(data, split), sigmas)
-    detected = None if boxes is None else boxes_by_scene(truth, read_boxes(boxes, box_score, box_overlap), boxes)
+    detected = None
+    if boxes is not None:
+        found = read_boxes(boxes, box_score, box_overlap, box_form == "corners")
+        detected = boxes_by_scene(truth, found, boxes)
     looked = "annotation" if boxes is None else f"{boxes}, score >= {box_score:g}, overlap < {box_overlap:g}"
     protocol = estimator.protocol() | {"model": model, "data": data, "split": split, "boxes": looked}
     if detected is not None:

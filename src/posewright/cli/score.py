@@ -184,14 +184,18 @@ def shown() -> Iterator[Show]:
 
 
 def print_results(results: list[Result], compared: Mapping[str, Mapping[str, Difference]]) -> None:
-    """Print tables of all numbers, what was left unsaid of their protocol, and warnings."""
+    """Print warnings, then tables of all numbers, each with what its protocol says anew."""
     from rich.console import Console
 
-    from posewright.report.tables import differences_of, protocol_of, table_of
+    from posewright.report.tables import differences_of, printable, protocol_of, table_of
 
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
+    for result in results:
+        for warning in result.warnings:
+            where = f"{result.path.name}: " if len(results) > 1 else ""
+            console.print(printable(f"warning: {where}{warning}"), style="yellow", highlight=False, markup=False)
     said: dict[str, str] = {}
     for name, score in results[0].scores.items():
         if name in compared:
@@ -203,20 +207,19 @@ def print_results(results: list[Result], compared: Mapping[str, Mapping[str, Dif
         protocol = {key: value for key, value in protocol_of(score) if key not in LONG}
         told = "; ".join(f"{key}: {value}" for key, value in protocol.items() if said.get(key) != value)
         said |= protocol
-        console.print(told + "\n", style="dim", highlight=False, markup=False)
-    for result in results:
-        for warning in result.warnings:
-            where = f"{result.path.name}: " if len(results) > 1 else ""
-            console.print(f"warning: {where}{warning}", style="yellow", highlight=False, markup=False)
+        console.print(printable(told) + "\n", style="dim", highlight=False, markup=False)
 
 
 def _table(title: str, rows: list[list[str]]) -> Table:
     from rich import box
     from rich.table import Table
+    from rich.text import Text
+
+    from posewright.report.tables import printable
 
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for place, name in enumerate(rows[0]):
-        table.add_column(name, justify="right" if place else "left", no_wrap=True)
+        table.add_column(Text(printable(name)), justify="right" if place else "left", no_wrap=True)
     for row in rows[1:]:
-        table.add_row(*row)
+        table.add_row(*(Text(printable(cell)) for cell in row))
     return table

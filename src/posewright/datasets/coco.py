@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posewright import picture
 from posewright.columns import pictures_of, with_people
@@ -217,7 +218,8 @@ def read_results(path: Path, scenes: Sequence[Scene]) -> Sequence[Scene]:
     """Return the scenes with the people that a COCO results file says are in them, in the file's order.
 
     scores are the keypoints' third numbers, kept as they are: they must not be negative, but files of other
-    programs go beyond 1. A keypoint 0, 0, 0 is absent. visible is None: results do not tell. As in pycocotools
+    programs go beyond 1. A keypoint 0, 0, 0 is absent, a missing score the mean of the other
+    keypoints'. visible is None: results do not tell. As in pycocotools
     id is the entry's place from 1, and area that of `bbox`, or where the first result has none of the box around all
     keypoints as they stand, zeros included. Departure: a later result without `bbox`, of which pycocotools makes
     a KeyError, has the area of its keypoints' box. All results must be of one category. Raises DataError.
@@ -267,11 +269,16 @@ def _predicted(record: Record, count: int, boxed: bool) -> Person:
     return Person(
         np.where(absent[:, None], np.nan, triples[:, :2]),
         scores=triples[:, 2],
-        score=record.number("score", low=0.0),
+        score=record.number("score", low=0.0) if record.has("score") else _mean(triples[:, 2], ~absent),
         box=box,
         area=box_area if boxed and box_area is not None else around,
         box_area=box_area,
     )
+
+
+def _mean(scores: Floats, known: NDArray[np.bool_]) -> float:
+    """Return the mean score of the known keypoints, 0 where there is none."""
+    return float(scores[known].mean()) if known.any() else 0.0
 
 
 def _identities(scenes: Sequence[Scene]) -> list[int | str]:

@@ -29,12 +29,13 @@ Boxes = dict[int | str, list[Detected]]
 """What was detected, by what names the picture."""
 
 
-def read_boxes(path: Path, above: float = 0.0, overlap: float = 1.0) -> Boxes:
+def read_boxes(path: Path, above: float = 0.0, overlap: float = 1.0, corners: bool = False) -> Boxes:
     """Read boxes by picture from a file in COCO's format: results with a `bbox` each, or annotations.
 
     Of results, those of another category than 1 are left out, and those whose score is not at least `above`.
     overlap: of two boxes of a picture that overlap by it or more (intersection over union), the one with the lower
-    score is left out; 1 leaves all but copies. Raises DataError, ValueError for an `above` or `overlap` outside 0 to 1.
+    score is left out; 1 leaves all but copies. corners: a `bbox` is x, y, x, y, not x, y,
+    width, height. Raises DataError, ValueError for an `above` or `overlap` outside 0 to 1.
     """
     if not (0 <= above <= 1 and 0 < overlap <= 1):
         raise ValueError(f"boxes: the score must be 0 to 1, the overlap above 0 and at most 1, not {above}, {overlap}")
@@ -49,14 +50,14 @@ def read_boxes(path: Path, above: float = 0.0, overlap: float = 1.0) -> Boxes:
     found: Boxes = defaultdict(list)
     for record in records_in(content, str(path), "box"):
         if record.fields.get("category_id", 1) == 1:
-            image, detected = record.identity("image_id"), _detected(record)
+            image, detected = record.identity("image_id"), _detected(record, corners)
             if detected.score >= above:
                 found[names.get(image, image)].append(detected)
     return {name: _apart(some, overlap) for name, some in found.items()}
 
 
-def _detected(record: Record) -> Detected:
-    box = record.box("bbox")
+def _detected(record: Record, corners: bool) -> Detected:
+    box = record.numbers("bbox", 4) if corners else record.box("bbox")
     if not (box[2:] > box[:2]).all():
         raise record.wrong("bbox", "has no area")
     return Detected(box, record.number("score", low=0.0) if record.has("score") else 1.0)

@@ -240,10 +240,29 @@ def read_bytes(path: Path) -> bytes | mmap.mmap:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
+class KeyTwiceError(ValueError):
+    """An object of a JSON file that has a key twice."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of a JSON file; raises KeyTwiceError where a key stands twice in it, since one would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        key = next(key for key in keys if keys.count(key) > 1)
+        whose = next(
+            (f" (the one with {name} {shown(found[name])})" for name in ("id", "image_id") if name in found), ""
+        )
+        raise KeyTwiceError(f"{shown(key)} stands twice in one object{whose}; each key may stand once")
+    return found
+
+
 def parsed(path: Path, data: bytes | mmap.mmap) -> Any:
     """Return what the bytes of a JSON file say; raises DataError that names the file where they are not JSON."""
     try:
-        return json.loads(data) if isinstance(data, bytes) else msgspec.json.decode(data)
+        return json.loads(data, object_pairs_hook=_once) if isinstance(data, bytes) else msgspec.json.decode(data)
+    except KeyTwiceError as error:
+        raise DataError(f"{path}: {error}") from None
     except json.JSONDecodeError as error:
         raise DataError(f"{path}: not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
     except msgspec.DecodeError as error:

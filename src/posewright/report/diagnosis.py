@@ -235,7 +235,7 @@ def _by_visible(told: Told, groups: Sequence[str]) -> Section:
     return Section(
         contrast(told, groups, title),
         "By how many keypoints are visible and how many other people's boxes overlap (IoU from 0.1); n is how many "
-        f"people, and groups of fewer than {FEW} are of chance.",
+        f"people, and groups of fewer than {FEW} are too few to be reliable.",
         figures=[matrix(title, list(map(spell, seen)), list(map(spell, crowd)), cells)],
         grid=[["group", "AP", "people"],
               *([spell(g), told.with_ends(f"AP/{g}"), f"{told.people(g):,}"] for g in groups)],

@@ -47,6 +47,7 @@ from posewright.metrics.score import Protocol, versions
 from posewright.metrics.trust.calibration import keypoint_calibration, person_calibration, visibility_auc
 from posewright.metrics.trust.confidence import Difference, Interval, intervals
 from posewright.metrics.trust.outcomes import Outcomes, keypoint_outcomes, person_outcomes, visibility_outcomes
+from posewright.metrics.trust.plausibility import implausible
 from posewright.scene import Scene
 from posewright.skeleton import Skeleton
 
@@ -140,7 +141,7 @@ def measure(
     said: Protocol | None = None,
 ) -> Result:
     """Score predictions that are read already from a path; said: what their protocol tells besides."""
-    result = Result(path, {}, {}, [], {})
+    result = Result(path, {}, {}, implausible(predicted, truth), {})
     for name in names:
         show(name)
         result.scores[name] = score = ask(METRICS[NAMES.index(name)], predicted, truth)

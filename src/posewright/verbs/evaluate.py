@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from posewright.datasets import coco
 from posewright.datasets.detections import Detected
 from posewright.datasets.predictions import described
@@ -16,6 +18,7 @@ from posewright.datasets.records import write_json
 from posewright.estimators.estimator import Estimator
 from posewright.estimators.scenes import predict_scenes
 from posewright.metrics.score import versions
+from posewright.metrics.trust.plausibility import may_be_corners, sizes
 from posewright.report.results import Result, Show, silent, write_scores
 from posewright.report.scores import write_scores_page
 from posewright.scene import Scene, each_person, translated
@@ -58,7 +61,18 @@ def evaluate(
     about = described(estimator.skeleton, boxes) | {"estimator": said, "versions": versions()}
     write_json(out / "protocol.json", about)
     result = score_file(out / "predictions.json", truth, names, draws, seed, show, said=said)
+    result.warnings[:0] = [] if detected is None else _corners(truth, detected)
     name = str(said.get("data", "the truth"))
     write_scores(out / "scores.json", name, [result], {}, draws, seed)
     write_scores_page(out / "report.html", name, [result], {})
     return result
+
+
+def _corners(truth: Sequence[Scene], detected: Sequence[Sequence[Detected]]) -> list[str]:
+    """Say where detected boxes seem to be corners that were read as width and height."""
+    boxes = np.array([one.box for some in detected for one in some]).reshape(-1, 4)
+    leaving = may_be_corners(boxes, sizes(truth).repeat([len(some) for some in detected], axis=0))
+    return [
+        f"{leaving} of {len(boxes)} detected boxes leave their picture as x, y, width, height, and all would fit as "
+        "corners x, y, x, y; if that is what they are, say --box-form corners"
+    ] * bool(leaving)

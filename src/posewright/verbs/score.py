@@ -18,6 +18,7 @@ from posewright.datasets.truth import read_truth
 from posewright.metrics import shared_keypoints
 from posewright.metrics.score import Protocol
 from posewright.metrics.trust.confidence import Difference, compare
+from posewright.metrics.trust.plausibility import only_shares
 from posewright.metrics.trust.validity import PUBLISHED
 from posewright.report.results import LEVEL, NAMES, Result, Show, measure, silent
 from posewright.scene import HIDDEN, Scene
@@ -79,6 +80,7 @@ def predictions_of(
     only_predicted: only the pictures with a prediction. Raises ValueError where there is none.
     """
     predicted = read_predictions(path, truth, skeleton)
+    _refuse_shares(path, predicted, truth)
     told: Protocol = {}
     if only_predicted:
         places = np.unique(people_of(predicted, len(predicted[0].skeleton)).scene).tolist()
@@ -88,6 +90,15 @@ def predictions_of(
         predicted, truth = [predicted[p] for p in places], [truth[p] for p in places]
     predicted, truth, shared = shared_keypoints(predicted, truth)
     return predicted, truth, told | shared
+
+
+def _refuse_shares(path: Path, predicted: Sequence[Scene], truth: Sequence[Scene]) -> None:
+    """Raise DataError where the coordinates of one side are shares of the picture and those of the other pixels."""
+    xy = [people_of(scenes, len(scenes[0].skeleton)).keypoints for scenes in (predicted, truth)]
+    found, true = map(only_shares, xy)
+    if found != true and np.isfinite(xy[0]).any():
+        whose = f"{path}: all coordinates" if found else f"{path}: all coordinates of its truth"
+        raise DataError(f"{whose} lie within 1, so they are no pixels; multiply them by the picture's width and height")
 
 
 def with_sigmas(truth: Sequence[Scene], given: str | None) -> Sequence[Scene]:

@@ -117,7 +117,7 @@ def _of_groups(problem: Problem, few: int) -> Iterator[str]:
     counts = sizes | {name: int(n) for name, n in zip(problem.skeleton.keypoints, labelled, strict=True)}
     scarce = [f"{name.removeprefix('all ')} {count}" for name, count in counts.items() if count < few]
     if scarce:
-        yield f"fewer than {few} to be found, so these numbers are of chance: {', '.join(scarce)}"
+        yield f"fewer than {few} to be found, too few to be reliable: {', '.join(scarce)}"
 
 
 def _of_scores(problem: Problem) -> Iterator[str]:
