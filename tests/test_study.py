@@ -359,7 +359,7 @@ def test_a_study_is_read_back_as_it_was_written(tmp_path):
     again = [one.hide(crop, np.random.default_rng(0)).pixels for one in (read.attacks[3], found.attacks[3])]
     assert np.array_equal(*again)
     rows = (tmp_path / "effects.csv").read_text().splitlines()
-    assert rows[0] == "attack,kind,target,fill,radius,number,value,low,high,low90,high90,asked,verdict"
+    assert rows[0] == "attack,kind,target,fill,radius,number,value,low,high,low90,high90,asked,p,verdict"
     (knee,) = [row for row in rows if row.startswith("keypoints-left_knee-blackout-6,") and ",target," in row]
     assert (
         knee

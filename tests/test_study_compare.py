@@ -11,7 +11,9 @@ from posewright.cli import main
 from posewright.datasets.synthetic import world
 from posewright.robustness import people_for, read_study, standard_attacks, study
 from posewright.robustness.numbers.compare import compare, write_compared
+from posewright.robustness.numbers.effect import Effect
 from posewright.robustness.numbers.measure import POOLED
+from posewright.robustness.pages.compare_page import verdicts
 from posewright.scene import Person
 from posewright.skeleton import COCO, LSP
 
@@ -54,6 +56,15 @@ def place(tmp_path_factory, scenes, listed):
     for name, harm in (("strong", 30.0), ("weak", 300.0), ("same", 30.0)):
         study(Harmed(people, harm), scenes, listed, out=place / name, draws=DRAWS)
     return place
+
+
+def test_a_verdict_is_corrected_for_the_rows_of_its_table():
+    """One p of 0.02 alone is clear; beside 23 rows without a difference it is not, and a tiny one still is."""
+    one, none, tiny = (Effect(0.1, 0.01, 0.2, 0.02, 0.19, 900, p) for p in (0.02, 0.6, 0.0004))
+    rows = {f"row{n}": none._replace(low=-0.1, high=0.3) for n in range(23)}
+    assert verdicts({"odd": one}, 0.02)["odd"] == (0.02, "higher")
+    assert verdicts({"odd": one, **rows}, 0.02)["odd"] == (pytest.approx(0.48), "undecided")
+    assert verdicts({"odd": tiny, **rows}, 0.02)["odd"] == (pytest.approx(0.0096), "higher")
 
 
 def test_differences_are_those_of_the_studies(place, listed):
@@ -173,9 +184,8 @@ def test_what_is_no_study_is_refused(place, tmp_path, scenes, listed):
 
 
 def test_the_command_line_compares(place, tmp_path, capsys):
-    assert (
-        main(["occlude", "compare", f"{place}/strong", f"{place}/weak", "--out", f"{tmp_path}/c", "--draws", "50"]) == 0
-    )
+    line = f"occlude compare {place}/strong {place}/weak --out {tmp_path}/c --draws 1000"
+    assert main(line.split()) == 0
     assert "weak loses more under" in capsys.readouterr().out
     content = json.loads((tmp_path / "c" / "compare.json").read_text())
     (pair,) = content["compared"]

@@ -62,6 +62,14 @@ def test_it_finds_the_weak_spot(people, found):
     assert found.numbers["right"].value == 1
 
 
+def test_the_worst_is_never_less_than_what_was_measured_beside_it(found):
+    for case in found.cases:
+        assert case.loss[case.best] == np.nanmax(case.loss)
+        assert case.loss[case.best] >= np.nanmax(case.at_keypoints)
+    assert found.numbers["worst"].value >= found.numbers["own_keypoint"].value >= found.numbers["keypoint"].value
+    assert found.numbers["worst - own_keypoint"].low >= 0
+
+
 def test_anywhere_is_the_share_of_the_box_that_the_occluder_must_stand_in(people):
     many = worst(Weak(people), people, Search(radius=18, looks=400), draws=1)
     radius = 18 * people[0].crop.pixels.shape[1] / 192
@@ -195,7 +203,7 @@ def test_the_page_and_its_numbers(found, tmp_path):
         np.testing.assert_allclose(back, case.spot[:2], atol=1e-9)
         np.testing.assert_allclose(row["spot_in_picture"]["radius"] * case.person.crop.warp.scale, case.spot[2])
     page = write_worst_page(found, tmp_path).read_text()
-    assert "upper bound on harm" in page
+    assert "at least this much, a lower bound" in page
     assert page.count("<svg") == 4
     assert (tmp_path / "worst.png").is_file()
     assert cases_sheet(found).std() > 10

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,21 @@ def test_the_far_side_is_hidden_by_the_near_one(alone):
             towards.append((person.cause[face] == Cause.SELF).any())
     assert away > 2
     assert np.mean(towards) < 0.25, "only a hand or a knee before the face hides it"
+
+
+@pytest.mark.parametrize("unit", [1.0, 0.1, 0.001, 1000.0])
+@pytest.mark.parametrize("origin", [0.0, 5e4])
+def test_triangulation_does_not_depend_on_the_unit_or_the_origin(unit, origin, rng):
+    """Of points that no place explains wholly, where the answer is a compromise."""
+    views = world(1, seed=3, views=4, skeleton=WORLD)[0]
+    cameras = [view.camera for view in views]
+    true = rng.normal(0, 500, (20, 3)) + np.array([0, 0, 900])
+    points = np.stack([camera.project(true) for camera in cameras])
+    points += rng.normal(0, 5, points.shape)
+    shift = np.full(3, origin)
+    moved = [replace(c, t=(c.t - c.R @ shift) * unit) for c in cameras]
+    expected = (triangulate(cameras, points) + shift) * unit
+    np.testing.assert_allclose(triangulate(moved, points), expected, rtol=1e-6, atol=1e-6 * unit)
 
 
 def test_views_triangulate_back():

@@ -155,8 +155,8 @@ def test_the_score_holds_the_original_s_means(published):
     assert score["AP75"] == pytest.approx(vector["output_ap_baseline"][5, 0], abs=1e-14)
     assert score["APM"] == pytest.approx(vector["output_ap_baseline"][:, 1].mean(), abs=1e-14)
     assert score["APL"] == pytest.approx(vector["output_ap_baseline"][:, 2].mean(), abs=1e-14)
-    last = {"false_negatives": "false_neg"}
-    for ours, theirs in list((STAGES | last).items())[1:]:
+    assert score["sequence/false_negatives"] == vector["output_seq_ap_false_neg"][:, 0].mean() == 1
+    for ours, theirs in list(STAGES.items())[1:]:
         after = vector[f"output_ap_{theirs}"][:, 0].mean()
         assert score[f"AP/{ours}"] == pytest.approx(after, abs=1e-14)
         assert score[f"gain/{ours}"] == pytest.approx(after - vector["output_ap_baseline"][:, 0].mean(), abs=1e-14)

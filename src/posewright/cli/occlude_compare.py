@@ -51,7 +51,7 @@ def _say(one: Compared, margin: float) -> None:
     table = Table(title=f"{one.names[0]} less {one.names[1]}", title_justify="left", title_style="bold",
                   box=box.SIMPLE_HEAD)  # fmt: skip
     for place, name in enumerate(rows[0]):
-        table.add_column(name, justify="right" if 0 < place < 6 else "left")
+        table.add_column(name, justify="right" if 0 < place < 7 else "left")
     for row in rows[1:]:
         table.add_row(*row)
     console.print(table)

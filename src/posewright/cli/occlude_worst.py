@@ -59,7 +59,7 @@ def worst(
 ) -> int:
     """Search for the place and the size of one occluder that harm an estimator most, person by person.
 
-    The search fits every picture: what it finds is an upper bound on harm. Interrupted, the same command goes on.
+    The search fits every picture: the worst place costs at least what it finds. Interrupted, the same command goes on.
     """
     from posewright import load, robustness
     from posewright.robustness.attacks.search import Search

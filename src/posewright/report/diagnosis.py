@@ -118,11 +118,12 @@ def _repairs(told: Told) -> Section:
     added = [told["AP"], *(told[f"sequence/{name}"] for name in REPAIRS)]
     gains = list(zip(map(spell, REPAIRS), np.diff(added).tolist(), strict=True))
     alone = [told.row(f"gain/{name}", spell(name)) for name in REPAIRS]
-    best = max(REPAIRS[:-1], key=lambda name: told[f"gain/{name}"])
+    best = max(REPAIRS, key=lambda name: told[f"gain/{name}"])
     return Section(
         f"Repairing {_named(best)} would give most: AP {told['AP']:.3f} to {told[f'AP/{best}']:.3f}",
         "Above: one repair after the other, in the customary order, so that each stands on those before it. Below: "
-        "each repair alone. Scores is the best possible ranking of the predictions as they are.",
+        "each repair alone. Scores is the best possible ranking of the predictions as they are; false negatives alone "
+        "is what the AP would be if only the people whom some prediction matches were asked for.",
         figures=[
             steps("AP as repairs are added up", ("as it is", told["AP"]), gains, "AP"),
             dots("What each repair alone would add to AP", alone, f"gain of AP, with {LEVEL:.0%} intervals"),
@@ -135,7 +136,14 @@ def _repairs(told: Told) -> Section:
 
 
 def _named(repair: str) -> str:
-    return {"miss": "misses", "swap": "swaps", "inversion": "inversions", "score": "scores"}.get(repair, spell(repair))
+    return {
+        "miss": "misses",
+        "swap": "swaps",
+        "inversion": "inversions",
+        "score": "scores",
+        "false_positives": "false positives",
+        "false_negatives": "missed people",
+    }.get(repair, spell(repair))
 
 
 def _false(told: Told) -> Section:

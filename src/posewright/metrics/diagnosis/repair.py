@@ -168,6 +168,17 @@ def without_false_positives(ranges: Ranges) -> Ranges:
     return [matches._replace(ignored=matches.ignored | (matches.person < 0)) for matches in ranges]
 
 
+def without_false_negatives(matches: Matches) -> list[Matches]:
+    """Ask at every threshold of one area range only for the people whom some prediction matches there."""
+    found = []
+    for t in range(matches.person.shape[1]):
+        hits = (matches.person[0, t] >= 0) & ~matches.ignored[0, t]
+        counted = np.bincount(matches.image[hits], minlength=len(matches.counted))[:, None]
+        one = np.s_[:, t : t + 1]
+        found.append(matches._replace(person=matches.person[one], ignored=matches.ignored[one], counted=counted))
+    return found
+
+
 def average_precision(ranges: Ranges) -> Floats:
     """Return the average precision (T, A) at every threshold and in every area range; -1 where nobody counts."""
     return np.concatenate([precision_recall(matches)[0].mean(1) for matches in ranges], axis=1)
@@ -180,12 +191,15 @@ def repairs(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[
     after this one and those before it in REPAIRS: misses, swaps, inversions, jitter; scores; false positives;
     false negatives, after which it is 1 where anybody is to be found. "APM" and "APL" are those of medium and
     large people. "AP" counts people from 32^2 px^2 on, so that it is not COCO's where smaller ones are.
-    -1 where nobody is to be found, and then no gain: NaN. Arguments and errors as in `oks_ap`.
+    -1 where nobody is to be found, and then no gain: NaN. Arguments and errors as in `oks_ap`. Departure: false
+    negatives alone leave out the people whom nobody matches at a threshold (0 where that is all of them); the
+    original has 1 there as well.
     """
     people = everybody(predicted, truth, **rules)
     all_stages = stages(people)
     medium, large = (again_of(padded(matches)) for matches in all_stages.alone[BASELINE][1:])
     alone, sequence = ({name: again_of(padded(ranges[0])) for name, ranges in one.items()} for one in all_stages)
+    matched = [again_of(padded(one)) for one in without_false_negatives(all_stages.alone[BASELINE][0])]
 
     def again(weights: Floats) -> dict[str, Floats]:
         ordered = weights[:, people.scene]
@@ -193,9 +207,11 @@ def repairs(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[
         numbers = {name: before[name] for name in ("AP", "AP50", "AP75")}
         numbers |= {"APM": medium(ordered)["AP"], "APL": large(ordered)["AP"]}
         known = before["AP"] >= 0
-        last = {"false_negatives": np.where(known, 1.0, -1.0)}
-        single = {name: alone[name](ordered)["AP"] for name in REPAIRS if name in alone} | last
-        added = {name: sequence[name](ordered)["AP"] for name in REPAIRS if name in sequence} | last
+        found = np.mean([np.maximum(one(ordered)["AP50"], 0.0) for one in matched], axis=0)
+        single = {name: alone[name](ordered)["AP"] for name in REPAIRS if name in alone}
+        single["false_negatives"] = np.where(known, found, -1.0)
+        added = {name: sequence[name](ordered)["AP"] for name in REPAIRS if name in sequence}
+        added["false_negatives"] = np.where(known, 1.0, -1.0)
         numbers |= {f"AP/{name}": value for name, value in single.items()}
         numbers |= {f"gain/{name}": np.where(known, value - before["AP"], np.nan) for name, value in single.items()}
         return numbers | {f"sequence/{name}": value for name, value in added.items()}

@@ -28,7 +28,7 @@ Pair = tuple[Floats, Floats]
 class Effect(NamedTuple):
     """Hold a number with its 95 % interval and the 90 % one that equivalence is judged by; NaN without data.
 
-    asked: how many keypoints it is of.
+    asked: how many keypoints it is of. p: the level at which the interval begins to hold 0, two-sided.
     """
 
     value: float
@@ -37,6 +37,7 @@ class Effect(NamedTuple):
     low90: float
     high90: float
     asked: float
+    p: float = float("nan")
 
     def verdict(self, margin: float = MARGIN) -> str:
         """Say what a change comes to: "none" within the margin, "lower", "higher", or "undecided"; "no data".
@@ -88,8 +89,15 @@ def effects_of(
     value = again(np.ones((1, scenes)))[0]
     drawn = np.concatenate([again(some) for some in draw(scenes, draws, seed)])
     low, low90, high90, high = _percentiles(np.ascontiguousarray(drawn.T))
-    rows = zip(value, low, high, low90, high90, asked, strict=True)
+    rows = zip(value, low, high, low90, high90, asked, _levels(drawn), strict=True)
     return [Effect(*map(float, row)) for row in rows]
+
+
+def _levels(drawn: Floats) -> Floats:
+    """(M,) p of each column of (draws, M) as `confidence.compare` has it; NaN where no draw has data."""
+    known = np.isfinite(drawn).sum(0)
+    few = np.minimum((drawn <= 0).sum(0), (drawn >= 0).sum(0))
+    return np.where(known > 0, np.minimum(1.0, 2 * (1 + few) / (known + 1)), np.nan)
 
 
 def _percentiles(drawn: Floats) -> Floats:

@@ -103,7 +103,7 @@ def _said(study: Study, some: Effects, verdicts: bool) -> dict[str, dict[str, An
 
 def _read(some: Mapping[str, Mapping[str, Any]]) -> dict[str, Effect]:
     return {
-        name: Effect(*(math.nan if values[key] is None else float(values[key]) for key in Effect._fields))
+        name: Effect(*(math.nan if values.get(key) is None else float(values[key]) for key in Effect._fields))
         for name, values in some.items()
     }
 

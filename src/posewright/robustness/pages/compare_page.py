@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from posewright.metrics.trust.confidence import holm
 from posewright.report.page import Section, write_page
 from posewright.robustness.attacks.attack import CLEAN
 from posewright.robustness.numbers.compare import Compared
@@ -13,6 +14,10 @@ from posewright.robustness.pages.figures import beside, compared
 from posewright.robustness.pages.words import cell, listed, points, share, spelled
 
 NUMBERS = ("all", "hit", "collateral")
+CHANCE = 0.05
+"""Below which Holm's p a difference is called clear."""
+CLEAR = ("lower", "higher")
+"""The verdicts of a clear difference."""
 TITLES = {"all": "All keypoints", "hit": "Covered keypoints", "collateral": "Keypoints that are not covered"}
 MEANING = "Points to the right of 0 mean that {0} loses less than {1}, to the left that it loses more."
 
@@ -24,7 +29,8 @@ def write_compare_page(found: Sequence[Compared], folder: Path, margin: float = 
     lead = (
         f"{first} against {listed(one.names[1] for one in found)}: the same people under the same attacks. Every "
         f"difference is {first}'s change less the other's, with 95 % intervals over the same draws of the pictures. "
-        "Intervals are not widened for the number of rows: of twenty rows without a difference one may look clear."
+        "Intervals are not widened for the number of rows; headings and verdicts call a difference clear where Holm's "
+        f"p, which is corrected for the rows of its table, is below {CHANCE:g}."
     )
     tiles = [(f"{name}: keypoints right, clean", share(one.own[name][CLEAN]["all"], interval=False))
              for one in found for name in (one.names if one is found[0] else one.names[1:])]  # fmt: skip
@@ -57,7 +63,8 @@ def _pair(one: Compared, margin: float) -> list[Section]:
 
 def _where(one: Compared, targets: Sequence[str], margin: float) -> Section:
     names, rows = one.names, one.differences
-    clear = {target: rows[target]["all"] for target in targets if _clear(rows[target]["all"], margin)}
+    told = verdicts({target: rows[target]["all"] for target in targets}, margin)
+    clear = {target: rows[target]["all"] for target in targets if told[target][1] in CLEAR}
     worst = {side: [_target(t) for t, e in clear.items() if (e.value < 0) == (side == names[0])] for side in names}
     said = [f"{side} loses more at {listed(some)}" for side, some in worst.items() if some]
     figures = [
@@ -75,7 +82,7 @@ def _where(one: Compared, targets: Sequence[str], margin: float) -> Section:
 
 def _clean(names: tuple[str, str], keypoints: Mapping[str, Effect], margin: float) -> Section:
     known = {name: effect for name, effect in keypoints.items() if effect.value == effect.value}
-    clear = [spelled(name) for name, effect in known.items() if _clear(effect, margin)]
+    clear = [spelled(name) for name, (_, said) in verdicts(known, margin).items() if said in CLEAR]
     return Section(
         f"In clean pictures they differ clearly in: {listed(clear)}"
         if clear
@@ -87,13 +94,13 @@ def _clean(names: tuple[str, str], keypoints: Mapping[str, Effect], margin: floa
 
 def verdict(one: Compared, margin: float = MARGIN) -> str:
     """Say of two studies which loses more, over the groups of attacks that tell."""
-    told = {group: one.differences[group]["all"] for group in one.groups}
+    told = verdicts({group: one.differences[group]["all"] for group in one.groups}, margin)
     more = {
-        one.names[0]: [_group(group) for group, effect in told.items() if effect.verdict(margin) == "lower"],
-        one.names[1]: [_group(group) for group, effect in told.items() if effect.verdict(margin) == "higher"],
+        name: [_group(group) for group, (_, said) in told.items() if said == way]
+        for name, way in zip(one.names, ("lower", "higher"), strict=True)
     }
     said = [f"{name} loses more under {listed(some)}" for name, some in more.items() if some]
-    same = [_group(group) for group, effect in told.items() if effect.verdict(margin) == "none"]
+    same = [_group(group) for group, (_, said) in told.items() if said == "none"]
     if said:
         return "; ".join(said)
     return f"no difference under {listed(same)}" if same else "undecided"
@@ -102,18 +109,24 @@ def verdict(one: Compared, margin: float = MARGIN) -> str:
 def grid(one: Compared, rows: Sequence[str], margin: float = MARGIN) -> list[list[str]]:
     """Return a table of rows: the change of each, the difference, and what it comes to."""
     first, second = one.names
-    head = ["attacks", first, second, "difference, points", "of those covered", "of the others", "verdict"]
+    head = ["attacks", first, second, "difference, points", "of those covered", "of the others", "Holm's p", "verdict"]
     found = [head]
+    told = verdicts({row: one.differences[row]["all"] for row in rows}, margin)
     for row in rows:
         both = [one.own[name][row]["all"] for name in one.names]
         some = one.differences[row]
         found.append([spelled(row), *(f"{100 * effect.value:+.1f}" for effect in both),
-                      *(cell(some[number]) for number in NUMBERS), some["all"].verdict(margin)])  # fmt: skip
+                      *(cell(some[number]) for number in NUMBERS), f"{told[row][0]:.3f}", told[row][1]])  # fmt: skip
     return found
 
 
-def _clear(effect: Effect, margin: float) -> bool:
-    return effect.verdict(margin) in ("lower", "higher")
+def verdicts(effects: Mapping[str, Effect], margin: float) -> dict[str, tuple[float, str]]:
+    """Return Holm's p and the verdict of every effect of a table: lower or higher only where that p is below CHANCE."""
+    beside = holm([effect.p for effect in effects.values()])
+    return {
+        name: (p, said if (said := effect.verdict(margin)) not in CLEAR or p < CHANCE else "undecided")
+        for (name, effect), p in zip(effects.items(), beside, strict=True)
+    }
 
 
 def _group(row: str) -> str:
