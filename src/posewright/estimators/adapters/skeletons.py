@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from posewright.datasets.openpose import COCO_18
-from posewright.skeleton import COCO, Skeleton, mirrored_name
+from posewright.skeleton import COCO, Skeleton
+from posewright.spelling import mirrored_name
 
 _LEFT_FOOT = ("left_big_toe", "left_small_toe", "left_heel")
 _FEET = (*_LEFT_FOOT, *map(mirrored_name, _LEFT_FOOT))
