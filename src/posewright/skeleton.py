@@ -112,9 +112,7 @@ class Skeleton:
         limbs, sides = (tuple(pair for pair in pairs or () if set(pair) <= names) for pairs in (self.limbs, self.sides))
         if kept == self.keypoints:
             return self
-        return replace(
-            self, keypoints=kept, limbs=limbs, sigmas=sigmas, sides=None if self.sides is None else sides
-        )
+        return replace(self, keypoints=kept, limbs=limbs, sigmas=sigmas, sides=None if self.sides is None else sides)
 
     @cached_property
     def parts(self) -> dict[str, tuple[str, ...]]:

@@ -65,8 +65,10 @@ def doubtful(names: Sequence[str]) -> list[str]:
     These are those with a side whose counterpart is missing, those that may have a side, and pairs that a number or
     a letter tells apart.
 
-    >>> doubtful(["left_ear", "right_ear", "tail"]), doubtful(["left_ear", "left_paw", "right_paw"]), doubtful(["kp1", "kp2", "kp3"])
-    ([], ['left_ear'], ['kp1', 'kp2', 'kp3'])
+    >>> doubtful(["left_ear", "right_ear", "tail"]), doubtful(["left_ear", "left_paw", "right_paw"])
+    ([], ['left_ear'])
+    >>> doubtful(["kp1", "kp2", "kp3"])
+    ['kp1', 'kp2', 'kp3']
     >>> doubtful(["LPaw", "RPaw", "ear1", "ear2"]), doubtful(["l_x", "left_paw", "right_paw"])
     (['ear1', 'ear2'], ['l_x'])
     """
