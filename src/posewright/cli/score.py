@@ -78,7 +78,7 @@ def score(
     with _shown() as show:
         show("reading the truth")
         own = scoring.skeleton_by(skeleton)
-        scenes = scoring.truth_of(truth, split)
+        scenes = scoring.truth_of(truth, split, own)
         names = scoring.chosen(metric, scenes)
         results = [scoring.score_file(path, scenes, names, draws, seed, show, own) for path in predictions]
         both = len(results) == 2 and draws
@@ -144,7 +144,7 @@ def diagnose(
     with _shown() as show:
         show("reading")
         own = scoring.skeleton_by(skeleton)
-        guesses, scenes, shared = scoring.predictions_of(predictions, scoring.truth_of(truth, split), own)
+        guesses, scenes, shared = scoring.predictions_of(predictions, scoring.truth_of(truth, split, own), own)
         page = write_diagnosis(out, predictions, truth, guesses, scenes, draws, seed, show, shared)
     print(f"open {page}")
     return 0
