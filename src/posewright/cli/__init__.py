@@ -123,7 +123,7 @@ def train(
     recipe: Positional[Annotated[str, arg(metavar="RECIPE", help="a recipe's name, or my_file.py:my_recipe")]],
     data: Data,
 ) -> int:
-    """Train a recipe; `posewright train RECIPE --help` shows all that can be changed."""
+    """Train a recipe; `posewright train RECIPE --help` shows its options, `--help-all` all that can be changed."""
     return _train([recipe, "--data", data])
 
 
@@ -136,8 +136,10 @@ def _train(arguments: Sequence[str]) -> int:
     from posewright.train import first_weights
     from posewright.train import train as run
 
-    parser = partial(tyro.cli, form_of(recipe), prog=f"posewright train {arguments[0]}")
-    chosen: Any = _parsed(parser, arguments[1:])
+    short = "--help" in arguments or "-h" in arguments
+    given = ["--help" if one == "--help-all" else one for one in arguments[1:]]
+    parser = partial(tyro.cli, form_of(recipe, whole=not short), prog=f"posewright train {arguments[0]}")
+    chosen: Any = _parsed(parser, given)
     recipe = changed(recipe, chosen)
     weights = first_weights(start(chosen.start), recipe) if chosen.start else None
     print(run(recipe, folder(chosen.data), chosen.out, chosen.seed, chosen.resume, weights, chosen.machine))

@@ -33,8 +33,11 @@ SIDES = arg(
 START = arg(metavar="FILE", help="first weights: `default`, an .onnx, a .pt, or a URL", help_behavior_hint="")
 
 
-def form_of(recipe: Recipe) -> Any:
-    """Return a dataclass of everything that can be said of one training, with the recipe's own values as defaults."""
+def form_of(recipe: Recipe, whole: bool = True) -> Any:
+    """Return a dataclass of what can be said of one training, with the recipe's own values as defaults.
+
+    whole: all of it; otherwise what most people need, for a help that fits a screen.
+    """
     from posewright.train import MACHINE, Machine
 
     options: list[tuple[str, Any] | tuple[str, Any, Any]] = [
@@ -46,10 +49,14 @@ def form_of(recipe: Recipe) -> Any:
         ("sides", Annotated[str | None, SIDES], None),
         ("start", Annotated[str | None, START], None),
         ("occlusion", Annotated[str | None, OCCLUSION], None),
-        ("machine", Machine, MACHINE),
     ]
-    about = {"__doc__": f"Train {recipe.name}: {recipe.summary}."}
-    return make_dataclass("Train", [*options, *_shown(recipe, OVERRIDES)], namespace=about)
+    about = f"Train {recipe.name}: {recipe.summary}."
+    if not whole:
+        more = ", ".join(["--machine.*", *(f"--{n}.*" if n in ("codec", "jitter") else f"--{n}" for n in OVERRIDES)])
+        about = f"{about}\n\n--help-all shows what else can be changed: {more.replace('_', '-')}."
+        return make_dataclass("Train", options, namespace={"__doc__": about})
+    options.append(("machine", Machine, MACHINE))
+    return make_dataclass("Train", [*options, *_shown(recipe, OVERRIDES)], namespace={"__doc__": about})
 
 
 def changed(recipe: Recipe, chosen: Any) -> Recipe:

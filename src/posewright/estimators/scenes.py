@@ -15,9 +15,9 @@ def predict_scenes(
 ) -> Iterator[Scene]:
     """Estimate people at the boxes annotated for them, in their order; crowds and the unlabelled are left out.
 
-    Each answer keeps the box that it was asked for, by which it is scored against the right person. detected: the
-    boxes of each scene to look at instead, by `ranked`. A person without a box, or with one without area, is looked for around the keypoints. Raises ValueError
-    where these are one place.
+    Each answer keeps the box that it was asked for, by which it is scored against the right person. A person without
+    a box, or with one without area, is looked for around the keypoints. detected: the boxes of each scene to look at
+    instead, by `ranked`. Raises ValueError where a person's keypoints are one place.
     """
     boxes = [
         [_box(single) for single in each_person([scene])] if detected is None else [one.box for one in detected[place]]

@@ -18,9 +18,13 @@ from posewright.models.caffe import read_caffe
 from posewright.models.keras import from_keras, is_keras, read_hdf5
 from posewright.models.original import Orders, original_of
 from posewright.models.pixels import Normal
-from posewright.models.report import Renames, Report, WeightsError, compare, listed, renamed
+from posewright.models.report import Renames, Report, WeightsError, compare, listed, prefix_in, renamed
 
-ENVELOPES = ("state_dict", "model_state_dict", "model", "network")  # where training programs put the weights
+ENVELOPES = ("state_dict", "model_state_dict", "model", "network", "net", "module", "weights", "params", "state",
+             "ema", "model_ema", "ema_state_dict", "state_dict_ema", "ema_model")  # fmt: skip
+"""Where training programs put the weights, the likeliest first."""
+LIVE = frozenset("builtins os posix nt subprocess sys shutil socket runpy importlib pickle code".split())
+"""Modules of which nothing is read, not even as a dead stub: what asks for them is no checkpoint."""
 
 
 def load_into(
@@ -48,10 +52,12 @@ def load_into(
     network is then as it was before. What the file has beyond the network's needs is reported as unused.
     """
     name = "state dict" if isinstance(source, Mapping) else str(source)
-    state = weights_in(source if isinstance(source, Mapping) else read(Path(source)), name)
+    content = source if isinstance(source, Mapping) else read(Path(source))
     own = model.state_dict()
+    state, prefix = unwrapped(weights_in(content, name), own, renames)
     wanted = {key: shape(value) for key, value in own.items() if not (skip and re.match(skip, key))}
     report = compare(name, wanted, {key: shape(value) for key, value in state.items()}, renames)
+    report = replace(report, prefix=prefix, others=others_in(content))
     report = mended(report, state, unbiased, blue_first)
     refuse(report, wanted, partial)
     before = {key: value.clone() for key, value in own.items()}
@@ -75,7 +81,8 @@ def load_original(
     """
     paper = original_of(model)
     name = "state dict" if isinstance(source, Mapping) else str(source)
-    state = weights_in(source if isinstance(source, Mapping) else read(Path(source)), name)
+    content = source if isinstance(source, Mapping) else read(Path(source))
+    state, prefix = unwrapped(weights_in(content, name), model.state_dict(), paper.renames)
     found = next((one for one in paper.sources if any(re.match(one.mark, renamed(key, ())) for key in state)), None)
     try:
         report = load_into(
@@ -84,7 +91,8 @@ def load_original(
         )  # fmt: skip
     except WeightsError as error:
         raise WeightsError(f"{name}: {str(error).removeprefix('state dict: ')}") from None
-    return replace(report, source=name), found.normal if found else paper.normal
+    report = replace(report, source=name, prefix=prefix, others=others_in(content))
+    return report, found.normal if found else paper.normal
 
 
 def mended(report: Report, state: Mapping[str, Tensor], unbiased: str | None, blue_first: str | None) -> Report:
@@ -166,15 +174,43 @@ def _unpickled(path: Path) -> Any:
     """Read with PyTorch's reader of numbers; MMPose's files hold plain numpy arrays beside the weights."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:
-            if "GLOBAL numpy" not in str(error):
-                raise
-        with torch.serialization.safe_globals(_plain_numpy()):
-            return torch.load(path, map_location="cpu", weights_only=True)
+        known: list[Any] = []
+        while True:
+            try:
+                with torch.serialization.safe_globals(known):
+                    return torch.load(path, map_location="cpu", weights_only=True)
+            except Exception as error:
+                more = _asked_for(str(error), len(known))
+                if not more:
+                    raise
+                known += more
 
 
+def _asked_for(complaint: str, known: int) -> list[Any]:
+    """Return what lets PyTorch's reader go on: numpy's plain numbers, or for a foreign class a stub that does nothing.
+
+    Programs keep more than weights: MMEngine its HistoryBuffer, others paths and settings. Nothing of theirs runs.
+    """
+    if known > MORE:
+        return []
+    if "GLOBAL numpy" in complaint and not known:
+        return _plain_numpy()
+    asked = re.search(r"GLOBAL (\w[\w.]*)\.([A-Z]\w*)", complaint)
+    if asked is None or asked[1].partition(".")[0] in LIVE | {"numpy", "torch"}:
+        return [] if "GLOBAL numpy" not in complaint or known > 40 else _plain_numpy()
+    return [(type(asked[2], (Dead,), {}), f"{asked[1]}.{asked[2]}")]
+
+
+class Dead:
+    """Stand in for a class of somebody else's: it takes whatever it is given, and does nothing."""
+
+    def __init__(self, *given: object, **named: object) -> None: ...
+
+    def __setstate__(self, state: object) -> None: ...
+
+
+MORE = 80
+"""How many names a file may ask for beside its tensors."""
 READERS: dict[str, Callable[[Path], Any]] = {
     ".safetensors": _safe,
     ".npz": _arrays,
@@ -213,6 +249,29 @@ def weights_in(content: Any, name: str) -> dict[str, Tensor]:
             return {key: value for key, value in content.items() if isinstance(key, str) and isinstance(value, Tensor)}
         content = inner
     raise WeightsError(f"{name}: a {type(content).__name__}, not a state dict of names and tensors")
+
+
+def others_in(content: Any) -> tuple[str, ...]:
+    """Name the sets of weights that a file holds beside the one that `weights_in` takes."""
+    if not isinstance(content, Mapping):
+        return ()
+    inside = [key for key in ENVELOPES if isinstance(content.get(key), Mapping)]
+    tensors = [key for key in inside if any(isinstance(value, Tensor) for value in content[key].values())]
+    return (
+        tuple(tensors[1:])
+        if inside and tensors and tensors[0] == inside[0]
+        else others_in(content[inside[0]])
+        if inside
+        else ()
+    )
+
+
+def unwrapped(state: dict[str, Tensor], own: Mapping[str, Tensor], renames: Renames) -> tuple[dict[str, Tensor], str]:
+    """Take off what a program puts before all names of a network; return the weights and that prefix."""
+    shapes, wanted = ({key: shape(value) for key, value in some.items()} for some in (state, own))
+    prefix = prefix_in(wanted, shapes, renames)
+    inside = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    return inside, prefix
 
 
 def shape(value: Tensor) -> str:

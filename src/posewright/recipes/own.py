@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from posewright import datasets
+from posewright.datasets import coco
 from posewright.metrics import by_person, nme
 from posewright.recipes.recipe import Recipe
 from posewright.scene import Scene, translated
@@ -30,7 +31,7 @@ def on_data(recipe: Recipe, data: str, sides: str | None = None) -> Recipe:
     told = bool(colon) and kind in datasets.READERS and not Path(data).exists()
     if told and (kind == "coco" or any(mark in rest for mark in "@#")):
         recipe = replace(recipe, read=partial(_read, data))
-    if recipe.source is None and (told or recipe.name.partition("_coco")[1]):
+    if recipe.source is None and (told or recipe.read is coco.read):
         scenes = recipe.read(Path(data), "train")
         own = scenes[0].skeleton if scenes else recipe.codec.skeleton
         if set(own.spelt) != set(recipe.codec.skeleton.spelt):

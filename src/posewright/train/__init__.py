@@ -24,6 +24,7 @@ from posewright.estimators.runtimes.torch import network_of
 from posewright.estimators.scenes import predict_scenes
 from posewright.estimators.top_down import TopDown
 from posewright.files import write_whole
+from posewright.models.report import listed
 from posewright.recipes.own import joined
 from posewright.recipes.recipe import Recipe
 from posewright.scene import Scene
@@ -129,11 +130,11 @@ def _lead(
             progress.update(bar, completed=state.step, loss=loss)
             ended = state.step % epoch == 0
             if ended:
-                state.save(checkpoint, **log.told())
+                _save(state, checkpoint, log)
                 line = log.end_epoch(state.step // epoch, scores(recipe, state, truth))
                 progress.console.print("  ".join(f"{key} {value:.4g}" for key, value in line.items() if "/" not in key))
             if ended or time.monotonic() - saved > save_every:
-                state.save(checkpoint, **log.told())
+                _save(state, checkpoint, log)
                 _write_lines(checkpoint.with_name("log.jsonl"), log.history)
                 saved = time.monotonic()
 
@@ -147,6 +148,14 @@ def scores(recipe: Recipe, state: State, truth: list[Scene]) -> dict[str, float]
         else predict_scenes(TopDown(network, recipe.codec), truth)
     )
     return recipe.metric(list(found), truth)
+
+
+def _save(state: State, checkpoint: Path, log: Log) -> None:
+    """Save a checkpoint; raises LossError, and leaves the one before, where weights are not finite."""
+    wrong = [name for name, value in state.module.network.state_dict().items() if not value.isfinite().all()]
+    if wrong:
+        raise LossError(f"after step {state.step} weights are not finite ({listed(wrong)}); {checkpoint} is as before")
+    state.save(checkpoint, **log.told())
 
 
 def _judged_on(recipe: Recipe, data: str) -> list[Scene]:
