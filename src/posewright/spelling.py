@@ -87,7 +87,7 @@ def doubtful(names: Sequence[str]) -> list[str]:
 
 def _stem(name: str) -> str:
     """Cut off what may tell two of a pair apart."""
-    return re.sub(r"_?[12]$|_[ab]$", "", name) or name
+    return re.sub(r"_?\d+$|_[ab]$", "", name) or name
 
 
 def _readings(name: str) -> list[Reading]:

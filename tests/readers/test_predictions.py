@@ -344,7 +344,9 @@ def test_a_wrong_result_is_one_line_wherever_it_stands(write, truth, place, chan
 def test_a_missing_field_is_named(write, truth, field, place):
     rows = [result(), result()]
     del rows[place][field]
-    with pytest.raises(DataError, match=f"at place {place}: ({field}: missing|'annotations' is the name of no picture)|no predictions"):
+    with pytest.raises(
+        DataError, match=f"at place {place}: ({field}: missing|'annotations' is the name of no picture)|no predictions"
+    ):
         read_predictions(write(rows), truth)
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
 from posewright.cli.options import QUIET, Data, Flip, Model, Out, Precision, RecipeFile, Run, Split
+
+BoxScore = Annotated[float, arg(metavar="SCORE", help="leave out boxes whose score is lower")]
+BoxOverlap = Annotated[
+    float, arg(metavar="IOU", help="of two boxes that overlap by it, leave out the one with the lower score")
+]
+Format = Literal["coco", "csv", "openpose", "yolo"]
 
 
 def predict(
@@ -26,6 +32,11 @@ def predict(
             **QUIET,
         ),
     ] = None,
+    box_score: BoxScore = 0.3,
+    box_overlap: BoxOverlap = 0.65,
+    format: Annotated[
+        Format, arg(metavar="FORMAT", help="write CSV, OpenPose's JSON or YOLO's labels beside the COCO results")
+    ] = "coco",
     flip: Flip = False,
     backend: Run = "auto",
     precision: Precision = "fp32",
@@ -49,7 +60,7 @@ def predict(
         from posewright.estimators.adapters import detector as detectors
 
         estimator = detectors.load(detector, estimator)
-    return predict_to(out, inputs, estimator, boxes)
+    return predict_to(out, inputs, estimator, boxes, box_score, box_overlap, format)
 
 
 def evaluate(
@@ -70,10 +81,8 @@ def evaluate(
             **QUIET,
         ),
     ] = None,
-    box_score: Annotated[float, arg(metavar="SCORE", help="leave out boxes whose score is lower")] = 0.0,
-    box_overlap: Annotated[
-        float, arg(metavar="IOU", help="of two boxes that overlap by it, leave out the one with the lower score")
-    ] = 1.0,
+    box_score: BoxScore = 0.0,
+    box_overlap: BoxOverlap = 1.0,
 ) -> int:
     """Predict a split at its annotated boxes or a detector's, write the predictions, then score them from disk."""
     from rich.console import Console
