@@ -52,7 +52,9 @@ def form_of(recipe: Recipe, whole: bool = True) -> Any:
     ]
     about = f"Train {recipe.name}: {recipe.summary}."
     if not whole:
-        more = ", ".join(["--machine.*", *(f"--{n}.*" if n in ("codec", "jitter") else f"--{n}" for n in OVERRIDES)])
+        more = ", ".join(
+            ["--machine.*", *(f"--{n}.*" if n in ("codec", "jitter", "optimiser") else f"--{n}" for n in OVERRIDES)]
+        )
         about = f"{about}\n\n--help-all shows what else can be changed: {more.replace('_', '-')}."
         return make_dataclass("Train", options, namespace={"__doc__": about})
     options.append(("machine", Machine, MACHINE))

@@ -33,10 +33,10 @@ def _sides(body: Skeleton) -> tuple[tuple[str, str], ...]:
 
 
 _LEFT_FOOT = ("left_big_toe", "left_small_toe", "left_heel")
-_FEET = (*_LEFT_FOOT, *map(mirrored_name, _LEFT_FOOT))
+_BOTH_FEET = (*_LEFT_FOOT, *map(mirrored_name, _LEFT_FOOT))
 _SOLES = tuple((f"{side}_ankle", f"{side}_{part}") for side in ("left", "right") for part in ("heel", "big_toe"))
 
-WHOLEBODY_23 = Skeleton("coco_wholebody_23", (*COCO.keypoints, *_FEET), (*COCO.limbs, *_SOLES))
+WHOLEBODY_23 = Skeleton("coco_wholebody_23", (*COCO.keypoints, *_BOTH_FEET), (*COCO.limbs, *_SOLES))
 """COCO-WholeBody's body and feet: the first 23 of its 133 keypoints (Jin et al., ECCV 2020, Fig. 2)."""
 _FACE_AND_HANDS = (
     *(f"face_{point}" for point in range(68)),

@@ -10,7 +10,7 @@ import numpy as np
 
 from posewright.datasets.names import Name, placed
 from posewright.datasets.records import DataError
-from posewright.scene import Person, Scene
+from posewright.scene import Floats, Person, Scene
 from posewright.skeleton import Skeleton
 
 
@@ -39,11 +39,9 @@ def _found(labels: Any, path: str) -> Iterator[tuple[str, Sequence[Name], Person
         )
         for instance in frame.instances:
             xy = np.asarray(instance.numpy(), np.float64)[:, :2]
-            there = np.isfinite(xy).all(1)
+            there = np.isfinite(xy[:, 0]) & np.isfinite(xy[:, 1])
             rated = getattr(instance, "score", None)
-            points = instance.points
-            scores = np.asarray(points["score"], np.float64) if _rated(points) else np.ones(len(xy))
-            scores = np.where(there, scores, 0.0)
+            scores = np.where(there, _scores(instance.points, len(xy)), 0.0)
             score = float(rated) if rated is not None else float(scores[there].mean()) if there.any() else 0.0
             yield (
                 f"{path}: frame {frame.frame_idx}",
@@ -52,5 +50,7 @@ def _found(labels: Any, path: str) -> Iterator[tuple[str, Sequence[Name], Person
             )
 
 
-def _rated(points: Any) -> bool:
-    return isinstance(points, np.ndarray) and "score" in (points.dtype.names or ())
+def _scores(points: Any, count: int) -> Floats:
+    """Return the scores of predicted points (count,), 1 for labelled ones, which have none."""
+    rated = isinstance(points, np.ndarray) and "score" in (points.dtype.names or ())
+    return np.asarray(points["score"], np.float64) if rated else np.ones(count)

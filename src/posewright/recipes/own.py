@@ -49,11 +49,12 @@ def with_skeleton(recipe: Recipe, skeleton: Skeleton) -> Recipe:
     codec: Any = recipe.codec
     if not is_dataclass(codec) or isinstance(codec, type):
         raise ValueError(f"{recipe.name}: its codec takes no other skeleton")
+    before: Skeleton = recipe.codec.skeleton
     changed: dict[str, Any] = {"codec": replace(codec, skeleton=skeleton)}
-    if len(skeleton) != len(codec.skeleton):
+    if len(skeleton) != len(before):
         changed["network"] = _with_outputs(recipe, len(skeleton))
         changed["parameters"] = None
-    if set(skeleton.spelt) != set(codec.skeleton.spelt):
+    if set(skeleton.spelt) != set(before.spelt):
         changed |= {"reported": {}, "data": f"data of your own, with the keypoints of {skeleton.name}"}
         changed["metric"] = recipe.metric if skeleton.sigmas and recipe.metric.__name__ == "oks_ap" else by_person(nme)
     return replace(recipe, **changed)
