@@ -169,7 +169,7 @@ def test_a_librarys_recipe_takes_the_skeleton_of_the_data(data, capsys):
 
 def commands(text):
     """The shell commands of a page, line by line."""
-    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
     return [shlex.split(line) for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.strip()]
 
 
