@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from codecs import utf_8_decode
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,12 +18,11 @@ from posewright.models.keras import from_keras, is_keras, read_hdf5
 from posewright.models.original import Orders, original_of
 from posewright.models.pixels import Normal
 from posewright.models.report import Renames, Report, WeightsError, compare, listed, prefix_in, renamed
+from posewright.models.unpickle import unpickled
 
 ENVELOPES = ("state_dict", "model_state_dict", "model", "network", "net", "module", "weights", "params", "state",
              "ema", "model_ema", "ema_state_dict", "state_dict_ema", "ema_model")  # fmt: skip
 """Where training programs put the weights, the likeliest first."""
-LIVE = frozenset("builtins os posix nt subprocess sys shutil socket runpy importlib pickle code".split())
-"""Modules of which nothing is read, not even as a dead stub: what asks for them is no checkpoint."""
 
 
 def load_into(
@@ -141,7 +139,7 @@ def read(path: Path) -> Any:
     if _is_text(beginning):
         raise WeightsError(f"{path}: a text that begins {beginning.decode(errors='ignore')!r}, not weights")
     try:
-        return READERS.get(path.suffix, _unpickled)(path)
+        return READERS.get(path.suffix, unpickled)(path)
     except ImportError as error:
         raise WeightsError(f"{path}: {error}") from None
     except Exception as error:  # whatever a damaged file makes the readers stumble over
@@ -170,47 +168,6 @@ def _arrays(path: Path) -> dict[str, Tensor]:
     return from_keras(arrays) if is_keras(arrays) else {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def _unpickled(path: Path) -> Any:
-    """Read with PyTorch's reader of numbers; MMPose's files hold plain numpy arrays beside the weights."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        known: list[Any] = []
-        while True:
-            try:
-                with torch.serialization.safe_globals(known):
-                    return torch.load(path, map_location="cpu", weights_only=True)
-            except Exception as error:
-                more = _asked_for(str(error), len(known))
-                if not more:
-                    raise
-                known += more
-
-
-def _asked_for(complaint: str, known: int) -> list[Any]:
-    """Return what lets PyTorch's reader go on: numpy's plain numbers, or for a foreign class a stub that does nothing.
-
-    Programs keep more than weights: MMEngine its HistoryBuffer, others paths and settings. Nothing of theirs runs.
-    """
-    if known > MORE:
-        return []
-    if "GLOBAL numpy" in complaint and not known:
-        return _plain_numpy()
-    asked = re.search(r"GLOBAL (\w[\w.]*)\.([A-Z]\w*)", complaint)
-    if asked is None or asked[1].partition(".")[0] in LIVE | {"numpy", "torch"}:
-        return [] if "GLOBAL numpy" not in complaint or known > 40 else _plain_numpy()
-    return [(type(asked[2], (Dead,), {}), f"{asked[1]}.{asked[2]}")]
-
-
-class Dead:
-    """Stand in for a class of somebody else's: it takes whatever it is given, and does nothing."""
-
-    def __init__(self, *given: object, **named: object) -> None: ...
-
-    def __setstate__(self, state: object) -> None: ...
-
-
-MORE = 80
-"""How many names a file may ask for beside its tensors."""
 READERS: dict[str, Callable[[Path], Any]] = {
     ".safetensors": _safe,
     ".npz": _arrays,
@@ -219,14 +176,6 @@ READERS: dict[str, Callable[[Path], Any]] = {
     ".caffemodel": read_caffe,
 }
 """By a file's ending; all others are read as PyTorch's."""
-
-
-def _plain_numpy() -> list[Any]:
-    """List what it takes to read numpy's numbers and strings, under numpy 1's names and numpy 2's; no objects."""
-    makers = {"_reconstruct": np.zeros(0).__reduce__()[0], "scalar": np.float64(0).__reduce__()[0]}
-    homes = ("numpy.core.multiarray", "numpy._core.multiarray")
-    named = [(make, f"{home}.{name}") for home in homes for name, make in makers.items()]
-    return [np.ndarray, np.dtype, *{type(np.dtype(code)) for code in "?bhilqBHILQefdgUS"}, *named]
 
 
 def _reason(error: Exception) -> str:
