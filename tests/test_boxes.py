@@ -8,7 +8,7 @@ import pytest
 from posewright.cli import main
 from posewright.datasets import coco
 from posewright.datasets.detections import Detected, boxes_by_scene, ranked, read_boxes
-from posewright.datasets.records import DataError
+from posewright.datasets.records import DataError, DataWarning
 from posewright.datasets.synthetic import world
 from posewright.scene import Person, Scene
 from posewright.skeleton import COCO, LSP
@@ -91,3 +91,35 @@ def test_evaluate_looks_where_a_detector_says(tmp_path, capsys):
     assert "OKS suppression" in detected["protocol"]["ranked by"]
     assert main(f"{line} --boxes {tmp_path}/boxes.json --box-score 0.6".split()) == 2
     assert "no box is of a picture of the data" in capsys.readouterr().err
+
+
+def _boxes(tmp_path, entries, **around):
+    path = tmp_path / "boxes.json"
+    path.write_text(json.dumps({**around, "annotations": entries} if around else entries))
+    return path
+
+
+@pytest.mark.parametrize(("categories", "people"), [([0, 0, 1], 2), ([0, 16, 16], 1), ([5, 5, 5], 3)])
+def test_what_is_taken_for_a_person_is_told(tmp_path, categories, people):
+    rows = [
+        {"image_id": 1, "bbox": [20 * i, 1, 9, 9], "score": 0.9, "category_id": c} for i, c in enumerate(categories)
+    ]
+    with pytest.warns(DataWarning, match=r"boxes by category: .*; those of [05] are taken for people"):
+        found = read_boxes(_boxes(tmp_path, rows))
+    assert len(found[1]) == people
+
+
+def test_a_file_that_names_its_categories_says_who_is_a_person(tmp_path):
+    rows = [{"image_id": 1, "bbox": [20 * i, 1, 9, 9], "category_id": c, "id": i} for i, c in enumerate((1, 2, 2))]
+    around = {"images": [{"id": 1, "file_name": "a.jpg"}],
+              "categories": [{"id": 1, "name": "bicycle"}, {"id": 2, "name": "person"}]}  # fmt: skip
+    assert len(read_boxes(_boxes(tmp_path, rows, **around))["a.jpg"]) == 2
+
+
+def test_one_box_without_area_is_left_out_and_none_of_a_person_refused(tmp_path):
+    rows = [{"image_id": 1, "bbox": [20 * i, 1, 9 * (i > 0), 9], "category_id": 1} for i in range(3)]
+    with pytest.warns(DataWarning, match="1 of 3 boxes left out; the first: box at place 0: bbox: has no area"):
+        assert len(read_boxes(_boxes(tmp_path, rows))[1]) == 2
+    strange = [row | {"category_id": 3 + i} for i, row in enumerate(rows)]
+    with pytest.raises(DataError, match=r"no box of a person, category_id 1 or 0; it has categories 3 \(1\), 4 \(1\)"):
+        read_boxes(_boxes(tmp_path, strange))

@@ -353,7 +353,7 @@ def test_help_imports_no_torch_and_says_what_there_is(verb):
 
 
 def test_help_of_a_recipe_shows_what_can_be_changed(place, capsys):
-    assert main(["train", f"{place}/mine.py:tiny", "--help"]) == 0
+    assert main(["train", f"{place}/mine.py:tiny", "--help-all"]) == 0
     shown = capsys.readouterr().out
     for option in ("--codec.sigma", "--jitter.turn", "--phases.0.epochs", "--machine.precision", "--resume", "--start"):
         assert option in shown

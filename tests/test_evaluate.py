@@ -110,8 +110,12 @@ def test_nobody_to_score_is_an_error_before_anything_is_written(tmp_path):
 
 def test_a_person_without_a_box_is_named(truth):
     scene = next(scene for scene in truth if scene.people)
-    boxless = replace(scene, people=(replace(scene.people[0], box=None, id=31),))
-    with pytest.raises(ValueError, match=rf"scene {scene.id}: person 31 has no box"):
+    one = scene.people[0]
+    point = np.where(np.isnan(one.keypoints), np.nan, 5.0)
+    boxless = replace(scene, people=(replace(one, keypoints=point, box=None, id=31),))
+    with pytest.raises(
+        ValueError, match=rf"scene {scene.id}: person 31: has no box, and all its keypoints are one place"
+    ):
         list(predict_scenes(Oracle(), [boxless]))
 
 

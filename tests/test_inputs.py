@@ -140,3 +140,33 @@ def test_a_promise_of_too_many_pixels_is_one_clear_error(tmp_path):
     (tmp_path / "promises.png").write_bytes(huge_png(60_000, 60_000))
     with pytest.raises(picture.PictureError, match=r"promises\.png: too large"):
         picture.read(tmp_path / "promises.png")
+
+
+def test_a_whole_jpeg_may_have_a_tail_and_a_cut_one_may_not(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 60, 3)).astype(np.uint8)
+    whole = picture.encoded(pixels, ".jpg")
+    thumbnail = b"\xff\xe1" + (len(whole) + 2).to_bytes(2, "big") + whole
+    for name, data in {
+        "tail": whole + b"\0\0\0\x18ftypmp42" + bytes(9000),
+        "small": whole[:2] + thumbnail + whole[2:],
+    }.items():
+        (tmp_path / f"{name}.jfif").write_bytes(data)
+        assert np.array_equal(picture.read(tmp_path / f"{name}.jfif"), picture.read(_put(tmp_path / "a.jpg", whole)))
+    for data in (whole[:-200], (whole[:2] + thumbnail + whole[2:])[:-200]):
+        with pytest.raises(picture.PictureError, match="ends too early"):
+            picture.read(_put(tmp_path / "cut.jpg", data))
+
+
+def _put(path, data):
+    path.write_bytes(data)
+    return path
+
+
+def test_pictures_of_kinds_that_are_not_read_are_told(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "b.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(300))
+    for name in ("c.gif", "d.gif", "e.dng", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    said = [str(entry) for entry in scenes_from([tmp_path]) if isinstance(entry, Unreadable)]
+    assert "left out, for they are not read: 1 .dng, 2 .gif" in said[-1]
+    assert "b.heic" in said[0]

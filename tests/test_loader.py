@@ -120,7 +120,9 @@ def test_kept_crops_are_used_again_only_where_they_fit(people, tmp_path):
 
 
 def test_a_person_without_a_box_is_named(people, tmp_path):
-    lost = replace(people[0], people=(replace(people[0].people[0], box=None, id="Ann"),))
+    one = people[0].people[0]
+    point = np.where(np.isnan(one.keypoints), np.nan, 5.0)
+    lost = replace(people[0], people=(replace(one, keypoints=point, box=None, id="Ann"),))
     with pytest.raises(ValueError, match="person Ann: has no box"):
         kept([lost], tmp_path / "crops.npy", CODEC)
     with pytest.raises(ValueError, match="person Ann: has no box"):

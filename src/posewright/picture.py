@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import zipfile
 from functools import lru_cache
@@ -16,7 +17,13 @@ from posewright.files import write_whole
 Pixels = NDArray[np.uint8]
 """(H, W, 3) uint8, RGB."""
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"})
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jfif", ".jpe", ".heic", ".heif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"}
+)
+
+
+HEIF = frozenset(b"ftyp" + brand for brand in (b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1", b"heim", b"heis"))
+"""How HEIC pictures begin, from the fifth byte."""
 
 
 class PictureError(ValueError):
@@ -38,7 +45,9 @@ def read(source: str | Path | Pixels) -> Pixels:
     data = _bytes(Path(source))
     if not data:
         raise PictureError(f"{source}: the file is empty")
-    if data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data[-4096:]:
+    if data[4:12] in HEIF:
+        return _from_heif(source, data)
+    if data[:2] == b"\xff\xd8" and data.find(b"\xff\xd9", _scan(data)) < 0:
         raise PictureError(f"{source}: the JPEG ends too early, it has no end marker")
     try:
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
@@ -47,6 +56,33 @@ def read(source: str | Path | Pixels) -> Pixels:
     if decoded is None:
         raise PictureError(f"{source}: not a picture that can be decoded")
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _scan(data: bytes) -> int:
+    """Return where a JPEG's first scan begins: what lies before, such as a small picture, has end marks of its own.
+
+    Behind the last scan anything may follow: a telephone's moving picture holds a video there.
+    """
+    place = 2
+    while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] != 0xDA:
+        if data[place + 1] == 0xFF:  # filling
+            place += 1
+        else:
+            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return place
+
+
+def _from_heif(source: object, data: bytes) -> Pixels:
+    """Decode HEIC by pillow-heif, where it is installed."""
+    try:
+        import pillow_heif
+    except ImportError:
+        raise PictureError(f"{source}: HEIC, which pillow-heif reads: pip install pillow-heif") from None
+    try:
+        found = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=True)
+        return _checked(np.asarray(found.to_pillow().convert("RGB")))
+    except Exception as error:  # whatever a damaged file makes libheif say
+        raise PictureError(f"{source}: not a HEIC picture that can be decoded ({error})") from None
 
 
 def write(path: Path, pixels: Pixels) -> None:

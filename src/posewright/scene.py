@@ -234,6 +234,24 @@ def box_around(keypoints: ArrayLike) -> Floats:
     return np.concatenate([xy.min(0), xy.max(0)])
 
 
+def boxed(person: Person) -> Floats:
+    """Return a person's box, or where there is none with an area the one around the keypoints, at least 1/10 as wide.
+
+    Raises ValueError where neither has an area.
+    """
+    if person.box is not None and (person.box[2:] > person.box[:2]).all():
+        return person.box
+    whose = f"person {person.id}: " + ("has no box" if person.box is None else "bbox has no area")
+    if not person.labelled.any():
+        raise ValueError(f"{whose}, and no keypoint is labelled")
+    box = box_around(person.keypoints)
+    side = float((box[2:] - box[:2]).max())
+    if side == 0:
+        raise ValueError(f"{whose}, and all its keypoints are one place")
+    lack = np.maximum(side / 10 - (box[2:] - box[:2]), 0) / 2
+    return np.concatenate([box[:2] - lack, box[2:] + lack])
+
+
 def each_person(scenes: Sequence[Scene]) -> list[Scene]:
     """Split scenes into one a person, for top-down work; crowds and people without a keypoint are left out."""
     return [

@@ -1,7 +1,7 @@
 """Skeletons: which keypoints a data set labels, how limbs join them, how far annotators disagree.
 
 Everything is named; an index appears nowhere. The mirror order follows from the names
-(`left_knee` and `right_knee` change places), and so do the body parts of Pytel et al. 2020
+(`left_knee` and `right_knee` change places, in any usual spelling), and so do the body parts of Pytel et al. 2020
 ("Tilting at windmills", arXiv:2010.10451, Fig. 2).
 """
 
@@ -14,22 +14,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from posewright.spelling import doubtful, mirrored_name, spelt
+
 
 def _chains(*chains: str) -> tuple[tuple[str, str], ...]:
     """Read limbs from chains of names: "a b c" joins a to b and b to c."""
     return tuple(pair for chain in chains for pair in zip(chain.split(), chain.split()[1:], strict=False))
-
-
-def mirrored_name(name: str) -> str:
-    """Name what a mirror shows: left and right change places, the rest stays.
-
-    >>> mirrored_name("left_knee"), mirrored_name("nose")
-    ('right_knee', 'nose')
-    """
-    for side, other in (("left_", "right_"), ("right_", "left_")):
-        if name.startswith(side):
-            return other + name.removeprefix(side)
-    return name
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +27,9 @@ class Skeleton:
     """Name the keypoints of a data set, their limbs and their OKS sigmas.
 
     sigmas (K,) in units of the square root of a person's area; None where nobody published any.
-    `sigmas_source` says who did, and every OKS that is reported repeats it.
-    Raises ValueError where a limb names no keypoint, a name stands twice, or sigmas do not fit.
+    `sigmas_source` says who did, and every OKS that is reported repeats it. sides: pairs of names that a mirror
+    exchanges; None tells them by the names, in any style of `spelling`.
+    Raises ValueError where a limb or a side names no keypoint, a name stands twice, or sigmas do not fit.
 
     >>> COCO.mirror[:3]
     array([0, 2, 1])
@@ -49,13 +40,16 @@ class Skeleton:
     limbs: tuple[tuple[str, str], ...]
     sigmas: tuple[float, ...] | None = None
     sigmas_source: str = "none published"
+    sides: tuple[tuple[str, str], ...] | None = None
 
     def __post_init__(self) -> None:
-        if len(set(self.keypoints)) != len(self.keypoints):
-            raise ValueError(f"skeleton {self.name}: a keypoint's name stands twice")
-        strangers = {name for limb in self.limbs for name in limb} - set(self.keypoints)
-        if strangers:
-            raise ValueError(f"skeleton {self.name}: limbs name unknown keypoints {sorted(strangers)}")
+        if len(set(self.spelt)) != len(self.keypoints):
+            twice = [n for n, key in zip(self.keypoints, self.spelt, strict=True) if self.spelt.count(key) > 1]
+            raise ValueError(f"skeleton {self.name}: a keypoint's name stands twice: {', '.join(twice)}")
+        for what, pairs in (("limbs", self.limbs), ("sides", self.sides or ())):
+            strangers = {name for pair in pairs for name in pair} - set(self.keypoints)
+            if strangers:
+                raise ValueError(f"skeleton {self.name}: {what} name unknown keypoints {sorted(strangers)}")
         if self.sigmas is not None and len(self.sigmas) != len(self.keypoints):
             raise ValueError(f"skeleton {self.name}: {len(self.sigmas)} sigmas for {len(self.keypoints)} keypoints")
 
@@ -65,17 +59,32 @@ class Skeleton:
     def __repr__(self) -> str:
         return f"Skeleton({self.name}, {len(self)} keypoints)"
 
+    @cached_property
+    def spelt(self) -> tuple[str, ...]:
+        """The keypoints' names in the one spelling, by which they are joined and mirrored."""
+        return spelt(self.keypoints)
+
     def index(self, name: str) -> int:
         """Return a keypoint's place in the order; raises KeyError that lists the names there are."""
-        if name not in self.keypoints:
+        if name in self.keypoints:
+            return self.keypoints.index(name)
+        if name not in self.spelt:
             raise KeyError(f"{self.name} has no keypoint {name!r}; it has {', '.join(self.keypoints)}")
-        return self.keypoints.index(name)
+        return self.spelt.index(name)
 
     @cached_property
     def mirror(self) -> NDArray[np.intp]:
         """(K,) the order in which a mirror shows the keypoints; one without a counterpart stays itself."""
-        other = (mirrored_name(name) for name in self.keypoints)
-        return np.array([self.keypoints.index(o) if o in self.keypoints else i for i, o in enumerate(other)])
+        if self.sides is None:
+            other = [mirrored_name(name) for name in self.spelt]
+            return np.array([self.spelt.index(o) if o in self.spelt else i for i, o in enumerate(other)], np.intp)
+        exchanged = {self.index(a): self.index(b) for pair in self.sides for a, b in (pair, pair[::-1])}
+        return np.array([exchanged.get(place, place) for place in range(len(self))], np.intp)
+
+    @property
+    def doubtful(self) -> list[str]:
+        """The keypoints of which the names do not tell what a mirror shows in their place, and nothing else does."""
+        return doubtful(self.keypoints) if self.sides is None else []
 
     @cached_property
     def limb_indices(self) -> NDArray[np.intp]:
@@ -88,9 +97,8 @@ class Skeleton:
         >>> COCO.to(CROWDPOSE)[-3:]
         array([16, -1, -1])
         """
-        return np.array(
-            [self.keypoints.index(n) if n in self.keypoints else -1 for n in other.keypoints], dtype=np.intp
-        )
+        places = {name: place for place, name in enumerate(self.spelt)}
+        return np.array([places.get(name, -1) for name in other.spelt], dtype=np.intp)
 
     def only(self, keypoints: Iterable[str]) -> Skeleton:
         """Return the skeleton with some of its keypoints alone, in its own order, the limbs between them and sigmas.
@@ -101,8 +109,10 @@ class Skeleton:
         names = set(keypoints)
         kept = tuple(name for name in self.keypoints if name in names)
         sigmas = None if self.sigmas is None else tuple(self.sigmas[self.index(name)] for name in kept)
-        limbs = tuple(limb for limb in self.limbs if set(limb) <= names)
-        return self if kept == self.keypoints else replace(self, keypoints=kept, limbs=limbs, sigmas=sigmas)
+        limbs, sides = (tuple(pair for pair in pairs or () if set(pair) <= names) for pairs in (self.limbs, self.sides))
+        if kept == self.keypoints:
+            return self
+        return replace(self, keypoints=kept, limbs=limbs, sigmas=sigmas, sides=None if self.sides is None else sides)
 
     @cached_property
     def parts(self) -> dict[str, tuple[str, ...]]:
@@ -111,9 +121,10 @@ class Skeleton:
         Parts with fewer than two keypoints here are left out: they have no rectangle. Departure: the
         authors' right side of COCO holds the nose as well, by its index; here no side has it.
         """
-        found = {part: tuple(k for k in self.keypoints if k in names) for part, names in _PARTS.items()}
+        known = list(zip(self.keypoints, self.spelt, strict=True))
+        found = {part: tuple(k for k, key in known if key in names) for part, names in _PARTS.items()}
         for side in ("left", "right"):
-            found[f"{side}_side"] = tuple(k for k in self.keypoints if k.startswith(f"{side}_"))
+            found[f"{side}_side"] = tuple(k for k, key in known if key.startswith(f"{side}_"))
         return {part: names for part, names in found.items() if len(names) > 1}
 
     @property

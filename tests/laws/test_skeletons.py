@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from posewright import skeleton as module
-from posewright.skeleton import SKELETONS, Skeleton, mirrored_name, skeleton_named
+from posewright.skeleton import SKELETONS, Skeleton, skeleton_named
+from posewright.spelling import mirrored_name
 
 EVERY = [value for value in vars(module).values() if isinstance(value, Skeleton)]
 

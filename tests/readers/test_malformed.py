@@ -22,11 +22,11 @@ FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCh
     ("field", "value", "message"),
     [
         ("keypoints", [1.0] * 50, "annotation 11: keypoints: must be 51 numbers, not 50"),
-        ("keypoints", [float("nan")] * 51, "annotation 11: keypoints: number 0 is nan; all must be finite"),
+        ("keypoints", [float("inf")] * 51, "annotation 11: keypoints: number 0 is inf; all must be finite"),
         ("keypoints", ["1"] * 51, "annotation 11: keypoints: number 0 is '1'"),
         ("keypoints", [10**400] * 51, "keypoints: number 0 is a number out of range"),
         ("keypoints", [1, 1, 3] * 17, "visibility of keypoint 0 is 3; it must be one of 0, 1, 2"),
-        ("keypoints", None, "annotation 11: keypoints: must be a list, not None"),
+        ("keypoints", 7, "annotation 11: keypoints: must be a list, not 7"),
         ("image_id", 99, "annotation 11: image_id: 99 is the id of no image in this file"),
         ("category_id", 99, "annotation 11: category_id: 99 is the id of no category"),
         ("bbox", [0, 0, -3, 1], "annotation 11: bbox: width and height must not be negative, but are -3 and 1"),
@@ -46,7 +46,7 @@ def test_file_record_and_field_are_named(write, coco_content, tmp_path, field, v
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("field", ["keypoints", "image_id", "category_id"])
+@pytest.mark.parametrize("field", ["image_id", "category_id"])
 def test_a_missing_field_is_named(write, coco_content, tmp_path, field):
     del coco_content["annotations"][0][field]
     write(coco_content)
@@ -179,6 +179,7 @@ def test_every_file_is_valid_before_it_is_damaged(tmp_path, file):
     assert len(_read(name, folder)) == 1
 
 
+@pytest.mark.filterwarnings("ignore::posewright.datasets.records.DataWarning")
 @pytest.mark.parametrize("file", _FILES)
 @FUZZ
 @given(data=st.data())

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewright.picture import Pixels
-from posewright.scene import Crop, Person, region
+from posewright.scene import Crop, Person, boxed, region
 from posewright.skeleton import Skeleton
 from posewright.warp import Size, Warp, around
 
@@ -51,7 +51,7 @@ class Jitter:
     def __call__(
         self, person: Person, skeleton: Skeleton, size: Size, rng: np.random.Generator, aim: Aim = around
     ) -> Warp:
-        """Aim at the person's box, jittered; crop_from_scene of `size`. Raises ValueError for a person without box."""
+        """Aim at the person's box, jittered; crop_from_scene of `size`. Raises ValueError as `scene.boxed` does."""
         center, extent = region(self.proposal(person, skeleton, rng)) if self.proposal else _region(person)
         if self.half_body and rng.random() < self.half_body:
             center, extent = half_body(person, skeleton, rng) or (center, extent)
@@ -80,9 +80,7 @@ def _cut(value: float, limit: float) -> float:
 
 
 def _region(person: Person) -> tuple[np.ndarray, np.ndarray]:
-    if person.box is None:
-        raise ValueError(f"person {person.id}: has no box to aim at")
-    return region(person.box)
+    return region(boxed(person))
 
 
 HALF_BODY_ABOVE = 8

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
 from functools import partial, wraps
 from io import StringIO
 from pathlib import Path
@@ -26,6 +27,7 @@ from posewright.cli.occlude_worst import worst
 from posewright.cli.options import QUIET, Data, Model, Out, RecipeFile, Split
 from posewright.cli.score import diagnose, score
 from posewright.cli.space import label, lift
+from posewright.datasets.records import DataWarning
 
 OCCLUDE: dict[str, Callable[..., int]] = {
     "export": export_occluded,
@@ -121,7 +123,7 @@ def train(
     recipe: Positional[Annotated[str, arg(metavar="RECIPE", help="a recipe's name, or my_file.py:my_recipe")]],
     data: Data,
 ) -> int:
-    """Train a recipe; `posewright train RECIPE --help` shows all that can be changed."""
+    """Train a recipe; `posewright train RECIPE --help` shows its options, `--help-all` all that can be changed."""
     return _train([recipe, "--data", data])
 
 
@@ -134,8 +136,10 @@ def _train(arguments: Sequence[str]) -> int:
     from posewright.train import first_weights
     from posewright.train import train as run
 
-    parser = partial(tyro.cli, form_of(recipe), prog=f"posewright train {arguments[0]}")
-    chosen: Any = _parsed(parser, arguments[1:])
+    short = "--help" in arguments or "-h" in arguments
+    given = ["--help" if one == "--help-all" else one for one in arguments[1:]]
+    parser = partial(tyro.cli, form_of(recipe, whole=not short), prog=f"posewright train {arguments[0]}")
+    chosen: Any = _parsed(parser, given)
     recipe = changed(recipe, chosen)
     weights = first_weights(start(chosen.start), recipe) if chosen.start else None
     print(run(recipe, folder(chosen.data), chosen.out, chosen.seed, chosen.resume, weights, chosen.machine))
@@ -192,6 +196,33 @@ VERBS: dict[str, Callable[..., int]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    with told():
+        return _run(given)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Say in one line on standard error what is odd in a file, each once."""
+    said: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], filename: str, *where: Any, **more: Any) -> None:
+        if not issubclass(category, DataWarning):
+            before(message, category, filename, *where, **more)
+        elif str(message) not in said:
+            said.add(str(message))
+            print(f"posewright: warning: {_plain(message)}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DataWarning)
+        before, warnings.showwarning = warnings.showwarning, show
+        yield
+
+
+def _plain(message: Warning | str) -> str:
+    return " ".join(str(message).split())
+
+
+def _run(given: list[str]) -> int:
     try:
         if given[0] == "--version":
             from importlib.metadata import version

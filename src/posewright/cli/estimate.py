@@ -24,6 +24,12 @@ from posewright.cli.options import (
     Split,
 )
 
+BoxScore = Annotated[float, arg(metavar="SCORE", help="leave out boxes whose score is lower")]
+BoxOverlap = Annotated[
+    float, arg(metavar="IOU", help="of two boxes that overlap by it, leave out the one with the lower score")
+]
+Format = Literal["coco", "csv", "openpose", "yolo"]
+
 
 def predict(
     inputs: Positional[
@@ -40,6 +46,11 @@ def predict(
             **QUIET,
         ),
     ] = None,
+    box_score: BoxScore = 0.3,
+    box_overlap: BoxOverlap = 0.65,
+    format: Annotated[
+        Format, arg(metavar="FORMAT", help="write CSV, OpenPose's JSON or YOLO's labels beside the COCO results")
+    ] = "coco",
     flip: Flip = False,
     backend: Run = "auto",
     precision: Precision = "fp32",
@@ -63,7 +74,7 @@ def predict(
         from posewright.estimators.adapters import detector as detectors
 
         estimator = detectors.load(detector, estimator)
-    return predict_to(out, inputs, estimator, boxes)
+    return predict_to(out, inputs, estimator, boxes, box_score, box_overlap, format)
 
 
 def evaluate(
@@ -84,10 +95,8 @@ def evaluate(
             **QUIET,
         ),
     ] = None,
-    box_score: Annotated[float, arg(metavar="SCORE", help="leave out boxes whose score is lower")] = 0.0,
-    box_overlap: Annotated[
-        float, arg(metavar="IOU", help="of two boxes that overlap by it, leave out the one with the lower score")
-    ] = 1.0,
+    box_score: BoxScore = 0.0,
+    box_overlap: BoxOverlap = 1.0,
     box_form: Annotated[
         Literal["sizes", "corners"], arg(help="what `bbox` in the boxes' file is: x, y, width, height, or x, y, x, y")
     ] = "sizes",

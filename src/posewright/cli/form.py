@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import field, fields, is_dataclass, make_dataclass, replace
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -12,7 +13,8 @@ from tyro.conf import arg
 from posewright.datasets import READERS
 from posewright.estimators.top_down import default_file
 from posewright.recipes.occlusion import occlusion_named
-from posewright.recipes.recipe import Recipe
+from posewright.recipes.own import on_data
+from posewright.recipes.recipe import Phase, Recipe
 
 OCCLUSION = arg(
     metavar="NAME",
@@ -22,11 +24,20 @@ OCCLUSION = arg(
 )
 OVERRIDES = ("codec", "jitter", "phases", "batch", "optimiser")
 """What `posewright train RECIPE --codec.sigma 3` may change of a recipe."""
+EPOCHS = arg(metavar="N", help="train so many epochs, the recipe's phases in proportion", help_behavior_hint="")
+SIDES = arg(
+    metavar="A:B,...",
+    help="keypoints that a mirror exchanges, or none; by default the names tell",
+    help_behavior_hint="",
+)
 START = arg(metavar="FILE", help="first weights: `default`, an .onnx, a .pt, or a URL", help_behavior_hint="")
 
 
-def form_of(recipe: Recipe) -> Any:
-    """Return a dataclass of everything that can be said of one training, with the recipe's own values as defaults."""
+def form_of(recipe: Recipe, whole: bool = True) -> Any:
+    """Return a dataclass of what can be said of one training, with the recipe's own values as defaults.
+
+    whole: all of it; otherwise what most people need, for a help that fits a screen.
+    """
     from posewright.train import MACHINE, Machine
 
     options: list[tuple[str, Any] | tuple[str, Any, Any]] = [
@@ -34,12 +45,20 @@ def form_of(recipe: Recipe) -> Any:
         ("out", Annotated[Path, arg(metavar="DIR", help="where checkpoint and log go")], Path("runs") / recipe.name),
         ("seed", Annotated[int, arg(metavar="N", help="the same seed repeats a run")], 0),
         ("resume", Annotated[bool, arg(help="go on from the folder's last.pt, to the bit")], False),
+        ("epochs", Annotated[int | None, EPOCHS], None),
+        ("sides", Annotated[str | None, SIDES], None),
         ("start", Annotated[str | None, START], None),
         ("occlusion", Annotated[str | None, OCCLUSION], None),
-        ("machine", Machine, MACHINE),
     ]
-    about = {"__doc__": f"Train {recipe.name}: {recipe.summary}."}
-    return make_dataclass("Train", [*options, *_shown(recipe, OVERRIDES)], namespace=about)
+    about = f"Train {recipe.name}: {recipe.summary}."
+    if not whole:
+        more = ", ".join(
+            ["--machine.*", *(f"--{n}.*" if n in ("codec", "jitter", "optimiser") else f"--{n}" for n in OVERRIDES)]
+        )
+        about = f"{about}\n\n--help-all shows what else can be changed: {more.replace('_', '-')}."
+        return make_dataclass("Train", options, namespace={"__doc__": about})
+    options.append(("machine", Machine, MACHINE))
+    return make_dataclass("Train", [*options, *_shown(recipe, OVERRIDES)], namespace={"__doc__": about})
 
 
 def changed(recipe: Recipe, chosen: Any) -> Recipe:
@@ -47,7 +66,24 @@ def changed(recipe: Recipe, chosen: Any) -> Recipe:
     values = {name: _merged(getattr(recipe, name), getattr(chosen, name)) for name in OVERRIDES}
     if chosen.occlusion:
         values["occlusion"] = occlusion_named(chosen.occlusion)
-    return replace(recipe, **values)
+    recipe = replace(recipe, **values)
+    if chosen.epochs is not None:
+        recipe = replace(recipe, phases=lasting(recipe.phases, chosen.epochs))
+    return on_data(recipe, chosen.data, chosen.sides)
+
+
+def lasting(phases: Sequence[Phase], epochs: int) -> tuple[Phase, ...]:
+    """Return phases of `epochs` in all, each in proportion; those that would last none are left out.
+
+    >>> [phase.epochs for phase in lasting((Phase(90, 1e-3), Phase(30, 1e-4), Phase(20, 1e-5)), 14)]
+    [9, 3, 2]
+    """
+    if epochs < 1:
+        raise ValueError(f"--epochs must be 1 or more, not {epochs}")
+    whole = sum(phase.epochs for phase in phases)
+    ends = [round(epochs * end / whole) for end in accumulate(phase.epochs for phase in phases)]
+    lengths = [end - start for start, end in pairwise([0, *ends])]
+    return tuple(replace(phase, epochs=n) for phase, n in zip(phases, lengths, strict=True) if n > 0)
 
 
 def folder(data: str) -> str:

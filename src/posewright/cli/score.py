@@ -74,7 +74,7 @@ def score(
     with shown() as show:
         show("reading the truth")
         own = scoring.skeleton_by(skeleton)
-        scenes = scoring.with_sigmas(scoring.truth_of(truth, split), sigmas)
+        scenes = scoring.with_sigmas(scoring.truth_of(truth, split, own), sigmas)
         names = scoring.chosen(metric, scenes)
         results = [
             scoring.score_file(path, scenes, names, draws, seed, show, own, only_predicted=only_predicted)
@@ -145,7 +145,7 @@ def diagnose(
     with shown() as show:
         show("reading")
         own = scoring.skeleton_by(skeleton)
-        known = scoring.with_sigmas(scoring.truth_of(truth, split), sigmas)
+        known = scoring.with_sigmas(scoring.truth_of(truth, split, own), sigmas)
         guesses, scenes, shared = scoring.predictions_of(predictions, known, own, only_predicted)
         page = write_diagnosis(out, predictions, truth, guesses, scenes, draws, seed, show, shared)
     print(f"open {page}")

@@ -49,23 +49,56 @@ _SIGNS = {
     "h36m": ("annotations/Human36M_subject*_data.json", "annotation_body3d", "*h36m*body3d*.npz", "h36m_*.npz"),
     "mpi_inf_3dhp": ("annotations/mpi_inf_3dhp_*.npz", "*3dhp_*.npz"),
     "panoptic": ("*/hdPose3d_stage1_coco19",),
-    "coco": ("annotations/person_keypoints_*.json*", "annotations.json", "person_keypoints.json", "*_coco.json"),
+    "coco": (
+        "annotations/person_keypoints_*.json*",
+        "annotations.json",
+        "person_keypoints.json",
+        "*_coco.json",
+        "_annotations.coco.json",
+        "*/_annotations.coco.json",
+        "result.json",
+        "labels.json",
+        "annotations/*.json",
+    ),
 }
 
 
 def read(where: str | Path, split: str) -> list[Scene]:
     """Read a data set from "lsp:FOLDER", "coco:FOLDER", ..., or from a folder that its contents tell apart.
 
-    A JSON file instead of a folder is read in COCO's format, its pictures beside it. Raises DataError.
+    A JSON file instead of a folder is read in COCO's format, its pictures beside it, or in the folder that stands
+    behind it: "coco:labels.json@photos". `#NAME` behind it names a category, where several have keypoints of their
+    own. Raises DataError.
 
     >>> scenes = read("lsp:lspet", "test")  # doctest: +SKIP
     """
+    where, category = split_category(where)
     name, colon, rest = str(where).partition(":")
+    file, at, folder = (rest if colon and name == "coco" else str(where)).rpartition("@")
+    if at and Path(file).is_file() and not Path(where).exists():
+        return coco.read(Path(), split, annotations=file, images=folder, category=category)
+    if category is not None:
+        root = Path(rest if colon and name == "coco" else where)
+        if root.is_file():
+            return coco.read(root.parent, split, annotations=root.name, category=category)
+        return coco.read(root, split, category=category)
     if colon and name in READERS and not Path(where).exists():
         return _read(name, Path(rest), split)
     if not Path(where).exists():
         raise DataError(f"{where}: no such folder, nor NAME:FOLDER with NAME one of {', '.join(READERS)}")
     return _read("coco" if Path(where).is_file() else kind_of(Path(where)), Path(where), split)
+
+
+def split_category(where: str | Path) -> tuple[str | Path, str | None]:
+    """Part a data set's name from the category that stands behind it.
+
+    >>> split_category("coco:animals.json#dog"), split_category("lsp:DIR")
+    (('coco:animals.json', 'dog'), ('lsp:DIR', None))
+    """
+    if Path(where).exists():
+        return where, None
+    rest, hash_, category = str(where).rpartition("#")
+    return (rest, category) if hash_ and category else (where, None)
 
 
 def _read(name: str, root: Path, split: str) -> list[Scene]:

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from posewright.datasets.annotations import Dialect, read_annotations
-from posewright.datasets.records import Record, find_file, find_folder, read_json, record_of, records_in
+from posewright.datasets.layout import find_file, find_folder
+from posewright.datasets.records import Record, read_json, record_of, records_in
 from posewright.scene import ABSENT, HIDDEN, SEEN, Person, Scene
 from posewright.skeleton import AIC
 

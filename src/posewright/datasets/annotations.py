@@ -6,32 +6,37 @@ Keypoints are x, y, v three by three; boxes x, y, width, height; a crowd has `is
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posewright.columns import Columns
 from posewright.datasets import masks, quick
+from posewright.datasets.categories import HOUSE, skeletons_of
+from posewright.datasets.layout import pictures_in
 from posewright.datasets.records import (
     COCO_VISIBLE,
     LARGEST,
     DataError,
-    Flags,
+    DataWarning,
     Record,
     parsed,
     read_bytes,
     record_of,
-    shown,
+    say,
 )
 from posewright.geometry import Camera
 from posewright.scene import ABSENT, Cause, Person, Scene
-from posewright.skeleton import COCO, SKELETONS, Skeleton
+from posewright.skeleton import COCO, Skeleton
 
-HOUSE = "posewright"
-"""The key under which an annotation, image or category keeps what COCO's format has no field for."""
+LOOKED = 8
+"""How many pictures' names are looked for to find the folder that they lie in."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,9 @@ class Dialect:
 
     field: where keypoints stand. visible: what each v means. shift is added to every coordinate (-1 where
     MATLAB's first pixel is 1). head: the field of a head box xywh. identity: the field that names a person.
-    masks: decode segmentations. skeleton: None takes it from the file's own category.
+    masks: decode segmentations. skeleton: None takes it from the file's own category. unnamed: what keypoints are
+    where no category names them. category: the name or id of the one to read where several have keypoints. scored: a
+    third number that is no v is a keypoint's score, as in predictions.
     """
 
     skeleton: Skeleton | None = None
@@ -50,30 +57,43 @@ class Dialect:
     head: str | None = None
     identity: str = "id"
     masks: bool = False
+    unnamed: Skeleton | None = None
+    category: str | None = None
+    scored: bool = False
 
 
-def read_annotations(path: Path, images: Path, dialect: Dialect) -> list[Scene]:
+def read_annotations(path: Path, images: Path | Sequence[Path], dialect: Dialect) -> list[Scene]:
     """Read every image of an annotation file as a scene, those without people among them; raises DataError.
 
     Scenes stand in the file's order of images, people in its order of annotations. An image that says
-    `is_labeled` false (videos are labelled in part) is no scene: nobody knows who is in it.
+    `is_labeled` false (videos are labelled in part) is no scene: nobody knows who is in it. images: the folder of the
+    pictures, or several where they may be. Annotations that are wrong are left out with a DataWarning that counts
+    them; where they are half of all or more, the first of them is raised.
     """
-    data = read_bytes(path)
+    data, folders = read_bytes(path), [images] if isinstance(images, Path) else images
     try:
-        return list(_quickly(path, data, images, dialect))
+        return list(_quickly(path, data, folders, dialect))
     except quick.UNUSUAL as error:
         quick.refuse_huge(path, data, error)
     file = record_of(parsed(path, data), str(path))
-    skeletons = _skeletons(file, dialect.skeleton)
+    file.items("categories")
     pictures = _by_identity(file.records("images", "image"))
+    annotations = file.records("annotations", "annotation")
+    skeletons = skeletons_of(file, dialect.skeleton, annotations, dialect.unnamed, dialect.category)
+    scored = dialect.scored and any(_has_scores(record, dialect.field) for record in annotations)
     people: dict[int | str, list[Person]] = {identity: [] for identity in pictures}
-    for record in file.records("annotations", "annotation"):
-        image, skeleton = _references(record, pictures, skeletons)
-        if skeleton is not None:
-            people[image].append(_person(record, skeleton, dialect, _size(pictures[image])))
+    odd: list[DataError] = []
+    for record in annotations:
+        try:
+            image, skeleton = _references(record, pictures, skeletons)
+            if skeleton is not None:
+                people[image].append(_person(record, skeleton, dialect, _size(pictures[image]), scored))
+        except DataError as error:
+            odd.append(error)
+    leave_out(odd, len(annotations), path)
     skeleton = next((s for s in skeletons.values() if s is not None), COCO)
-    first = next(iter(pictures.values()), None)
-    place = _finder(images, "" if first is None else first.text("file_name"))
+    names = [_file_name(record) for record in islice(pictures.values(), LOOKED)]
+    place = pictures_in(folders, names)
     return [
         _scene(record, place, skeleton, tuple(people[identity]))
         for identity, record in pictures.items()
@@ -81,16 +101,33 @@ def read_annotations(path: Path, images: Path, dialect: Dialect) -> list[Scene]:
     ]
 
 
-def _quickly(path: Path, data: quick.Bytes, images: Path, dialect: Dialect) -> Columns:
+def leave_out(odd: Sequence[DataError], count: int, path: Path, what: str = "annotations") -> None:
+    """Say how many of `count` records are left out and why the first is; raises that where they are half or more."""
+    if 2 * len(odd) >= count > 0:
+        raise odd[0]
+    if odd:
+        reason = str(odd[0]).removeprefix(f"{path}: ")
+        say(f"{path}: {len(odd)} of {count} {what} left out; the first: {reason}")
+
+
+def _quickly(path: Path, data: quick.Bytes, folders: Sequence[Path], dialect: Dialect) -> Columns:
     """Read a file of which everything is in order; raises one of quick.UNUSUAL for any other."""
     quick.check(dialect.field == "keypoints" and dialect.identity == "id" and not (dialect.head or dialect.masks))
     file = quick.read_annotations(data)
-    skeletons = _skeletons(Record(str(path), {"categories": file.categories}), dialect.skeleton)
-    skeleton = next(s for s in skeletons.values() if s is not None)
+    quick.check(dialect.category is None)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DataWarning)
+            skeletons = skeletons_of(Record(str(path), {"categories": file.categories}), dialect.skeleton)
+    except (DataError, DataWarning) as odd:
+        raise quick.UnusualError from odd
+    skeleton = next((s for s in skeletons.values() if s is not None), None)
+    quick.check(skeleton is not None)
+    assert skeleton is not None
     places = {image.id: i for i, image in enumerate(file.images)}
     quick.check(all(one.category_id in skeletons and one.image_id in places for one in file.annotations))
     bodies = [annotation for annotation in file.annotations if skeletons[annotation.category_id] is not None]
-    place = _finder(images, file.images[0].file_name if file.images else "")
+    place = pictures_in(folders, [image.file_name for image in file.images[:LOOKED]])
     pictures = [Scene(place(image.file_name), skeleton, (), image.size, None, image.id) for image in file.images]
     people = quick.people_of(bodies, places, len(skeleton), dialect.visible or COCO_VISIBLE, dialect.shift)
     return Columns(pictures, people)
@@ -100,9 +137,9 @@ def _by_identity(records: list[Record]) -> dict[int | str, Record]:
     found: dict[int | str, Record] = {}
     for record in records:
         identity = record.identity("id")
-        if identity in found:
+        if identity in found and found[identity].fields.get("file_name") != record.fields.get("file_name"):
             raise record.wrong("id", "stands twice; every image needs its own")
-        found[identity] = record
+        found.setdefault(identity, record)
     return found
 
 
@@ -118,15 +155,31 @@ def _references(
     return image, skeletons[category]
 
 
-def _person(record: Record, skeleton: Skeleton, dialect: Dialect, size: tuple[int, int] | None) -> Person:
-    keypoints, visible = record.keypoints(dialect.field, len(skeleton), dialect.visible or COCO_VISIBLE, dialect.shift)
+def _has_scores(record: Record, field: str) -> bool:
+    """Tell whether third numbers are no v."""
+    triples = record.fields.get(field)
+    return isinstance(triples, list) and any(v not in (0, 1, 2, None) and v == v for v in triples[2::3])
+
+
+def _person(record: Record, skeleton: Skeleton, dialect: Dialect, size: tuple[int, int] | None, scored: bool) -> Person:
+    field, count = dialect.field, len(skeleton)
+    if not record.fields.get(field):  # somebody with a box alone, as trackers and detectors leave them
+        record = Record(record.where, {**record.fields, field: [0] * (3 * count)})
+    scores = None
+    if scored:
+        triples = record.triples(field, count)
+        keypoints, scores = np.where((triples == 0).all(1)[:, None], np.nan, triples[:, :2]), triples[:, 2]
+        visible = None
+    else:
+        keypoints, visible = record.keypoints(field, count, dialect.visible or COCO_VISIBLE, dialect.shift)
     mask = None
     if dialect.masks and record.has("segmentation"):
         mask = masks.decode(record, "segmentation", size)
     person: dict[str, Any] = {
         "keypoints": keypoints,
         "visible": visible,
-        "box": record.box("bbox") + dialect.shift if record.has("bbox") else None,
+        "scores": scores,
+        "box": record.box("bbox") + dialect.shift if record.fields.get("bbox") else None,
         "area": record.number("area", 0.0, LARGEST**2) if record.has("area") else None,
         "head": record.box(dialect.head) + dialect.shift if dialect.head and record.has(dialect.head) else None,
         "mask": mask,
@@ -134,9 +187,9 @@ def _person(record: Record, skeleton: Skeleton, dialect: Dialect, size: tuple[in
         "id": record.identity(dialect.identity) if record.has(dialect.identity) else None,
         "crowd": bool(record.whole("iscrowd", 0, 1)) if record.has("iscrowd") else False,
         "counted": _counted(record, visible),
-        "box_area": record.box_area("bbox") if record.has("bbox") else None,
+        "box_area": record.box_area("bbox") if record.fields.get("bbox") else None,
     }
-    if HOUSE in record.fields:
+    if record.fields.get(HOUSE) is not None:
         person |= _house_fields(record_of(record.get(HOUSE), f"{record.where}: {HOUSE}"), len(skeleton))
     try:
         return Person(**person)
@@ -144,10 +197,10 @@ def _person(record: Record, skeleton: Skeleton, dialect: Dialect, size: tuple[in
         raise DataError(f"{record.where}: {error}") from None
 
 
-def _counted(record: Record, visible: Flags) -> bool | None:
+def _counted(record: Record, visible: NDArray[np.uint8] | None) -> bool | None:
     """Return whether `num_keypoints` counts the person, where it says otherwise than the keypoints."""
     said = record.fields.get("num_keypoints")
-    if not isinstance(said, int | float) or (said > 0) == (visible > ABSENT).any():
+    if visible is None or not isinstance(said, int | float) or (said > 0) == (visible > ABSENT).any():
         return None
     return said > 0
 
@@ -178,11 +231,11 @@ def _house_fields(record: Record, count: int) -> dict[str, Any]:
 
 def _scene(record: Record, place: Callable[[str], Path], skeleton: Skeleton, people: tuple[Person, ...]) -> Scene:
     identity, camera = record.identity("id"), None
-    if HOUSE in record.fields:
+    if record.fields.get(HOUSE) is not None:
         house = record_of(record.get(HOUSE), f"{record.where}: {HOUSE}")
         identity = house.identity("id") if house.has("id") else identity
         camera = _camera(record_of(house.get("camera"), f"{house.where}: camera")) if house.has("camera") else None
-    return Scene(place(record.text("file_name")), skeleton, people, _size(record), camera, identity)
+    return Scene(place(_file_name(record)), skeleton, people, _size(record), camera, identity)
 
 
 def _camera(record: Record) -> Camera:
@@ -191,95 +244,13 @@ def _camera(record: Record) -> Camera:
     )
 
 
+def _file_name(record: Record) -> str:
+    """Return a picture's name, `path` where there is no `file_name`, or else its id as a text."""
+    named = next((field for field in ("file_name", "path") if record.fields.get(field)), None)
+    return record.text(named) if named else str(record.identity("id"))
+
+
 def _size(record: Record) -> tuple[int, int] | None:
-    if not (record.has("width") or record.has("height")):
+    if not (record.fields.get("width") and record.fields.get("height")):
         return None
     return record.whole("width", 1), record.whole("height", 1)
-
-
-def _finder(images: Path, first: str) -> Callable[[str], Path]:
-    """Return where pictures lie by file name; leading folders that are not here are dropped, as the first tells."""
-    parts = Path(first).parts
-    fits = (n for n in range(len(parts)) if _exists(images.joinpath(*parts[n:])))
-    dropped = next(fits, 0)
-    return lambda name: images.joinpath(*Path(name).parts[dropped:]) if dropped else images / name
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:
-        return False
-
-
-def _skeletons(file: Record, given: Skeleton | None) -> dict[int | str, Skeleton | None]:
-    """Return each category's skeleton by the category's id; None for one without keypoints."""
-    found: dict[int | str, Skeleton | None] = {}
-    for record in file.records("categories", "category"):
-        has_keypoints = given is not None or record.has("keypoints")
-        found[record.identity("id")] = (given or skeleton_of(record)) if has_keypoints else None
-    names = {s.keypoints for s in found.values() if s is not None}
-    if len(names) != 1:
-        what = "no category has keypoints" if not names else "the categories have different keypoints"
-        raise file.wrong("categories", f"{what}; a keypoint file's category lists them by name")
-    return found
-
-
-def skeleton_of(category: Record) -> Skeleton:
-    """Return the skeleton that a category describes: a known one where the names are its names, else a new one.
-
-    Names are compared in lower case with underscores; a "head" beside a "neck" may be a known "head_top".
-    Limbs count from 1 in COCO's format. Raises DataError.
-    """
-    names = category.items("keypoints")
-    if not names or not all(isinstance(name, str) and name for name in names):
-        raise category.wrong("keypoints", "must be a list of names")
-    plain = tuple("_".join(name.lower().replace("-", " ").split()) for name in names)
-    raised = tuple("head_top" if name == "head" else name for name in plain)
-    for known in SKELETONS:
-        if known.keypoints in (plain, raised):
-            return known
-    house = record_of(category.fields.get(HOUSE, {}), f"{category.where}: {HOUSE}")
-    teller = next((record for record in (house, category) if record.has("sigmas")), None)
-    sigmas = None if teller is None else checked_sigmas(teller.items("sigmas"), names, f"{teller.where}: sigmas")
-    try:
-        return Skeleton(
-            house.text("skeleton") if house.has("skeleton") else category.text("name"),
-            plain,
-            _limbs(category, plain),
-            sigmas,
-            house.text("sigmas_source") if house.has("sigmas_source") else _source(sigmas),
-        )
-    except DataError:
-        raise
-    except ValueError as error:
-        raise category.wrong("keypoints", str(error)) from None
-
-
-def checked_sigmas(values: Sequence[Any], names: Sequence[str], where: str) -> tuple[float, ...]:
-    """Return sigmas as numbers; raises DataError, which names keypoint and value, unless each is in (0, 1].
-
-    A sigma is a share of the square root of the area: COCO's lie between 0.025 and 0.107.
-    """
-    if len(values) != len(names):
-        raise DataError(f"{where}: must be {len(names)} numbers, one a keypoint, not {len(values)}")
-    for name, value in zip(names, values, strict=True):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-            raise DataError(f"{where}: {name}: must be a number above 0 and at most 1, not {shown(value)}")
-    return tuple(map(float, values))
-
-
-def _source(sigmas: tuple[float, ...] | None) -> str:
-    return "none published" if sigmas is None else "the file's own"
-
-
-def _limbs(category: Record, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    limbs = category.items("skeleton") if category.has("skeleton") else []
-    for place, limb in enumerate(limbs):
-        if not (
-            isinstance(limb, list)
-            and len(limb) == 2
-            and all(type(end) is int and 1 <= end <= len(names) for end in limb)
-        ):
-            raise category.wrong("skeleton", f"limb {place} must be two numbers from 1 to {len(names)}, not {limb}")
-    return tuple((names[a - 1], names[b - 1]) for a, b in np.array(limbs, int).reshape(-1, 2).tolist())

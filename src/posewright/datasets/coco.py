@@ -8,24 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from posewright import picture
-from posewright.columns import pictures_of, with_people
+from posewright.columns import extent, pictures_of, with_people
 from posewright.datasets import masks as segmentation
 from posewright.datasets import quick
-from posewright.datasets.annotations import HOUSE, Dialect, read_annotations
-from posewright.datasets.records import (
-    DataError,
-    Record,
-    find_file,
-    find_folder,
-    parsed,
-    read_bytes,
-    records_in,
-    shown,
-    write_json,
-)
+from posewright.datasets.annotations import Dialect, read_annotations
+from posewright.datasets.categories import HOUSE
+from posewright.datasets.layout import coco_names, find_file, of_a_part, picture_folders
+from posewright.datasets.records import DataError, Record, parsed, read_bytes, records_in, shown, write_json
 from posewright.scene import SEEN, Floats, Person, Scene
 from posewright.skeleton import COCO, Skeleton
 
@@ -42,6 +33,7 @@ def read(
     skeleton: Skeleton | None = None,
     field: str = "keypoints",
     masks: bool = False,
+    category: str | None = None,
 ) -> list[Scene]:
     """Read a folder in COCO's format, one scene an image, without decoding any.
 
@@ -50,25 +42,34 @@ def read(
     and scores ignore that half pixel, and so does this. A person's id is the annotation's.
 
     annotations, images: a file and a folder (relative ones from `root`); without them the layouts
-    `annotations/person_keypoints_{split}.json` with `{split}/` (also with 2017 after the split),
-    `annotations.json` as `write` makes it, `person_keypoints.json` with `images/`, and
-    `{split}_{folder's name}.json` are looked for. The two files without a split's name are every split.
+    `annotations/person_keypoints_{split}.json` with `{split}/` (also with 2017 after the split), `annotations.json` as
+    `write` makes it, and those of labelling tools (`layout.coco_names`) are looked for, and pictures where
+    `layout.picture_folders` says. A file without a split's name is every split.
     skeleton: None takes the names and limbs of the file's own category. field: where the keypoints stand.
-    masks: decode every segmentation into `Person.mask` (much memory); otherwise masks are None.
+    masks: decode every segmentation into `Person.mask` (much memory); otherwise masks are None. category: the name or
+    id of the one to read where several have keypoints of their own.
     Raises DataError.
     """
     root = Path(root)
     if annotations is not None:
-        file, folder = root / annotations, root
+        file, folders = root / annotations, picture_folders(root, root / annotations, split)
     else:
-        names = [f"annotations/person_keypoints_{split}{year}.json" for year in ("", "2017")]
-        names += ["annotations.json", "person_keypoints.json", f"{split}_{root.resolve().name}.json"]
-        file = find_file(root, names, "annotations in COCO's format")
-        kept = [split, f"{split}2017", f"images/{split}", f"images/{split}2017", "images"]
-        folder = root if file.name.startswith("annotations.json") else find_folder(root, kept)
+        file = annotation_file(root, split)
+        folders = picture_folders(root, file, split)
     if images is not None:
-        folder = root / images
-    return read_annotations(file, folder, Dialect(skeleton, field, masks=masks))
+        folders = [root / images]
+    return read_annotations(file, folders or [root], Dialect(skeleton, field, masks=masks, category=category))
+
+
+def annotation_file(root: Path, split: str) -> Path:
+    """Find a split's file of annotations, or the only one that there is; raises DataError that lists where."""
+    try:
+        return find_file(root, coco_names(split, root.resolve().name), "annotations in COCO's format")
+    except DataError:
+        there = [file for form in ("*.json", "annotations/*.json") for file in root.glob(form) if not of_a_part(file)]
+        if len(there) != 1:
+            raise
+        return there[0]
 
 
 def write(scenes: Sequence[Scene], out: Path, image_folder: str = "images") -> Path:
@@ -169,6 +170,8 @@ def _category(skeleton: Skeleton) -> dict[str, Any]:
     known: dict[str, Any] = {"skeleton": skeleton.name, "sigmas_source": skeleton.sigmas_source}
     if skeleton.sigmas is not None:
         known["sigmas"] = list(skeleton.sigmas)
+    if skeleton.sides is not None:
+        known["sides"] = [list(pair) for pair in skeleton.sides]
     return {
         "id": 1,
         "name": "person",
@@ -217,12 +220,12 @@ def write_results(scenes: Sequence[Scene], path: Path) -> None:
 def read_results(path: Path, scenes: Sequence[Scene]) -> Sequence[Scene]:
     """Return the scenes with the people that a COCO results file says are in them, in the file's order.
 
-    scores are the keypoints' third numbers, kept as they are: they must not be negative, but files of other
-    programs go beyond 1. A keypoint 0, 0, 0 is absent, a missing score the mean of the other
-    keypoints'. visible is None: results do not tell. As in pycocotools
-    id is the entry's place from 1, and area that of `bbox`, or where the first result has none of the box around all
-    keypoints as they stand, zeros included. Departure: a later result without `bbox`, of which pycocotools makes
-    a KeyError, has the area of its keypoints' box. All results must be of one category. Raises DataError.
+    scores are the keypoints' third numbers, kept as they are: files of other programs go beyond 1 and below 0. A
+    keypoint 0, 0, 0 is absent, and so is one with null or NaN. A result without a score has the mean of its keypoints'
+    that are there. visible is None: results do not tell. As in pycocotools id is the entry's place from 1, and area
+    that of `bbox`, or where the first result has none of the box around all keypoints as they stand, zeros included.
+    Departure: a later result without `bbox`, of which pycocotools makes a KeyError, has the area of its keypoints' box.
+    All results must be of one category. Raises DataError.
 
     The people are kept in columns: a scene is made anew each time that it is asked for.
     """
@@ -257,28 +260,21 @@ def _check_category(record: Record, first: dict[str, Any]) -> None:
 
 
 def _predicted(record: Record, count: int, boxed: bool) -> Person:
-    triples = record.numbers("keypoints", 3 * count).reshape(count, 3)
-    if (triples[:, 2] < 0).any():
-        k = int(np.argmax(triples[:, 2] < 0))
-        raise record.wrong("keypoints", f"the score of keypoint {k} is {triples[k, 2]:g}; it must not be negative")
+    triples = record.triples("keypoints", count)
     box, box_area = None, None
     if record.fields.get("bbox"):
         box, box_area = record.box("bbox"), record.box_area("bbox")
-    around = float(np.prod(np.ptp(triples[:, :2], axis=0)))
-    absent = (triples == 0).all(axis=1)
+    around = float(np.prod(extent(triples[None, :, :2])))
+    absent = np.isnan(triples[:, 0]) | (triples == 0).all(axis=1)
+    mean = float(triples[~absent, 2].mean()) if not absent.all() else 0.0
     return Person(
         np.where(absent[:, None], np.nan, triples[:, :2]),
         scores=triples[:, 2],
-        score=record.number("score", low=0.0) if record.has("score") else _mean(triples[:, 2], ~absent),
+        score=record.number("score") if record.has("score") else mean,
         box=box,
         area=box_area if boxed and box_area is not None else around,
         box_area=box_area,
     )
-
-
-def _mean(scores: Floats, known: NDArray[np.bool_]) -> float:
-    """Return the mean score of the known keypoints, 0 where there is none."""
-    return float(scores[known].mean()) if known.any() else 0.0
 
 
 def _identities(scenes: Sequence[Scene]) -> list[int | str]:

@@ -91,6 +91,8 @@ def _first_record(path: Path, start: bytes) -> Record | None:
     if text[place : place + 1] == "]":
         return None
     where = f"{path}: record at place 0"
+    if text[place : place + 1] == "[":
+        return Record(where, {})
     if text[place : place + 1] not in ("{", ""):
         shown = text[place : place + 20].split("\n")[0]
         raise DataError(f"{where}: must be an object {{...}}, but begins with {shown!a}")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from posewright.datasets.records import DataError, Record, read_json, records_in
+from posewright.datasets.annotations import leave_out
+from posewright.datasets.records import DataError, Record, read_json, records_in, say, shown
 from posewright.geometry.boxes import box_nms
 from posewright.metrics import oks_nms, rescored
 from posewright.metrics.oks.similarity import oks_sigmas
@@ -32,35 +33,59 @@ Boxes = dict[int | str, list[Detected]]
 def read_boxes(path: Path, above: float = 0.0, overlap: float = 1.0, corners: bool = False) -> Boxes:
     """Read boxes by picture from a file in COCO's format: results with a `bbox` each, or annotations.
 
-    Of results, those of another category than 1 are left out, and those whose score is not at least `above`.
-    overlap: of two boxes of a picture that overlap by it or more (intersection over union), the one with the lower
-    score is left out; 1 leaves all but copies. corners: a `bbox` is x, y, x, y, not x, y,
-    width, height. Raises DataError, ValueError for an `above` or `overlap` outside 0 to 1.
+    Boxes of other things than people are left out: people are category 1, or 0 where a file counts from there, the one
+    that the file calls person, or its only one. So are boxes without area, and those whose score is not at least
+    `above`. overlap: of two boxes of a picture that overlap by it or more (intersection over union), the one with the
+    lower score is left out; 1 leaves all but copies. corners: a `bbox` is x, y, x, y, not x, y, width, height. A
+    DataWarning says what was taken for people, and how many boxes without area there are. Raises DataError, ValueError
+    for an `above` or `overlap` outside 0 to 1.
     """
     if not (0 <= above <= 1 and 0 < overlap <= 1):
         raise ValueError(f"boxes: the score must be 0 to 1, the overlap above 0 and at most 1, not {above}, {overlap}")
     content = read_json(path)
     names: dict[int | str, int | str] = {}
+    person: Callable[[Any], bool] | None = None
     if isinstance(content, dict):
         images = records_in(content.get("images", []), str(path), "image")
         names = {image.identity("id"): Path(image.text("file_name")).name for image in images}
+        person = _named_person(content)
         content = content.get("annotations")
     if not isinstance(content, list):
         raise DataError(f"{path}: must be a list of results, or an object with images and annotations")
+    records = records_in(content, str(path), "box")
+    person = person or _person_among(path, records)
     found: Boxes = defaultdict(list)
-    for record in records_in(content, str(path), "box"):
-        if record.fields.get("category_id", 1) == 1:
-            image, detected = record.identity("image_id"), _detected(record, corners)
-            if detected.score >= above:
-                found[names.get(image, image)].append(detected)
+    flat: list[DataError] = []
+    for record in (record for record in records if person(record.fields.get("category_id", 1))):
+        image = record.identity("image_id")
+        box = record.numbers("bbox", 4) if corners else record.box("bbox")
+        score = record.number("score", low=0.0) if record.has("score") else 1.0
+        if not (box[2:] > box[:2]).all():
+            flat.append(record.wrong("bbox", "has no area"))
+        elif score >= above:
+            found[names.get(image, image)].append(Detected(box, score))
+    leave_out(flat, len(records), path, "boxes")
     return {name: _apart(some, overlap) for name, some in found.items()}
 
 
-def _detected(record: Record, corners: bool) -> Detected:
-    box = record.numbers("bbox", 4) if corners else record.box("bbox")
-    if not (box[2:] > box[:2]).all():
-        raise record.wrong("bbox", "has no area")
-    return Detected(box, record.number("score", low=0.0) if record.has("score") else 1.0)
+def _named_person(content: dict[str, Any]) -> Callable[[Any], bool] | None:
+    """Return what tells a person's category by its name or its keypoints in a file that lists categories."""
+    listed = [one for one in content.get("categories") or [] if isinstance(one, dict)]
+    own = [one.get("id") for one in listed if one.get("name") == "person" or one.get("keypoints") or len(listed) == 1]
+    return own.__contains__ if own else None
+
+
+def _person_among(path: Path, records: Sequence[Record]) -> Callable[[Any], bool]:
+    """Return what tells a person's category by the numbers alone; raises DataError where they do not tell."""
+    amount = Counter(shown(record.fields.get("category_id", 1)) for record in records)
+    if not amount or ("1" in amount and "0" not in amount):
+        return lambda category: category == 1
+    told = "0" if "0" in amount else next(iter(amount)) if len(amount) == 1 else None
+    listed = ", ".join(f"{category} ({count})" for category, count in sorted(amount.items()))
+    if told is None:
+        raise DataError(f"{path}: no box of a person, category_id 1 or 0; it has categories {listed}")
+    say(f"{path}: boxes by category: {listed}; those of {told} are taken for people")
+    return lambda category: shown(category) == told
 
 
 def _apart(found: list[Detected], overlap: float) -> list[Detected]:

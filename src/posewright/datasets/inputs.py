@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,14 @@ from posewright import picture
 from posewright.scene import Scene
 from posewright.skeleton import COCO, Skeleton
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg"})
+VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".3gp",
+                            ".mts", ".m2ts", ".wmv", ".flv"})  # fmt: skip
+
+
+NOT_READ = frozenset(
+    ".gif .avif .jxl .jp2 .dng .cr2 .cr3 .nef .arw .orf .rw2 .raw .tga .psd .svg .pdf .ogv .vob .ts .rmvb .swf".split()
+)
+"""Endings of pictures and videos that a folder may hold and nothing here reads: they are told."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +46,10 @@ class Unreadable:
 def scenes_from(paths: Iterable[str | Path], skeleton: Skeleton = COCO) -> Iterator[Scene | Unreadable]:
     """Yield a scene for each photograph and each frame of a video, in order, with its pixels decoded.
 
-    A folder gives all its pictures and videos, however deep, sorted by path; what else lies in it is left
-    alone. A file that is named itself is read whatever its suffix. `Scene.id` is the path, and `path#12` for a
-    video's thirteenth frame. skeleton: what the scenes say their people have.
+    A folder gives all its pictures and videos, however deep, sorted by path; what else lies in it is left alone, but
+    pictures and videos of kinds that are not read are counted in an `Unreadable`. A file that is named itself is read
+    whatever its suffix. `Scene.id` is the path, and `path#12` for a video's thirteenth frame. skeleton: what the
+    scenes say their people have.
     """
     for path in map(Path, paths):
         if path.is_dir():
@@ -49,6 +58,10 @@ def scenes_from(paths: Iterable[str | Path], skeleton: Skeleton = COCO) -> Itera
                 yield Unreadable(str(path), "the folder holds no picture and no video")
             for file in files:
                 yield from _scenes(file, skeleton)
+            others = Counter(file.suffix.lower() for file in path.rglob("*") if file.suffix.lower() in NOT_READ)
+            if others:
+                listed = ", ".join(f"{count} {suffix}" for suffix, count in sorted(others.items()))
+                yield Unreadable(str(path), f"left out, for they are not read: {listed}")
         else:
             yield from _scenes(path, skeleton)
 

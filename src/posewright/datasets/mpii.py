@@ -15,17 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posewright.datasets.layout import find_file, find_folder
 from posewright.datasets.mpii_original import DOWN, read_original, square
-from posewright.datasets.records import (
-    DataError,
-    array_of,
-    find_file,
-    find_folder,
-    read_arrays,
-    read_json,
-    read_matlab,
-    records_in,
-)
+from posewright.datasets.records import DataError, array_of, read_arrays, read_json, read_matlab, records_in
 from posewright.scene import ABSENT, HIDDEN, SEEN, Floats, Person, Scene
 from posewright.skeleton import MPII
 

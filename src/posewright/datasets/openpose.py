@@ -12,24 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
+from posewright.datasets.bodies import BODY_25, COCO_18, MPI_15
 from posewright.datasets.names import Found, Name, placed
 from posewright.datasets.records import DataError, Record, read_json, record_of
 from posewright.scene import Floats, Person, Scene
 from posewright.skeleton import COCO, Skeleton
 
 SUFFIX = "_keypoints.json"
-_UPPER = "neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist".split()
-_LEGS = "right_hip right_knee right_ankle left_hip left_knee left_ankle".split()
-_FACE = "right_eye left_eye right_ear left_ear".split()
-_FEET = [f"{side}_{part}" for side in ("left", "right") for part in ("big_toe", "small_toe", "heel")]
-
-BODY_25 = Skeleton("openpose_body_25", ("nose", *_UPPER, "mid_hip", *_LEGS, *_FACE, *_FEET), COCO.limbs)
-COCO_18 = Skeleton("openpose_coco_18", ("nose", *_UPPER, *_LEGS, *_FACE), COCO.limbs)
-MPI_15 = Skeleton(
-    "openpose_mpi_15",
-    ("head_top", "upper_neck", *_UPPER[1:], *_LEGS, "chest"),
-    tuple(limb for limb in COCO.limbs if set(limb) <= {*_UPPER, *_LEGS}),
-)
 MODELS = (BODY_25, COCO_18, MPI_15)
 """The three body models, in the order of their outputs (OpenPose, doc/02_output and its table of body parts)."""
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from posewright.datasets.records import DataError, Record, find_file, read_json, record_of
+from posewright.datasets.layout import find_file
+from posewright.datasets.records import DataError, Record, read_json, record_of
 from posewright.datasets.views import turn
 from posewright.geometry import Camera
 from posewright.scene import ABSENT, SEEN, Person, Scene, box_around

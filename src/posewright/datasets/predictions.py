@@ -2,32 +2,30 @@
 
 A file says by its content which form it is in, never by its name: COCO results (also with pictures' names for ids,
 as `posewright predict` and AlphaPose write them), annotations in COCO's format, AI Challenger's submissions,
-OpenPose's JSON, or a table. Any of them may be gzipped.
+OpenPose's JSON, what `instances` reads (MMPose, ultralytics, openpifpaf, AlphaPose), or a table. Any of them may be
+gzipped. SLEAP's own files are read where sleap-io is installed.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from posewright.columns import Columns, with_people
-from posewright.datasets import aic, coco, openpose, table
-from posewright.datasets.content import content_of, opened
+from posewright.datasets import aic, coco, instances, openpose, sleap, table
+from posewright.datasets.annotations import Dialect, read_annotations
+from posewright.datasets.bodies import BODIES, BY_COUNT
+from posewright.datasets.content import LOOKED, content_of, opened
 from posewright.datasets.names import Name, finder, placed
-from posewright.datasets.records import DataError, Record, read_json, record_of, shown
-from posewright.datasets.truth import read_truth
+from posewright.datasets.records import DataError, Record, read_json, record_of
 from posewright.scene import Person, Scene
-from posewright.skeleton import COCO, MPII, SKELETONS, Skeleton
+from posewright.skeleton import COCO, Skeleton
 
-BY_COUNT = (COCO, MPII, openpose.BODY_25, openpose.COCO_18)
-"""Skeletons that the count of numbers alone may mean; other counts have too many owners."""
-PERSON = (1, 0)
-"""What `category_id` says of a person: 1 in every published data set, 0 where somebody counts from there."""
-
+_IMAGES = re.compile(rb'"(images|categories)"\s*:\s*\[')
 _IMAGE = re.compile(rb'"image_id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)')
 
 
@@ -44,27 +42,51 @@ def read_predictions(path: Path | str, truth: Sequence[Scene], skeleton: Skeleto
     if path.is_dir():
         inside = next((f for f in (path / "predictions.json", path / "predictions.json.gz") if f.is_file()), None)
         if inside is None:
-            return openpose.read_folder(path, truth, skeleton)
+            return _folder(path, truth, skeleton)
         path = inside
+    if path.suffix == ".slp":
+        return sleap.read(path, truth)
     content = content_of(path)
-    if content.kind == "openpose":
-        return openpose.read_files([path], truth, skeleton)
     if content.kind == "table":
         return table.read_table(path, truth, skeleton or (truth[0].skeleton if truth else COCO))
-    if content.kind == "annotations":
-        return _annotated(path, truth, skeleton)
     if content.kind == "arrays":
         raise DataError(f"{path}: arrays; predictions must be JSON or a table with named columns")
+    if content.kind in ("openpose", "annotations"):
+        return _object(path, truth, skeleton)
     if content.first is None:
         return [replace(scene, people=()) for scene in truth]
     if "keypoint_annotations" in content.first.fields:
         return _submitted(path, truth)
+    if isinstance(content.first.fields.get("keypoints"), Mapping) or "image_id" not in content.first.fields:
+        return instances.read_instances([path], truth, skeleton)
     return _results(path, content.first, truth, skeleton)
+
+
+def _folder(folder: Path, truth: Sequence[Scene], skeleton: Skeleton | None) -> list[Scene]:
+    """Read a folder of one file a picture, OpenPose's or others'."""
+    files = sorted(file for form in ("*.json", "*.json.gz") for file in folder.glob(form))
+    others = [file for file in files if not file.name.removesuffix(".gz").endswith(openpose.SUFFIX)]
+    if not files or len(others) < len(files):
+        return openpose.read_folder(folder, truth, skeleton)
+    return instances.read_instances(others, truth, skeleton)
+
+
+def _object(path: Path, truth: Sequence[Scene], skeleton: Skeleton | None) -> list[Scene]:
+    """Read a JSON object: annotations in COCO's format, a picture of OpenPose's, or people somewhere inside."""
+    with opened(path) as file:
+        start = file.read(LOOKED)
+    if _IMAGES.search(start):
+        return _annotated(path, truth, skeleton)
+    fields = record_of(read_json(path), str(path)).fields
+    if {"images", "annotations"} <= fields.keys():
+        return _annotated(path, truth, skeleton)
+    if "people" in fields and "image_id" not in fields:
+        return openpose.read_files([path], truth, skeleton)
+    return instances.read_instances([path], truth, skeleton)
 
 
 def _results(path: Path, first: Record, truth: Sequence[Scene], skeleton: Skeleton | None) -> Sequence[Scene]:
     """Read COCO results; those that name pictures by ids of the truth, as all should, go the short way."""
-    _check_category(first)
     own = skeleton or _skeleton_beside(path, first) or _skeleton_by_count(first, truth)
     scenes = truth if not truth or own.keypoints == truth[0].skeleton.keypoints else [
         replace(scene, skeleton=own, people=()) for scene in truth
@@ -96,12 +118,6 @@ def _name(token: bytes) -> Name | None:
     return name
 
 
-def _check_category(first: Record) -> None:
-    category = first.fields.get("category_id", PERSON[0])
-    if category not in PERSON:
-        raise first.wrong("category_id", f"must be {PERSON[0]}, a person, not {shown(category)}")
-
-
 def described(skeleton: Skeleton, boxes: str) -> dict[str, Any]:
     """Return what the `protocol.json` beside predictions says of their keypoints and of the boxes looked at."""
     return {"skeleton": skeleton.name, "keypoints": skeleton.keypoints, "limbs": skeleton.limbs, "boxes": boxes}
@@ -120,7 +136,7 @@ def _skeleton_beside(path: Path, first: Record) -> Skeleton | None:
             f"must be {3 * len(names)} numbers, as {protocol} names {len(names)} keypoints, "
             f"not {len(first.items('keypoints'))}",
         )
-    known = next((s for s in SKELETONS if list(s.keypoints) == names), None)
+    known = next((s for s in BODIES if list(s.keypoints) == names), None)
     try:
         return known or Skeleton(said.text("skeleton"), tuple(names), tuple((a, b) for a, b in said.items("limbs")))
     except (TypeError, ValueError) as error:
@@ -130,10 +146,12 @@ def _skeleton_beside(path: Path, first: Record) -> Skeleton | None:
 def _skeleton_by_count(first: Record, truth: Sequence[Scene]) -> Skeleton:
     """Return the truth's skeleton where the count fits it, else the one that the count means; raises DataError."""
     likely = truth[0].skeleton if truth else COCO
-    count = len(first.items("keypoints"))
-    found = next((s for s in (likely, *BY_COUNT) if count == 3 * len(s)), None)
+    given = first.items("keypoints")
+    nested = bool(given) and isinstance(given[0], list)
+    count = 3 * len(given) if nested else len(given)
+    found = likely if count == 3 * len(likely) else BY_COUNT.get(count // 3 if count % 3 == 0 else 0)
     if found is None:
-        others = [s.name for s in SKELETONS if count == 3 * len(s)]
+        others = [s.name for s in BODIES if count == 3 * len(s)]
         hint = f"; if they are those of {' or '.join(others)}, say so by the skeleton" if others else ""
         raise first.wrong("keypoints", f"must be {3 * len(likely)} numbers ({likely.name}), not {count}{hint}")
     return found
@@ -141,7 +159,7 @@ def _skeleton_by_count(first: Record, truth: Sequence[Scene]) -> Skeleton:
 
 def _annotated(path: Path, truth: Sequence[Scene], skeleton: Skeleton | None) -> list[Scene]:
     """Read annotations in COCO's format as predictions: pictures are joined by their names, else by their ids."""
-    scenes = read_truth(path, skeleton=skeleton)
+    scenes = read_annotations(path, path.parent, Dialect(skeleton, scored=True))
     if not any(scene.people for scene in scenes):
         raise DataError(f"{path}: annotations: nobody is in it; an empty list [] is what predicts nobody")
     return placed(_people(path, scenes), truth, scenes[0].skeleton)

@@ -38,7 +38,7 @@ class Result(msgspec.Struct, gc=False):
 
     image_id: Identity
     keypoints: msgspec.Raw
-    score: float
+    score: float | None = None
     bbox: Box | None = None
     category_id: Identity | None = None
 
@@ -98,13 +98,18 @@ def read_results(data: Bytes, pictures: Sequence[Scene], places: Mapping[Identit
     check(len(keypoints) == 1 and 0 not in keypoints and len({record.category_id for record in records} - {None}) < 2)
     triples = triples_of(records, keypoints.pop())
     xy, scores = triples[..., :2], triples[..., 2]
-    score = np.array([record.score for record in records], np.float64)
-    check(within(triples) and within(scores, 0) and within(score, 0))
+    absent = (xy[..., 0] == 0) & (xy[..., 1] == 0) & (scores == 0)
+    score = np.array([np.nan if record.score is None else record.score for record in records], np.float64)
+    unrated = np.isnan(score)
+    score[unrated] = [
+        row[there].mean() if there.any() else 0.0 for row, there in zip(scores[unrated], ~absent[unrated], strict=True)
+    ]
+    check(within(triples) and within(score))
     box, box_area = boxes([record.bbox for record in records])
     around = extent(xy)
     boxed = bool(records) and records[numbers.index(1)].bbox is not None
     area = np.where(np.isnan(box_area), around[0] * around[1], box_area) if boxed else around[0] * around[1]
-    xy[(xy[..., 0] == 0) & (xy[..., 1] == 0) & (scores == 0)] = np.nan
+    xy[absent] = np.nan
     crowd = np.zeros(len(records), bool)
     return Columns(pictures, People(scene, xy, box, area, score, crowd, None, scores, numbers, None, box_area))
 

@@ -7,6 +7,7 @@ import json
 import math
 import mmap
 import os
+import warnings
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,15 @@ COCO_VISIBLE: Mapping[int, int] = {0: ABSENT, 1: HIDDEN, 2: SEEN}
 
 class DataError(ValueError):
     """A data set's file that is not what it should be; the message names file, record, field and what is right."""
+
+
+class DataWarning(UserWarning):
+    """What a file holds that is odd and was left out or understood otherwise; the message counts it."""
+
+
+def say(message: str) -> None:
+    """Warn of what is odd in a file; the command line prints it in one line."""
+    warnings.warn(message, DataWarning, stacklevel=2)
 
 
 @dataclass(frozen=True)
@@ -113,6 +123,23 @@ class Record:
             raise self.wrong(field, f"number {i} is {shown(value[i])}; all must be finite numbers up to {LARGEST:g}")
         return np.array(value, np.float64)
 
+    def triples(self, field: str, count: int, third: float = 1.0) -> Floats:
+        """Return keypoints (count, 3): x, y and a third number, in one list or in `count` lists.
+
+        A keypoint of which null or NaN stands in place of a number is NaN, NaN, 0. third: what lists of two lack.
+        """
+        value = self.items(field)
+        if value and all(isinstance(point, list) and len(point) in (2, 3) for point in value):
+            if len(value) != count:
+                raise self.wrong(field, f"must be {count} keypoints, not {len(value)}")
+            value = [number for point in value for number in (*point, third)[:3]]
+        absent = np.array([v is None or v != v for v in value]).reshape(-1, 3).any(1) if len(value) == 3 * count else ()
+        known = [0.0 if v is None or v != v else v for v in value] if np.any(absent) else value
+        found = Record(self.where, {field: known}).numbers(field, 3 * count).reshape(count, 3)
+        if np.any(absent):
+            found[absent] = np.nan, np.nan, 0.0
+        return found
+
     def rows(self, field: str, count: int, width: int) -> Floats:
         """Return (count, width) numbers from as many lists; null stands for NaN."""
         rows = self.items(field)
@@ -149,7 +176,7 @@ class Record:
 
         meaning: what each v of the file says. shift is added to x and y (-1 for MATLAB's pixels).
         """
-        triples = self.numbers(field, 3 * count).reshape(count, 3)
+        triples = self.triples(field, count, 2.0)
         visible = np.array([meaning.get(v, 255) for v in triples[:, 2].tolist()], np.uint8)
         if visible.max(initial=0) == 255:
             k = int(np.argmax(visible == 255))
@@ -201,22 +228,6 @@ def records_in(values: Sequence[object], where: str, noun: str) -> list[Record]:
         label = shown(name) if isinstance(name, int | str) else f"at place {place}"
         found.append(record_of(value, f"{where}: {noun} {label}"))
     return found
-
-
-def find_file(root: Path, names: Sequence[str], what: str) -> Path:
-    """Return the first of these files in a folder, gzipped (.gz) or not, * standing for any text; else DataError."""
-    for name in names:
-        for form in (name, f"{name}.gz"):
-            found = sorted(root.glob(form))
-            if found and found[0].is_file():
-                return found[0]
-    lack = f"holds no {what}" if root.is_dir() else f"no such folder; it should hold {what}"
-    raise DataError(f"{root}: {lack}; looked for {', '.join(names)}")
-
-
-def find_folder(root: Path, names: Sequence[str]) -> Path:
-    """Return the first of these folders that is there (* standing for any text), else `root` itself."""
-    return next((folder for name in names for folder in sorted(root.glob(name)) if folder.is_dir()), root)
 
 
 def read_json(path: Path) -> Any:

@@ -4,24 +4,33 @@
     im1.jpg,1,0.9,101.5,42,0.8,,,...
 
 `image` is the picture's id, path or file name. `person`, `score`, `box_x0`, `box_y0`, `box_x1`, `box_y1` and the
-keypoints' scores may be left out. An empty cell is an absent keypoint.
+keypoints' scores may be left out. An empty cell or NaN is an absent keypoint. Keypoints may be spelt in any usual
+style, parts of a column be joined by `_`, `.` or a space (SLEAP's `nose.x`), and columns of nothing known are left
+out, which is said. DeepLabCut's tables are known by `scorer` in their first cell, see `deeplabcut`.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
+from posewright.datasets import deeplabcut
 from posewright.datasets.content import LOOKED, opened
 from posewright.datasets.names import Found, Name, placed
-from posewright.datasets.records import LARGEST, DataError, limits, shown
+from posewright.datasets.records import LARGEST, DataError, limits, say, shown
 from posewright.scene import Floats, Person, Scene
 from posewright.skeleton import Skeleton
+from posewright.spelling import spelt
 
+PICTURES = ("image", "image_id", "image_name", "file_name", "filename", "file", "path", "frame_idx", "frame")
+"""Columns that may name the picture, best first."""
+_KEYPOINT = re.compile(r"(?P<name>.+?)[ _.-]?(?<![a-z])(?P<what>x|y|score|likelihood|confidence|conf)$", re.IGNORECASE)
+_THIRD = {"x": "x", "y": "y"}
 BOX = ("box_x0", "box_y0", "box_x1", "box_y1")
 Row = Mapping[str, str]
 
@@ -34,9 +43,14 @@ def read_table(path: Path, truth: Sequence[Scene], skeleton: Skeleton) -> list[S
     """
     with opened(path) as file:
         rows = _rows(file, path)
-        columns = _columns(next(rows)[1], path, skeleton)
-        own = skeleton.only(k for k in skeleton.keypoints if f"{k}_x" in columns)
-        return placed(_found(rows, columns, own), truth, own)
+        header = [cell.strip() for cell in next(rows)[1]]
+        if header[0] == "scorer":
+            own, found = deeplabcut.read(header, rows, skeleton, str(path))
+        else:
+            columns = _columns(header, path, skeleton)
+            own = skeleton.only(k for k in skeleton.keypoints if f"{k}_x" in columns)
+            found = _found(rows, columns, own)
+        return placed(found, truth, own)
 
 
 def _rows(file: IO[bytes], path: Path) -> Iterator[tuple[str, list[str]]]:
@@ -63,27 +77,40 @@ def _lines(file: IO[bytes], path: Path) -> Iterator[str]:
 
 
 def _columns(header: list[str], path: Path, skeleton: Skeleton) -> list[str]:
-    """Check the names of the columns."""
-    columns = [name.strip() for name in header]
+    """Return the columns by the names that they have here, those of nothing known in brackets; says which these are."""
+    columns = _known(header, skeleton)
     where = f"{path}: line 1"
-    known = {"image", "person", "score", *BOX, *(f"{k}_{c}" for k in skeleton.keypoints for c in ("x", "y", "score"))}
-    strange = [name for name in columns if name not in known]
-    if strange:
-        raise DataError(
-            f"{where}: column {shown(strange[0])} is none of image, person, score, {', '.join(BOX)}, and no "
-            f"keypoint of {skeleton.name} with _x, _y or _score behind its name"
-        )
     if len(set(columns)) != len(columns):
         raise DataError(f"{where}: column {shown(next(c for c in columns if columns.count(c) > 1))} stands twice")
+    if not any(name.endswith("_x") for name in columns):
+        raise DataError(
+            f"{where}: no keypoint's columns, such as {skeleton.keypoints[0]}_x; it has {', '.join(header[:6])}"
+        )
     if "image" not in columns:
         raise DataError(f"{where}: no column image, which says whose picture it is")
     for keypoint in skeleton.keypoints:
         inside = [f"{keypoint}_{c}" for c in ("x", "y", "score") if f"{keypoint}_{c}" in columns]
         if inside and inside[:2] != [f"{keypoint}_x", f"{keypoint}_y"]:
             raise DataError(f"{where}: {keypoint} needs both {keypoint}_x and {keypoint}_y")
-    if not any(name.endswith("_x") for name in columns):
-        raise DataError(f"{where}: no keypoint's columns, such as {skeleton.keypoints[0]}_x")
+    strange = [name[1:-1] for name in columns if name.startswith("[")]
+    if strange:
+        say(f"{where}: columns of no keypoint of {skeleton.name} left out: {', '.join(strange)}")
     return columns
+
+
+def _known(header: Sequence[str], skeleton: Skeleton) -> list[str]:
+    """Give columns the names that they have here; the first that may name the picture does."""
+    parts = [_KEYPOINT.match(name) for name in header]
+    keypoints = dict(zip(skeleton.spelt, skeleton.keypoints, strict=True))
+    spelling = iter(spelt([part["name"] for part in parts if part]))
+    own = [keypoints.get(next(spelling)) if part else None for part in parts]
+    picture = next((name for name in PICTURES if name in header), None)
+    known = {"person": "person", "track": "person", "score": "score", "instance.score": "score"}
+    known |= {name: name for name in BOX} | ({picture: "image"} if picture else {})
+    return [
+        f"{name}_{_THIRD.get(part['what'].lower(), 'score')}" if part and name else known.get(column, f"[{column}]")
+        for column, part, name in zip(header, parts, own, strict=True)
+    ]
 
 
 def _found(rows: Iterator[tuple[str, list[str]]], columns: list[str], skeleton: Skeleton) -> Found:
@@ -111,7 +138,7 @@ def _person(row: Row, where: str, skeleton: Skeleton) -> Person:
         name = skeleton.keypoints[int(np.argmax(absent[:, 0] != absent[:, 1]))]
         raise DataError(f"{where}: {name}: one of x and y is empty; both are, where it is absent")
     scores = _scores(row, where, skeleton, ~absent[:, 0])
-    score = _number(row, "score", where, low=0.0)
+    score = _number(row, "score", where)
     if np.isnan(score):
         score = 1.0 if scores is None else float(scores[~absent[:, 0]].mean()) if not absent.all() else 0.0
     corners = np.array([_number(row, name, where) for name in BOX])
@@ -126,19 +153,19 @@ def _scores(row: Row, where: str, skeleton: Skeleton, found: np.ndarray) -> Floa
     """Return the keypoints' scores: 0 where absent, 1 where there is none, None where no column tells."""
     if not any(f"{k}_score" in row for k in skeleton.keypoints):
         return None
-    told = np.array([_number(row, f"{k}_score", where, low=0.0) for k in skeleton.keypoints])
+    told = np.array([_number(row, f"{k}_score", where) for k in skeleton.keypoints])
     return np.asarray(np.where(found, np.where(np.isnan(told), 1.0, told), 0.0))
 
 
-def _number(row: Row, column: str, where: str, low: float = -LARGEST) -> float:
+def _number(row: Row, column: str, where: str) -> float:
     """Return a cell's number; NaN where it is empty or there is no such column."""
     text = row.get(column, "")
-    if not text:
+    if text.lower() in ("", "nan", "none", "null"):
         return float("nan")
     try:
         value = float(text)
     except ValueError:
         value = float("nan")
-    if not low <= value <= LARGEST:
-        raise DataError(f"{where}: {column}: must be {limits(low, LARGEST, value)}, not {shown(text)}")
+    if not abs(value) <= LARGEST:
+        raise DataError(f"{where}: {column}: must be {limits(-LARGEST, LARGEST, value)}, not {shown(text)}")
     return value

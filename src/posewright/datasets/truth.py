@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TypedDict
 
 from posewright import datasets
-from posewright.datasets import aic, coco, crowdpose, jhmdb, lsp, mpii, posetrack
+from posewright.datasets import aic, coco, crowdpose, jhmdb, lsp, mpii, people, posetrack
 from posewright.datasets.annotations import Dialect, read_annotations
 from posewright.datasets.content import content_of
-from posewright.datasets.records import DataError, find_folder, read_arrays, read_matlab
+from posewright.datasets.layout import picture_folders
+from posewright.datasets.records import DataError, read_arrays, read_matlab
 from posewright.scene import Scene
 from posewright.skeleton import CROWDPOSE, JHMDB, POSETRACK, Skeleton
 
@@ -22,18 +23,28 @@ class Conventions(TypedDict, total=False):
     counted_by: tuple[str, ...]
 
 
-def read_truth(spec: Path | str, split: str = "val", skeleton: Skeleton | None = None) -> Sequence[Scene]:
+def read_truth(
+    spec: Path | str, split: str = "val", skeleton: Skeleton | None = None, unnamed: Skeleton | None = None
+) -> Sequence[Scene]:
     """Read truth from a file or a folder; pictures are neither decoded nor need they be here.
 
     spec: a file of annotations in COCO's format (CrowdPose, JHMDB and PoseTrack18 are known by their keypoints),
     AI Challenger's list, MPII's in any form, LSP's arrays; or a folder or "crowdpose:FOLDER" as `datasets.read`
-    takes it, for which split says which part. skeleton: what keypoints in COCO's format are, None takes the
-    file's own word. Any JSON may be gzipped. Raises DataError.
+    takes it, for which split says which part. `#NAME` behind it names a category, where several have keypoints.
+    skeleton: what keypoints in COCO's format are, None takes the file's own word. unnamed: what they are where the
+    file does not name them. Any JSON may be gzipped. Raises DataError.
     """
+    spec, category = datasets.split_category(spec)
+    if category is not None:
+        kind, colon, rest = str(spec).partition(":")
+        own = Path(rest if colon and kind == "coco" else spec)
+        if own.is_file():
+            return read_annotations(own, picture_folders(own.parent, own, split), Dialect(skeleton, category=category))
+        return coco.read(own, split, skeleton=skeleton, category=category)
     path = Path(spec)
     name, colon, rest = str(spec).partition(":")
     if path.is_file():
-        return _file(path, split, skeleton)
+        return _file(path, split, skeleton, unnamed)
     if not (colon and name in datasets.READERS):
         return _folder(datasets.kind_of(path), path, split, skeleton)
     if not Path(rest).is_file():
@@ -43,7 +54,7 @@ def read_truth(spec: Path | str, split: str = "val", skeleton: Skeleton | None =
         "posetrack": posetrack.read,
     }  # fmt: skip
     if name not in readers:
-        return _file(Path(rest), split, skeleton)
+        return _file(Path(rest), split, skeleton, unnamed)
     return readers[name](Path(rest).parent, split, annotations=Path(rest).name)
 
 
@@ -67,10 +78,10 @@ def _folder(name: str, root: Path, split: str, skeleton: Skeleton | None) -> Seq
     return coco.read(root, split, skeleton=skeleton) if name == "coco" else datasets.READERS[name](root, split)
 
 
-def _file(path: Path, split: str, skeleton: Skeleton | None) -> Sequence[Scene]:
+def _file(path: Path, split: str, skeleton: Skeleton | None, unnamed: Skeleton | None) -> Sequence[Scene]:
     content = content_of(path)
     if content.kind == "annotations":
-        return _annotated(path, split, skeleton)
+        return _annotated(path, split, skeleton, unnamed)
     if content.kind == "arrays":
         return _arrays(path, split)
     if content.kind == "list" and content.first is not None:
@@ -78,13 +89,19 @@ def _file(path: Path, split: str, skeleton: Skeleton | None) -> Sequence[Scene]:
             return aic.read(path.parent, split, annotations=path.name)
         if "joints" in content.first.fields:
             return mpii.read(path.parent, split, annotations=path.name)
+        if people.named(content.first):
+            return people.read(path, skeleton or unnamed)
     hint = "; these are results: are truth and predictions exchanged?" if content.kind == "list" else ""
-    raise DataError(f"{path}: not truth; that is an object with images, annotations and categories{hint}")
+    raise DataError(
+        f"{path}: not truth; that is an object with images, annotations and categories, or a list of people with "
+        f"image_file and keypoints{hint}"
+    )
 
 
-def _annotated(path: Path, split: str, skeleton: Skeleton | None) -> Sequence[Scene]:
+def _annotated(path: Path, split: str, skeleton: Skeleton | None, unnamed: Skeleton | None) -> Sequence[Scene]:
     """Read annotations in COCO's format, those of two data sets again in their own dialect of it."""
-    scenes = read_annotations(path, find_folder(path.parent, ["images"]), Dialect(skeleton))
+    folders = picture_folders(path.parent, path, split)
+    scenes = read_annotations(path, folders, Dialect(skeleton, unnamed=unnamed))
     own = scenes[0].skeleton if scenes else None
     if skeleton is None and own is JHMDB:
         return jhmdb.read(path.parent, split, annotations=path.name)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from posewright.datasets.detections import Detected, ranked
 from posewright.estimators.estimator import Estimator
-from posewright.scene import Floats, Scene, each_person
+from posewright.scene import Floats, Scene, boxed, each_person
 
 
 def predict_scenes(
@@ -15,8 +15,9 @@ def predict_scenes(
 ) -> Iterator[Scene]:
     """Estimate people at the boxes annotated for them, in their order; crowds and the unlabelled are left out.
 
-    Each answer keeps the box that it was asked for, by which it is scored against the right person. detected: the
-    boxes of each scene to look at instead, by `ranked`. Raises ValueError for a person without a box.
+    Each answer keeps the box that it was asked for, by which it is scored against the right person. A person without
+    a box, or with one without area, is looked for around the keypoints. detected: the boxes of each scene to look at
+    instead, by `ranked`. Raises ValueError where a person's keypoints are one place.
     """
     boxes = [
         [_box(single) for single in each_person([scene])] if detected is None else [one.box for one in detected[place]]
@@ -29,7 +30,7 @@ def predict_scenes(
 
 
 def _box(single: Scene) -> Floats:
-    box = single.people[0].box
-    if box is None:
-        raise ValueError(f"scene {single.id}: person {single.people[0].id} has no box to look at")
-    return box
+    try:
+        return boxed(single.people[0])
+    except ValueError as error:
+        raise ValueError(f"scene {single.id}: {error}, so there is nowhere to look") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from codecs import utf_8_decode
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -18,9 +17,12 @@ from posewright.models.caffe import read_caffe
 from posewright.models.keras import from_keras, is_keras, read_hdf5
 from posewright.models.original import Orders, original_of
 from posewright.models.pixels import Normal
-from posewright.models.report import Renames, Report, WeightsError, compare, listed, renamed
+from posewright.models.report import Renames, Report, WeightsError, compare, listed, prefix_in, renamed
+from posewright.models.unpickle import unpickled
 
-ENVELOPES = ("state_dict", "model_state_dict", "model", "network")  # where training programs put the weights
+ENVELOPES = ("state_dict", "model_state_dict", "model", "network", "net", "module", "weights", "params", "state",
+             "ema", "model_ema", "ema_state_dict", "state_dict_ema", "ema_model")  # fmt: skip
+"""Where training programs put the weights, the likeliest first."""
 
 
 def load_into(
@@ -48,10 +50,12 @@ def load_into(
     network is then as it was before. What the file has beyond the network's needs is reported as unused.
     """
     name = "state dict" if isinstance(source, Mapping) else str(source)
-    state = weights_in(source if isinstance(source, Mapping) else read(Path(source)), name)
+    content = source if isinstance(source, Mapping) else read(Path(source))
     own = model.state_dict()
+    state, prefix = unwrapped(weights_in(content, name), own, renames)
     wanted = {key: shape(value) for key, value in own.items() if not (skip and re.match(skip, key))}
     report = compare(name, wanted, {key: shape(value) for key, value in state.items()}, renames)
+    report = replace(report, prefix=prefix, others=others_in(content))
     report = mended(report, state, unbiased, blue_first)
     refuse(report, wanted, partial)
     before = {key: value.clone() for key, value in own.items()}
@@ -75,7 +79,8 @@ def load_original(
     """
     paper = original_of(model)
     name = "state dict" if isinstance(source, Mapping) else str(source)
-    state = weights_in(source if isinstance(source, Mapping) else read(Path(source)), name)
+    content = source if isinstance(source, Mapping) else read(Path(source))
+    state, prefix = unwrapped(weights_in(content, name), model.state_dict(), paper.renames)
     found = next((one for one in paper.sources if any(re.match(one.mark, renamed(key, ())) for key in state)), None)
     try:
         report = load_into(
@@ -84,7 +89,8 @@ def load_original(
         )  # fmt: skip
     except WeightsError as error:
         raise WeightsError(f"{name}: {str(error).removeprefix('state dict: ')}") from None
-    return replace(report, source=name), found.normal if found else paper.normal
+    report = replace(report, source=name, prefix=prefix, others=others_in(content))
+    return report, found.normal if found else paper.normal
 
 
 def mended(report: Report, state: Mapping[str, Tensor], unbiased: str | None, blue_first: str | None) -> Report:
@@ -133,7 +139,7 @@ def read(path: Path) -> Any:
     if _is_text(beginning):
         raise WeightsError(f"{path}: a text that begins {beginning.decode(errors='ignore')!r}, not weights")
     try:
-        return READERS.get(path.suffix, _unpickled)(path)
+        return READERS.get(path.suffix, unpickled)(path)
     except ImportError as error:
         raise WeightsError(f"{path}: {error}") from None
     except Exception as error:  # whatever a damaged file makes the readers stumble over
@@ -162,19 +168,6 @@ def _arrays(path: Path) -> dict[str, Tensor]:
     return from_keras(arrays) if is_keras(arrays) else {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def _unpickled(path: Path) -> Any:
-    """Read with PyTorch's reader of numbers; MMPose's files hold plain numpy arrays beside the weights."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:
-            if "GLOBAL numpy" not in str(error):
-                raise
-        with torch.serialization.safe_globals(_plain_numpy()):
-            return torch.load(path, map_location="cpu", weights_only=True)
-
-
 READERS: dict[str, Callable[[Path], Any]] = {
     ".safetensors": _safe,
     ".npz": _arrays,
@@ -183,14 +176,6 @@ READERS: dict[str, Callable[[Path], Any]] = {
     ".caffemodel": read_caffe,
 }
 """By a file's ending; all others are read as PyTorch's."""
-
-
-def _plain_numpy() -> list[Any]:
-    """List what it takes to read numpy's numbers and strings, under numpy 1's names and numpy 2's; no objects."""
-    makers = {"_reconstruct": np.zeros(0).__reduce__()[0], "scalar": np.float64(0).__reduce__()[0]}
-    homes = ("numpy.core.multiarray", "numpy._core.multiarray")
-    named = [(make, f"{home}.{name}") for home in homes for name, make in makers.items()]
-    return [np.ndarray, np.dtype, *{type(np.dtype(code)) for code in "?bhilqBHILQefdgUS"}, *named]
 
 
 def _reason(error: Exception) -> str:
@@ -213,6 +198,29 @@ def weights_in(content: Any, name: str) -> dict[str, Tensor]:
             return {key: value for key, value in content.items() if isinstance(key, str) and isinstance(value, Tensor)}
         content = inner
     raise WeightsError(f"{name}: a {type(content).__name__}, not a state dict of names and tensors")
+
+
+def others_in(content: Any) -> tuple[str, ...]:
+    """Name the sets of weights that a file holds beside the one that `weights_in` takes."""
+    if not isinstance(content, Mapping):
+        return ()
+    inside = [key for key in ENVELOPES if isinstance(content.get(key), Mapping)]
+    tensors = [key for key in inside if any(isinstance(value, Tensor) for value in content[key].values())]
+    return (
+        tuple(tensors[1:])
+        if inside and tensors and tensors[0] == inside[0]
+        else others_in(content[inside[0]])
+        if inside
+        else ()
+    )
+
+
+def unwrapped(state: dict[str, Tensor], own: Mapping[str, Tensor], renames: Renames) -> tuple[dict[str, Tensor], str]:
+    """Take off what a program puts before all names of a network; return the weights and that prefix."""
+    shapes, wanted = ({key: shape(value) for key, value in some.items()} for some in (state, own))
+    prefix = prefix_in(wanted, shapes, renames)
+    inside = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    return inside, prefix
 
 
 def shape(value: Tensor) -> str:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 Renames = Sequence[tuple[str, str]]
 BOOKKEEPING = "num_batches_tracked"  # batch normalisation's counter, which files before PyTorch 0.4.1 lack
 SHOWN = 3
+DEEPEST = 3
+"""How many wrappers may stand around a network in a file."""
 
 
 class WeightsError(ValueError):
@@ -22,7 +24,8 @@ class Report:
     matched: our name -> the file's; missing: ours that the file lacks; unused: the file's that the
     network has no place for; misfits: what has a place but another shape, one sentence each;
     zeros: our biases of layers that have none there, which are 0 now; turned: the file's convolutions that take
-    blue first there, and red first now; answer: what the network made of the self-test picture.
+    blue first there, and red first now; prefix: what stands before all names there; others: more sets of weights in
+    the file, which were not taken; answer: what the network made of the self-test picture.
     """
 
     source: str
@@ -32,6 +35,8 @@ class Report:
     misfits: tuple[str, ...] = ()
     zeros: tuple[str, ...] = ()
     turned: tuple[str, ...] = ()
+    prefix: str = ""
+    others: tuple[str, ...] = ()
     answer: str = "not asked"
 
     def __str__(self) -> str:
@@ -42,6 +47,8 @@ class Report:
             f"  missing    {listed(self.missing)}",
             f"  unused     {listed(self.unused)}",
             f"  misfits    {listed(self.misfits)}",
+            *([f"  behind     {self.prefix}"] if self.prefix else []),
+            *([f"  left out   more weights: {listed(self.others)}"] if self.others else []),
             *([f"  set to 0   {listed(self.zeros)}"] if self.zeros else []),
             *([f"  to RGB     {listed(self.turned)}"] if self.turned else []),
             f"  self-test  {self.answer}",
@@ -101,3 +108,20 @@ def compare(source: str, own: Mapping[str, str], found: Mapping[str, str], renam
         seen.setdefault(ours, theirs)
     missing = [name for name in own if name not in seen and not name.endswith(BOOKKEEPING)]
     return Report(source, matched, tuple(missing), tuple(unused), tuple(misfits))
+
+
+def prefix_in(own: Mapping[str, str], found: Mapping[str, str], renames: Renames) -> str:
+    """Return what stands before all names of a file, as a wrapper of one's own puts it; "" where names fit as they are.
+
+    >>> prefix_in({"head.bias": "(17,)"}, {"net.model.head.bias": "(17,)", "loss.weight": "()"}, ())
+    'net.model.'
+    """
+
+    def fitting(prefix: str) -> int:
+        inside = (name for name in found if name.startswith(prefix))
+        return sum(own.get(renamed(name.removeprefix(prefix), renames)) == found[name] for name in inside)
+
+    parts = [name.split(".") for name in found]
+    prefixes = dict.fromkeys(".".join(some[:n]) + "." for n in range(1, DEEPEST + 1) for some in parts if len(some) > n)
+    best = max(prefixes, key=fitting, default="")
+    return best if fitting(best) > fitting("") else ""

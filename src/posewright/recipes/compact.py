@@ -37,11 +37,11 @@ def _learnable(person: Person) -> bool:
     return max(person.box[2:] - person.box[:2]) >= SMALLEST and (person.visible == SEEN).sum() * 2 > len(person)
 
 
-def network() -> Any:
-    """Build the small hourglass for 14 keypoints."""
+def network(keypoints: int = len(LSP)) -> Any:
+    """Build the small hourglass, by default for 14 keypoints."""
     from posewright.models.compact import compact
 
-    return compact(len(LSP))
+    return compact(keypoints)
 
 
 default = Recipe(

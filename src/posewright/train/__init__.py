@@ -11,6 +11,8 @@ import json
 import time
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 
 import torch
@@ -22,6 +24,8 @@ from posewright.estimators.runtimes.torch import network_of
 from posewright.estimators.scenes import predict_scenes
 from posewright.estimators.top_down import TopDown
 from posewright.files import write_whole
+from posewright.models.report import listed
+from posewright.recipes.own import joined
 from posewright.recipes.recipe import Recipe
 from posewright.scene import Scene
 from posewright.train.loader import Batches, kept
@@ -34,6 +38,7 @@ from posewright.train.steps import steps
 __all__ = [
     "MACHINE",
     "CheckpointError",
+    "LossError",
     "Machine",
     "Start",
     "State",
@@ -43,6 +48,11 @@ __all__ = [
     "steps",
     "train",
 ]
+
+
+class LossError(ValueError):
+    """A loss that is not finite; the message names the step, the rate and the batch."""
+
 
 COLUMNS = (
     TextColumn("{task.description}"),
@@ -67,7 +77,9 @@ def train(
     out: folder of `last.pt` and of `log.jsonl` with one line an epoch. start: the first weights, all or
     some, for fine-tuning, and how they see pictures. Raises FileExistsError where `out` holds a checkpoint and
     `resume` does not say to go on from it, FileNotFoundError where it says so and there is none, WeightsError or
-    CheckpointError where it is damaged or belongs to another training.
+    CheckpointError where it is damaged or belongs to another training, ValueError before the first step where the
+    data has not the recipe's keypoints, a mirror's sides cannot be told or the metric cannot judge the data, and
+    LossError at the first loss that is not finite: `last.pt` then stays the last finite one.
     """
     checkpoint = out / "last.pt"
     _check(checkpoint, resume)
@@ -75,6 +87,7 @@ def train(
         torch.set_num_threads(machine.threads)
     out.mkdir(parents=True, exist_ok=True)
     with team(machine) as place:
+        refuse_doubtful(recipe)
         scenes = _scenes(recipe, data, out, place, machine)
         occlusion = recipe.occlusion and recipe.occlusion(scenes)
         batches = Batches(
@@ -93,7 +106,7 @@ def train(
         if place.rank > 0:
             deque(taken, maxlen=0)
         else:
-            _lead(taken, recipe, state, recipe.read(Path(data), recipe.judged_on), log, checkpoint, machine.save_every)
+            _lead(taken, recipe, state, _judged_on(recipe, data), log, checkpoint, machine.save_every)
     return checkpoint
 
 
@@ -111,14 +124,17 @@ def _lead(
     with Progress(*COLUMNS, console=Console(stderr=True)) as progress:
         bar = progress.add_task(recipe.name, total=recipe.epochs * epoch, completed=state.step, loss=0.0)
         for loss in taken:
+            if not isfinite(loss):
+                raise LossError(_diverged(recipe, state, loss, epoch, checkpoint))
             log.losses.append(loss)
             progress.update(bar, completed=state.step, loss=loss)
             ended = state.step % epoch == 0
             if ended:
+                _save(state, checkpoint, log)
                 line = log.end_epoch(state.step // epoch, scores(recipe, state, truth))
                 progress.console.print("  ".join(f"{key} {value:.4g}" for key, value in line.items() if "/" not in key))
             if ended or time.monotonic() - saved > save_every:
-                state.save(checkpoint, **log.told())
+                _save(state, checkpoint, log)
                 _write_lines(checkpoint.with_name("log.jsonl"), log.history)
                 saved = time.monotonic()
 
@@ -134,6 +150,50 @@ def scores(recipe: Recipe, state: State, truth: list[Scene]) -> dict[str, float]
     return recipe.metric(list(found), truth)
 
 
+def _save(state: State, checkpoint: Path, log: Log) -> None:
+    """Save a checkpoint; raises LossError, and leaves the one before, where weights are not finite."""
+    wrong = [name for name, value in state.module.network.state_dict().items() if not value.isfinite().all()]
+    if wrong:
+        raise LossError(f"after step {state.step} weights are not finite ({listed(wrong)}); {checkpoint} is as before")
+    state.save(checkpoint, **log.told())
+
+
+def _judged_on(recipe: Recipe, data: str) -> list[Scene]:
+    """List what every epoch is judged on; raises ValueError where the metric cannot judge it, before any step."""
+    truth = joined(recipe.read(Path(data), recipe.judged_on), recipe.codec.skeleton, f"{data}, {recipe.judged_on}")
+    try:
+        recipe.metric([_as_predicted(scene) for scene in truth], truth)
+    except ValueError as error:
+        raise ValueError(f"{data}, {recipe.judged_on}: {recipe.name}'s metric cannot judge it: {error}") from None
+    return truth
+
+
+def _as_predicted(scene: Scene) -> Scene:
+    """Return the truth as its own prediction."""
+    return replace(scene, people=tuple(replace(p, score=1.0, crowd=False) for p in scene.people if not p.crowd))
+
+
+def refuse_doubtful(recipe: Recipe) -> None:
+    """Raise ValueError where views are mirrored and keypoints' names do not tell which ones change places."""
+    doubtful = recipe.codec.skeleton.doubtful
+    if doubtful and any(jitter.mirror > 0 for jitter in recipe.jitters):
+        raise ValueError(
+            f"views are mirrored, and the names do not tell what a mirror shows in place of {', '.join(doubtful[:6])}"
+            f"{' ...' if len(doubtful) > 6 else ''}: name sides as left_ear and right_ear, say --sides ear1:ear2 or "
+            "--sides none, or do not mirror with --jitter.mirror 0"
+        )
+
+
+def _diverged(recipe: Recipe, state: State, loss: float, steps: int, checkpoint: Path) -> str:
+    """Say where a loss stopped being a number, and what is left."""
+    step = state.step - 1
+    kept = f"{checkpoint} is the last finite one" if checkpoint.exists() else "there is no checkpoint yet"
+    return (
+        f"the loss is {loss} at step {step + 1} (epoch {step // steps + 1}, batch {step % steps + 1} of {steps}, "
+        f"rate {recipe.rate_at(step, steps):g}); {kept}; a lower rate may help, or look at that batch's data"
+    )
+
+
 def _check(checkpoint: Path, resume: bool) -> None:
     if checkpoint.exists() and not resume:
         raise FileExistsError(f"{checkpoint} exists: go on from it with --resume, or name another folder with --out")
@@ -143,7 +203,7 @@ def _check(checkpoint: Path, resume: bool) -> None:
 
 def _scenes(recipe: Recipe, data: str, out: Path, place: Team, machine: Machine) -> list[Scene]:
     """List what to train on; where crops are kept, the first process writes them and the others wait."""
-    scenes = recipe.apart.each(recipe.read(Path(data), "train"))
+    scenes = recipe.apart.each(joined(recipe.read(Path(data), "train"), recipe.codec.skeleton, data))
     if not scenes:
         raise ValueError(f"{data}: nobody in the train split is labelled, so there is nothing to learn from")
     if not machine.keep:
@@ -157,4 +217,10 @@ def _scenes(recipe: Recipe, data: str, out: Path, place: Team, machine: Machine)
 
 
 def _write_lines(path: Path, lines: list[dict[str, float]]) -> None:
-    write_whole(path, "".join(json.dumps(line) + "\n" for line in lines).encode())
+    write_whole(
+        path,
+        "".join(
+            json.dumps({k: v if isfinite(v) else None for k, v in line.items()}, allow_nan=False) + "\n"
+            for line in lines
+        ).encode(),
+    )

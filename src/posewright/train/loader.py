@@ -23,7 +23,7 @@ from posewright.augment.jitter import Aim, Given, Jitter
 from posewright.codecs.codec import Codec
 from posewright.occlusion import Augmentation
 from posewright.picture import Pixels
-from posewright.scene import PADDING, Crop, Floats, Person, Scene, aim, each_person
+from posewright.scene import PADDING, Crop, Person, Scene, aim, boxed, each_person
 from posewright.warp import Warp, around
 
 HIDDEN, GIVEN = 1, 2
@@ -150,11 +150,11 @@ def kept(
     The crops are MARGIN times larger than an unjittered one in reach and resolution alike, so one px of
     them is one px of a crop. A file of the right shape is reused: name it for what it holds. report: is told
     after each person how many are done. each: makes one scene of every person, the person first. Raises ValueError
-    for a person without a box.
+    for a person without a box, and with all keypoints in one place.
     """
     people = each(scenes)
     size = (int(MARGIN * codec.size[0]), int(MARGIN * codec.size[1]))
-    warps = [aim(_box(scene.people[0]), size, MARGIN * PADDING) for scene in people]
+    warps = [aim(boxed(scene.people[0]), size, MARGIN * PADDING) for scene in people]
     shape = (len(people), size[1], size[0], 3)
     if not (file.exists() and np.load(file, mmap_mode="r").shape == shape):
         _write_crops(file, shape, people, warps, report)
@@ -188,9 +188,3 @@ def _write_crops(
             report(number + 1)
     crops.flush()
     os.replace(partial, file)
-
-
-def _box(person: Person) -> Floats:
-    if person.box is None:
-        raise ValueError(f"person {person.id}: has no box to cut around")
-    return person.box

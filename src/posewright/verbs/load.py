@@ -19,7 +19,8 @@ from posewright.recipes import RECIPES, recipe_named
 from posewright.recipes.recipe import Recipe
 
 T = TypeVar("T")
-WEIGHTS = (".pt", ".pth", ".tar", ".pkl", ".safetensors", ".npz", ".h5", ".hdf5", ".caffemodel")
+WEIGHTS = (".pt", ".pth", ".tar", ".pkl", ".ckpt", ".pyth", ".th", ".bin", ".safetensors", ".npz", ".h5", ".hdf5",
+           ".caffemodel")  # fmt: skip
 """Endings of checkpoints, posewright's and others'; docs/weights.md says whose."""
 
 ADAPTERS: dict[str, Callable[[str], Estimator]] = {
@@ -60,7 +61,7 @@ def load(
             raise ValueError(f"{name}: flip, backend, precision and recipe are for networks of posewright's own")
         return other()
     path = located(str(name))
-    if path.suffix in WEIGHTS:
+    if path.suffix.lower() in WEIGHTS or _is_checkpoint(path):
         if backend not in ("auto", "torch"):
             raise ValueError(f"{path}: a checkpoint runs with torch; `posewright export` makes a file for {backend}")
         from posewright.train.export import checkpoint
@@ -71,6 +72,12 @@ def load(
     options: dict[str, Any] = {"backend": backend, "precision": precision, "threads": threads, "build": build}
     network = runtimes.load(path, **options)
     return TopDown(network, network.codec, flip=flip, batch=batch)
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Tell by its beginning whether a file of another ending is one of PyTorch's: a zip archive, or a pickle."""
+    with path.open("rb") as file:
+        return path.suffix.lower() != ".onnx" and file.read(4) in (b"PK\x03\x04", b"\x80\x02\x8a\x0a")
 
 
 def other_named(name: str) -> Callable[[], Estimator] | None:

@@ -21,6 +21,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from posewright import picture
 from posewright.datasets import coco
 from posewright.datasets.detections import Boxes, boxes_of, read_boxes
+from posewright.datasets.exchange import FORMS
 from posewright.datasets.inputs import VIDEO_SUFFIXES, Unreadable, scenes_from
 from posewright.datasets.predictions import described
 from posewright.datasets.records import DataError, write_json
@@ -51,14 +52,23 @@ class Found:
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
-def predict_to(out: Path, inputs: Sequence[str | Path], estimator: Estimator, boxes: Path | None = None) -> int:
+def predict_to(
+    out: Path,
+    inputs: Sequence[str | Path],
+    estimator: Estimator,
+    boxes: Path | None = None,
+    box_score: float = 0.0,
+    box_overlap: float = 1.0,
+    form: str = "coco",
+) -> int:
     """Estimate the people of files; returns the exit code: 0, or 2 where nothing could be read.
 
     Written into `out`: `predictions.json`, COCO results whose `image_id` is the path as it was named, with
     `#12` behind it for a video's thirteenth frame; `overlays/`, one picture or video an input; and
     `protocol.json`, which names the keypoints, the network, the overlays and what could not be read. What
-    cannot be read is one line on standard error. boxes: as `boxes.read_boxes` reads them; without them the
-    estimator aims by itself, at one person a picture. Raises ValueError without inputs, DataError for a
+    cannot be read is one line on standard error. boxes: as `detections.read_boxes` reads them, from a score and up to
+    an overlap; without them the estimator aims by itself, at one person a picture. form: one of `exchange.FORMS` to
+    write beside the COCO results. Raises ValueError without inputs, DataError for a
     file of boxes that is none or that names none of the pictures.
     """
     if not inputs:
@@ -66,7 +76,7 @@ def predict_to(out: Path, inputs: Sequence[str | Path], estimator: Estimator, bo
     for path in inputs:
         if Path(path).resolve().is_relative_to((out / OVERLAYS).resolve()):
             raise ValueError(f"{path}: lies where the overlays go; name another folder with --out")
-    given = None if boxes is None else read_boxes(boxes)
+    given = None if boxes is None else read_boxes(boxes, box_score, box_overlap)
     (out / OVERLAYS).mkdir(parents=True, exist_ok=True)
     found = Found()
     with _progress() as told:
@@ -78,7 +88,10 @@ def predict_to(out: Path, inputs: Sequence[str | Path], estimator: Estimator, bo
     if not found.scenes:
         print("posewright: no input could be read, so nothing is written", file=sys.stderr)
         return 2
-    _write(found, estimator, out, boxes)
+    looked = f"{boxes}, score >= {box_score:g}, overlap < {box_overlap:g}"
+    _write(found, estimator, out, None if boxes is None else looked)
+    if form != "coco":
+        FORMS[form](found.scenes, out, estimator.skeleton)
     return 0
 
 
@@ -185,11 +198,11 @@ def _writer(path: Path, source: str, size: Size) -> cv2.VideoWriter:
     return writer
 
 
-def _write(found: Found, estimator: Estimator, out: Path, boxes: Path | None) -> None:
+def _write(found: Found, estimator: Estimator, out: Path, boxes: str | None) -> None:
     skeleton = estimator.skeleton
     coco.write_results(found.scenes, out / "predictions.json")
     about: dict[str, Any] = {
-        **described(skeleton, "none: the estimator aims by itself" if boxes is None else str(boxes)),
+        **described(skeleton, boxes or "none: the estimator aims by itself"),
         "estimator": estimator.protocol(),
         "overlays": {source: f"{OVERLAYS}/{name}" for source, name in found.overlays.items()},
         "unreadable": found.unreadable,

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from posewright.columns import people_of
-from posewright.datasets.annotations import checked_sigmas
+from posewright.datasets.bodies import BODIES
+from posewright.datasets.categories import checked_sigmas
 from posewright.datasets.predictions import read_predictions
 from posewright.datasets.records import DataError, read_json
 from posewright.datasets.truth import read_truth
@@ -22,7 +23,7 @@ from posewright.metrics.trust.plausibility import only_shares
 from posewright.metrics.trust.validity import PUBLISHED
 from posewright.report.results import LEVEL, NAMES, Result, Show, measure, silent
 from posewright.scene import HIDDEN, Scene
-from posewright.skeleton import SKELETONS, Skeleton
+from posewright.skeleton import Skeleton
 
 CUSTOMARY = {"lsp": "pck", "flic": "pck", "mpii": "pckh", "crowdpose": "crowdpose_ap", "aic": "aic_map"}
 """What the data set of a skeleton is scored by; all others by oks_ap."""
@@ -54,9 +55,12 @@ def chosen(names: str | None, truth: Sequence[Scene]) -> list[str]:
     ]
 
 
-def truth_of(spec: str, split: str = "val") -> Sequence[Scene]:
-    """Read truth to score by; raises ValueError where nobody is labelled."""
-    truth = read_truth(spec, split)
+def truth_of(spec: str, split: str = "val", unnamed: Skeleton | None = None) -> Sequence[Scene]:
+    """Read truth to score by; raises ValueError where nobody is labelled.
+
+    unnamed: what the keypoints are where the file does not name them.
+    """
+    truth = read_truth(spec, split, unnamed=unnamed)
     if not any(person.labelled.any() for scene in truth for person in scene.people):
         raise ValueError(f"{spec}: nobody is labelled, so there is nothing to score")
     return truth
@@ -66,9 +70,9 @@ def skeleton_by(name: str | None) -> Skeleton | None:
     """Return a skeleton by its name, None for none; raises ValueError that lists the names there are."""
     if name is None:
         return None
-    found = next((skeleton for skeleton in SKELETONS if skeleton.name == name), None)
+    found = next((skeleton for skeleton in BODIES if skeleton.name == name), None)
     if found is None:
-        raise ValueError(f"no skeleton {name!r}; there are {', '.join(skeleton.name for skeleton in SKELETONS)}")
+        raise ValueError(f"no skeleton {name!r}; there are {', '.join(skeleton.name for skeleton in BODIES)}")
     return found
 
 

@@ -2,26 +2,8 @@
 
 from __future__ import annotations
 
-from posewright.datasets.openpose import COCO_18
-from posewright.skeleton import COCO, Skeleton, mirrored_name
-
-_LEFT_FOOT = ("left_big_toe", "left_small_toe", "left_heel")
-_FEET = (*_LEFT_FOOT, *map(mirrored_name, _LEFT_FOOT))
-_SOLES = tuple((f"{side}_ankle", f"{side}_{part}") for side in ("left", "right") for part in ("heel", "big_toe"))
-
-WHOLEBODY_23 = Skeleton("coco_wholebody_23", (*COCO.keypoints, *_FEET), (*COCO.limbs, *_SOLES))
-"""COCO-WholeBody's body and feet: the first 23 of its 133 keypoints (Jin et al., ECCV 2020, Fig. 2)."""
-
-HALPE_26 = Skeleton(
-    "halpe_26",
-    (
-        *COCO.keypoints,
-        *("head_top", "neck", "pelvis"),
-        *(name for left in _LEFT_FOOT for name in (left, mirrored_name(left))),
-    ),
-    (*COCO.limbs, *_SOLES, ("head_top", "neck"), ("neck", "pelvis")),
-)
-"""Halpe's body of 26 (Fang et al., TPAMI 2022): its Head is the top of the head, its Hip the middle of the hips."""
+from posewright.datasets.bodies import COCO_18, HALPE_26, WHOLEBODY_23
+from posewright.skeleton import COCO, Skeleton
 
 _HAND = ("pinky", "index", "thumb")
 BLAZEPOSE_33 = Skeleton(

@@ -67,7 +67,8 @@ def codec_from(values: dict[str, Any]) -> Codec:
 
 def skeleton_described(skeleton: Skeleton) -> dict[str, Any]:
     """Return a skeleton in full, so that a file needs no list of skeletons beside it."""
-    return {field.name: getattr(skeleton, field.name) for field in fields(skeleton)}
+    said = {field.name: getattr(skeleton, field.name) for field in fields(skeleton)}
+    return said if skeleton.sides is not None else {name: value for name, value in said.items() if name != "sides"}
 
 
 def skeleton_from(values: dict[str, Any]) -> Skeleton:

@@ -163,7 +163,8 @@ def shared_keypoints(
         return predicted, truth, {}
     theirs, ours = predicted[0].skeleton, truth[0].skeleton
     wanted = ours.keypoints if skeleton is None else skeleton.keypoints
-    shared = [name for name in ours.keypoints if name in theirs.keypoints and name in wanted]
+    there = theirs.to(ours) >= 0
+    shared = [name for name, known in zip(ours.keypoints, there, strict=True) if known and name in wanted]
     if not shared:
         raise ValueError(f"predictions of {theirs.name} and truth of {ours.name} share no keypoint by name")
     protocol: Protocol = {"pictures_without_prediction": _without_people(predicted)}

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from posewright.datasets.openpose import BODY_25, COCO_18, MPI_15
+from posewright.datasets.bodies import BODY_25, COCO_18, MPI_15
 from posewright.datasets.records import DataError
 from posewright.multiview.views import View
 from posewright.skeleton import COCO, H36M, SKELETONS, Skeleton

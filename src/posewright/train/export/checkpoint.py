@@ -18,6 +18,7 @@ from posewright.models.pixels import FromPixels
 from posewright.models.report import WeightsError
 from posewright.picture import Pixels
 from posewright.recipes import recipe_named
+from posewright.recipes.own import with_skeleton
 from posewright.recipes.recipe import Recipe
 from posewright.scene import PADDING, each_person, region, take
 from posewright.train.export import onnx
@@ -104,7 +105,10 @@ def recipe_of(content: dict[str, Any], path: Path, given: Recipe | None = None) 
     if content.get("codec") is None:
         return recipe
     try:
-        return replace(recipe, codec=metadata.codec_from(json.loads(content["codec"])))
+        codec = metadata.codec_from(json.loads(content["codec"]))
+        if given is None and len(codec.skeleton) != len(recipe.codec.skeleton):
+            recipe = with_skeleton(recipe, codec.skeleton)
+        return replace(recipe, codec=codec)
     except ValueError as error:
         raise WeightsError(f"{path}: its codec cannot be made: {error}") from None
 
