@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from posewright.datasets.annotations import Dialect, read_annotations
-from posewright.datasets.records import DataError, array_of, find_file, find_folder, read_matlab
+from posewright.datasets.matlab import read_matlab
+from posewright.datasets.records import DataError, array_of, find_file, find_folder
 from posewright.scene import ABSENT, SEEN, Person, Scene, box_around
 from posewright.skeleton import JHMDB
 

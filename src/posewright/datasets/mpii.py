@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posewright.datasets.matlab import read_matlab
 from posewright.datasets.mpii_original import DOWN, read_original, square
 from posewright.datasets.records import (
     DataError,
@@ -23,7 +24,6 @@ from posewright.datasets.records import (
     find_folder,
     read_arrays,
     read_json,
-    read_matlab,
     records_in,
 )
 from posewright.scene import ABSENT, HIDDEN, SEEN, Floats, Person, Scene

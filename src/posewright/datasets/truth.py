@@ -10,7 +10,8 @@ from posewright import datasets
 from posewright.datasets import aic, coco, crowdpose, jhmdb, lsp, mpii, posetrack
 from posewright.datasets.annotations import Dialect, read_annotations
 from posewright.datasets.content import content_of
-from posewright.datasets.records import DataError, find_folder, read_arrays, read_matlab
+from posewright.datasets.matlab import read_matlab
+from posewright.datasets.records import DataError, find_folder, read_arrays
 from posewright.scene import Scene
 from posewright.skeleton import CROWDPOSE, JHMDB, POSETRACK, Skeleton
 
