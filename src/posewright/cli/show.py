@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -58,14 +57,13 @@ def recipe_rows(recipe: Recipe) -> Iterator[Row]:
 
 def card_rows(path: Path) -> Iterator[Row]:
     """Say what an exported network says of itself; raises ModelFileError where the file is none."""
-    said = metadata.read(path)
-    card = json.loads(said["card"])
-    for key, value in card.items():
+    facts = metadata.facts(path)
+    for key, value in facts.card.items():
         yield key.replace("_", " "), _told(value)
-    parity = json.loads(said.get("parity", "{}"))
-    if parity:
-        yield "export", f"like torch on {parity['pictures']} pictures, score apart by {parity['score']:.2g} at most"
-    yield "weights", f"{path.stat().st_size / 1e6:.1f} MB, SHA-256 {said['weights'][:16]}..."
+    pictures, score = facts.parity.get("pictures"), facts.parity.get("score")
+    if isinstance(pictures, int) and isinstance(score, int | float):
+        yield "export", f"like torch on {pictures} pictures, score apart by {score:.2g} at most"
+    yield "weights", f"{path.stat().st_size / 1e6:.1f} MB, SHA-256 {facts.weights[:16]}..."
 
 
 def _network(recipe: Recipe) -> str:

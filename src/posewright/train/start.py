@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from posewright.estimators.runtimes import metadata
+from posewright.estimators.runtimes.checks import checked
 from posewright.estimators.runtimes.torch import weights_of
 from posewright.estimators.weights import SCHEMES, fetch
 from posewright.models.load import load_into, load_original, read, shape, weights_in
@@ -52,8 +51,8 @@ def first_weights(start: str, recipe: Recipe, report: Callable[[str], None] | No
 def _loaded(path: Path, network: nn.Module, recipe: Recipe) -> tuple[Report, Normal]:
     """Put a file's weights into a network, all that fit, and say how pictures are normalised for them."""
     if path.suffix == ".onnx":
-        said = metadata.read(path)
-        state, normal = weights_of(path, said), Normal(**json.loads(said["normal"]))
+        facts, _ = checked(path)
+        state, normal = weights_of(path, facts), Normal(**facts.normal)
     else:
         content = read(path)
         if not is_checkpoint(content):

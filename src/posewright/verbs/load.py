@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import runpy
 import traceback
 from collections.abc import Callable
@@ -111,8 +110,8 @@ def located(name: str) -> Path:
 
 def maker(path: Path) -> Callable[[], Any]:
     """Return what makes the module of an exported network: that of the recipe that its card names."""
-    name = json.loads(metadata.read(path).get("card", "{}")).get("recipe")
-    if not name:
+    name = metadata.facts(path).card.get("recipe")
+    if not name or not isinstance(name, str):
         raise ValueError(f"{path}: its card names no recipe, so torch cannot build its network; use another backend")
     return recipe_by(name).network
 
