@@ -63,18 +63,32 @@ def read(source: str | Path | Pixels) -> Pixels:
 
 def decoded(data: bytes, name: str) -> Pixels:
     """Return the picture that the bytes of a file hold, as `read` does; name is for the error."""
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
+        return _heic(data, name)
+    found = _decoded(data, name, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    return np.asarray(cv2.cvtColor(_in_bytes(found, name), cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def read_with_alpha(path: Path) -> NDArray[np.uint8]:
+    """Return a picture with an alpha channel as (H, W, 4) uint8, RGB and alpha; raises PictureError for any other."""
+    found = _decoded(_bytes(path), str(path), cv2.IMREAD_UNCHANGED)
+    if found.ndim != 3 or found.shape[2] != 4 or found.dtype != np.uint8:
+        raise PictureError(f"{path}: is no picture of 8 bits with an alpha channel, which an object needs")
+    return np.ascontiguousarray(found[..., [2, 1, 0, 3]], np.uint8)
+
+
+def _decoded(data: bytes, name: str, how: int) -> NDArray[np.generic]:
+    """Return what OpenCV decodes, blue first; raises PictureError where that is nothing, too much or half."""
     if not data:
         raise PictureError(f"{name}: the file is empty")
     width, height = size_in(data) or (0, 0)
     if width * height > MOST_PIXELS:
         most = MOST_PIXELS // 10**6
         raise PictureError(f"{name}: too large to decode: {width}x{height} px, at most {most} megapixels are read")
-    if data[4:8] == b"ftyp" and (data[8:12] in _HEIC_BRANDS):
-        return _heic(data, name)
     said: list[str] = []
     try:
         with decoders_quiet(said):
-            found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+            found = cv2.imdecode(np.frombuffer(data, np.uint8), how)
     except (cv2.error, MemoryError) as error:
         reason = getattr(error, "err", "") or "no memory"
         raise PictureError(f"{name}: too large to decode, or damaged ({reason})") from None
@@ -84,7 +98,7 @@ def decoded(data: bytes, name: str) -> Pixels:
         raise PictureError(f"{name}: {reason}")
     if damage := next((line for line in said if _DAMAGE.search(line)), ""):
         raise PictureError(f"{name}: damaged, a part of the picture is missing ({damage.strip()})")
-    return np.asarray(cv2.cvtColor(_in_bytes(np.asarray(found), name), cv2.COLOR_BGR2RGB), np.uint8)
+    return np.asarray(found)
 
 
 def _in_bytes(pixels: NDArray[np.generic], name: str) -> Pixels:
@@ -114,6 +128,8 @@ def _heic(data: bytes, name: str) -> Pixels:
     try:
         pillow_heif.register_heif_opener()
         with Image.open(io.BytesIO(data)) as opened_picture:
+            if opened_picture.width * opened_picture.height > MOST_PIXELS:
+                raise ValueError("too large")
             return np.asarray(ImageOps.exif_transpose(opened_picture).convert("RGB"), np.uint8)
     except Exception as error:  # whatever a damaged file makes the library stumble over
         raise PictureError(f"{name}: not a picture that can be decoded ({error})") from None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import errno
+import io
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -14,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from posewright.files import whole
 from posewright.models.load import read
 from posewright.models.original import original_of
 from posewright.models.pixels import FromPixels, Normal
@@ -32,6 +35,26 @@ def is_checkpoint(content: Any) -> bool:
 
 class CheckpointError(ValueError):
     """A file that should be a checkpoint to go on from and is none; the message names the file and the reason."""
+
+
+class Full(io.FileIO):
+    """A file to write to that keeps the error by which it took no more, as of a full disk."""
+
+    error: OSError | None = None
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "wb")
+
+    def write(self, data: Any) -> int:
+        """Write all of the data."""
+        left = memoryview(data).cast("B")
+        try:
+            while left:
+                left = left[super().write(left) :]
+        except OSError as error:
+            self.error = error
+            raise
+        return memoryview(data).nbytes
 
 
 @dataclass
@@ -53,9 +76,11 @@ class State:
             "normal": self.module.normal._asdict(),
             **facts,
         }
-        partial = path.with_name(f".{path.name}.partial")
-        torch.save(content, partial)
-        os.replace(partial, path)
+        with whole(path) as partial, Full(partial) as file:
+            try:
+                torch.save(content, file)
+            except RuntimeError:  # torch's own words for a file that takes no more
+                raise file.error or OSError(errno.EIO, os.strerror(errno.EIO)) from None
 
     def restore(self, path: Path) -> dict[str, Any]:
         """Continue from a checkpoint; returns its facts. Raises WeightsError or CheckpointError."""

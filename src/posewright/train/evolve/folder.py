@@ -9,14 +9,13 @@ compared/ancestor-0.json
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from posewright.files import write_whole
@@ -52,9 +51,7 @@ class Folder:
         """Write a candidate's weights, then what became of it."""
         number = one.candidate.number
         file = self._weights(number)
-        partial = file.with_name(f".{file.name}.partial")
-        save_file({name: value.contiguous() for name, value in weights.items()}, partial)
-        os.replace(partial, file)
+        write_whole(file, save({name: value.contiguous() for name, value in weights.items()}))
         write(self.path / "candidates" / f"{number:05d}.json", plain(one))
 
     def weights(self, number: int | None) -> dict[str, Tensor] | None:
