@@ -27,7 +27,7 @@ def whole(path: Path) -> Iterator[Path]:
     """Give a name to write to beside a file, which takes its place at the end, or goes where something failed.
 
     The name is new, short, nobody else's and of the same ending, whatever lies in the folder and whoever else writes
-    there. An OSError names `path`, as that of a full disk, which by itself names nothing.
+    there; where it is deleted, `path` stays as it is. An OSError names `path`: that of a full disk by itself names nothing.
     """
     suffix = path.suffix if len(path.suffix) <= LONGEST_SUFFIX else ""
     try:
@@ -39,7 +39,8 @@ def whole(path: Path) -> Iterator[Path]:
     try:
         os.chmod(partial, 0o666 & ~_umask())
         yield partial
-        os.replace(partial, path)
+        if partial.exists():
+            os.replace(partial, path)
     except OSError as error:
         if error.filename in (None, str(partial), partial, partial.name):
             raise _at(path, error) from None

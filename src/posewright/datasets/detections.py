@@ -41,7 +41,7 @@ def read_boxes(path: Path, above: float = 0.0, overlap: float = 1.0) -> Boxes:
     content = read_json(path)
     names: dict[int | str, int | str] = {}
     if isinstance(content, dict):
-        images = records_in(content.get("images", []), str(path), "image")
+        images = Record(str(path), {"images": [], **content}).records("images", "image")
         names = {image.identity("id"): Path(image.text("file_name")).name for image in images}
         content = content.get("annotations")
     if not isinstance(content, list):

@@ -7,7 +7,7 @@ read comes as `Unreadable` in its place, and the rest goes on.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,14 +36,19 @@ class Unreadable:
         return f"{self.source}: {self.reason}"
 
 
-def scenes_from(paths: Iterable[str | Path], skeleton: Skeleton = COCO) -> Iterator[Scene | Unreadable]:
+def scenes_from(
+    paths: Iterable[str | Path],
+    skeleton: Skeleton = COCO,
+    known: Callable[[Scene], bool] = lambda scene: False,  # noqa: ARG005
+) -> Iterator[Scene | Unreadable]:
     """Yield a scene for each photograph and each frame of a video, in order, with its pixels decoded.
 
     A folder gives all its pictures and videos, however deep, sorted by path; what else lies in it is left alone, and
     counted where its ending says that it is a picture or a video of a kind that is not read. A file that is named
     itself is read whatever its suffix. `Scene.id` is the path, and `path#12` for a video's thirteenth frame, also
     where others before it cannot be decoded; behind its frames comes what is lost of a video as `Unreadable`.
-    skeleton: what the scenes say their people have.
+    skeleton: what the scenes say their people have. known: tells of which photographs nobody will look at the pixels;
+    they are not decoded, and their scene's image is the path.
     """
     for path in map(Path, paths):
         if path.is_dir():
@@ -51,11 +56,11 @@ def scenes_from(paths: Iterable[str | Path], skeleton: Skeleton = COCO) -> Itera
             if not files:
                 yield Unreadable(str(path), "the folder holds no picture and no video")
             for file in files:
-                yield from _scenes(file, skeleton)
+                yield from _scenes(file, skeleton, known)
             if left_out := _left_out(path):
                 yield Unreadable(str(path), left_out)
         else:
-            yield from _scenes(path, skeleton)
+            yield from _scenes(path, skeleton, known)
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -75,9 +80,13 @@ def _is_there(path: Path) -> bool:
     return not path.is_dir()
 
 
-def _scenes(path: Path, skeleton: Skeleton) -> Iterator[Scene | Unreadable]:
+def _scenes(path: Path, skeleton: Skeleton, known: Callable[[Scene], bool]) -> Iterator[Scene | Unreadable]:
     if path.suffix.lower() in VIDEO_SUFFIXES:
         yield from _frames(path, skeleton)
+        return
+    unseen = Scene(path, skeleton, id=str(path))
+    if known(unseen):
+        yield unseen
         return
     try:
         pixels = picture.read(path)

@@ -77,13 +77,24 @@ def _lost(seen: list[int], count: int) -> str:
     return "; ".join(said)
 
 
-def _told(path: Path) -> Frames:
-    """Read what the container says of its packets, in the order in which they are shown, without decoding any."""
+def packets(path: Path) -> int:
+    """Count the frames that a video file holds, without decoding any; 0 where it is none."""
+    return len(_packets(path)[0])
+
+
+def _packets(path: Path) -> tuple[list[float], int]:
+    """Return the times (ms) of a video's packets, in the file's order, and how many frames its header promises."""
     times: list[float] = []
     with decoders_quiet(), _released(cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])) as raw:
         count = int(raw.get(cv2.CAP_PROP_FRAME_COUNT)) if path.suffix.lower() in COUNTED else 0
         while len(times) < _MOST_PACKETS and raw.grab():
             times.append(round(raw.get(cv2.CAP_PROP_POS_MSEC), 3))
+    return times, count
+
+
+def _told(path: Path) -> Frames:
+    """Read what the container says of its packets, in the order in which they are shown."""
+    times, count = _packets(path)
     shown = sorted(time for time in times if time >= 0)  # one before 0 is only there to decode others with
     if len(set(shown)) != len(shown):
         return Frames({}, count)
