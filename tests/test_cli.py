@@ -22,7 +22,7 @@ from posewright.skeleton import LSP
 
 RECIPE = """
 from dataclasses import replace
-from posewright.augment.jitter import Jitter
+from posewright.augment import Jitter
 from posewright.codecs.distribution import Distribution
 from posewright.datasets import coco
 from posewright.metrics import by_person, pck

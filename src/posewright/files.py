@@ -27,7 +27,7 @@ def whole(path: Path) -> Iterator[Path]:
     """Give a name to write to beside a file, which takes its place at the end, or goes where something failed.
 
     The name is new, short, nobody else's and of the same ending, whatever lies in the folder and whoever else writes
-    there; where it is deleted, `path` stays as it is. An OSError names `path`: that of a full disk by itself names nothing.
+    there; where it is deleted, `path` stays as it is. An OSError names `path`, which that of a full disk does not.
     """
     suffix = path.suffix if len(path.suffix) <= LONGEST_SUFFIX else ""
     try:
