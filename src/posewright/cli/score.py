@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from posewright.cli.options import QUIET, Out, Split
+from posewright.text import apart, cell, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -200,20 +201,20 @@ def _print(results: list[Result], compared: Mapping[str, Mapping[str, Difference
         protocol = {key: value for key, value in protocol_of(score) if key not in LONG}
         told = "; ".join(f"{key}: {value}" for key, value in protocol.items() if said.get(key) != value)
         said |= protocol
-        console.print(told + "\n", style="dim", highlight=False, markup=False)
-    for result in results:
+        console.print(printable(told) + "\n", style="dim", highlight=False, markup=False)
+    for result, name in zip(results, apart([result.path for result in results]), strict=True):
         for warning in result.warnings:
-            where = f"{result.path.name}: " if len(results) > 1 else ""
-            console.print(f"warning: {where}{warning}", style="yellow", highlight=False, markup=False)
+            where = f"{name}: " if len(results) > 1 else ""
+            console.print(printable(f"warning: {where}{warning}"), style="yellow", highlight=False, markup=False)
 
 
 def _table(title: str, rows: list[list[str]]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table = Table(title=cell(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for place, name in enumerate(rows[0]):
-        table.add_column(name, justify="right" if place else "left", no_wrap=True)
+        table.add_column(cell(name), justify="right" if place else "left", no_wrap=True)
     for row in rows[1:]:
-        table.add_row(*row)
+        table.add_row(*map(cell, row))
     return table

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from posewright.estimators.runtimes import metadata
@@ -17,6 +16,7 @@ from posewright.occlusion import described
 from posewright.recipes.published import published
 from posewright.recipes.recipe import Phase, Recipe
 from posewright.skeleton import Skeleton
+from posewright.text import cell
 from posewright.verbs import load as named
 
 Row = tuple[str, str]
@@ -137,8 +137,8 @@ def _print(title: str, rows: Iterator[Row]) -> None:
     table.add_column(overflow="fold")
     for name, text in rows:
         if text:
-            table.add_row(escape(name), escape(text))
+            table.add_row(cell(name), cell(text))
     console = Console(highlight=False)
-    console.print(f"[bold]{escape(title)}[/bold]")
+    console.print(f"[bold]{cell(title)}[/bold]")
     console.print(table)
     console.print()

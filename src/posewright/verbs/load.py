@@ -16,6 +16,7 @@ from posewright.estimators.top_down import TopDown, default_file
 from posewright.estimators.weights import fetch
 from posewright.recipes import RECIPES, recipe_named
 from posewright.recipes.recipe import Recipe
+from posewright.text import did_you_mean
 
 T = TypeVar("T")
 WEIGHTS = (".pt", ".pth", ".tar", ".pkl", ".safetensors", ".npz", ".h5", ".hdf5", ".caffemodel")
@@ -59,6 +60,8 @@ def load(
             raise ValueError(f"{name}: flip, backend, precision and recipe are for networks of posewright's own")
         return other()
     path = located(str(name))
+    if recipe is not None and path.suffix not in WEIGHTS:
+        raise ValueError(f"{name}: says itself what it is; a recipe is for a checkpoint, which --model names")
     if path.suffix in WEIGHTS:
         if backend not in ("auto", "torch"):
             raise ValueError(f"{path}: a checkpoint runs with torch; `posewright export` makes a file for {backend}")
@@ -103,6 +106,7 @@ def located(name: str) -> Path:
         path, hint = Path("runs") / name / "last.pt", f"train {name} first, or name a checkpoint or an .onnx file"
     else:
         path, hint = Path(name), "name an .onnx file, a checkpoint (.pt), a URL, a recipe, or default"
+        hint = (did_you_mean(name, ("default", *(recipe.name for recipe in RECIPES))) or f"; {hint}").removeprefix("; ")
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; {hint}")
     return path

@@ -33,6 +33,7 @@ from posewright.picture import Pixels
 from posewright.report.drawing import draw
 from posewright.scene import Floats, Person, Scene
 from posewright.skeleton import Skeleton
+from posewright.text import printable
 from posewright.verbs.kept import PASSING, Kept, kept
 from posewright.warp import Size, resized
 
@@ -312,7 +313,7 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
         def told(line: str) -> None:
             if line:
-                console.print(line, markup=False, highlight=False, soft_wrap=True)
+                console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
             else:
                 progress.advance(task)
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.datasets.records import DataError, read_arrays
+from posewright.datasets.records import DataError, read_arrays, read_json, record_of
 from posewright.files import whole, write_whole
 from posewright.geometry.boxes import overlap
 from posewright.picture import Pixels
@@ -176,7 +176,7 @@ def run(
 def claim(file: Path, about: dict[str, Any]) -> None:
     """Write what a folder's study is of, or check that it is the same; raises ValueError where it is another."""
     if file.exists():
-        before, now = json.loads(file.read_text()), json.loads(json.dumps(about))
+        before, now = dict(record_of(read_json(file), str(file)).fields), json.loads(json.dumps(about))
         other = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
         if other:
             raise ValueError(
