@@ -19,6 +19,7 @@ from posewright.models.original import original_of
 from posewright.models.pixels import Normal
 from posewright.models.report import Renames, Report, WeightsError, compare
 from posewright.recipes.recipe import Recipe
+from posewright.train.facts import checked as facts_of
 from posewright.train.state import is_checkpoint
 
 
@@ -59,6 +60,7 @@ def _loaded(path: Path, network: nn.Module, recipe: Recipe) -> tuple[Report, Nor
             state = weights_in(content, str(path))
             skip = _skipped(network, state, original_of(network).renames)
             return load_original(network, state, partial=True, skip=skip, size=recipe.codec.size)
+        content = facts_of(content, path)
         state = weights_in(content["average"] or content["network"], str(path))
         normal = Normal(**content.get("normal", {}))
     skip = _skipped(network, state, ())

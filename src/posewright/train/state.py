@@ -22,6 +22,7 @@ from posewright.models.original import original_of
 from posewright.models.pixels import FromPixels, Normal
 from posewright.models.report import listed
 from posewright.recipes.recipe import Recipe
+from posewright.train.facts import checked
 from posewright.train.machine import Machine
 
 PARTS = ("network", "optimiser", "average", "step")
@@ -90,7 +91,7 @@ class State:
         try:
             self.module.network.load_state_dict(content.pop("network"))
             self.optimiser.load_state_dict(content.pop("optimiser"))
-        except (RuntimeError, ValueError, KeyError) as error:
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
             reason = " ".join(str(error).split())[:160]
             raise CheckpointError(f"{path}: holds another network than this recipe's: {reason}") from None
         for name, value in content.pop("average").items():
@@ -168,4 +169,4 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     lacking = [part for part in PARTS if not isinstance(content, dict) or part not in content]
     if lacking:
         raise CheckpointError(f"{path}: no checkpoint of a training by posewright, it lacks {', '.join(lacking)}")
-    return dict(content)
+    return checked(content, path)
