@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from posewright.datasets import aic, coco, crowdpose, h36m, jhmdb, lsp, mpi_inf_3dhp, mpii, panoptic, posetrack
+from posewright.datasets.outside import inside
 from posewright.datasets.records import DataError
 from posewright.scene import Scene
 
@@ -56,16 +57,18 @@ _SIGNS = {
 def read(where: str | Path, split: str) -> list[Scene]:
     """Read a data set from "lsp:FOLDER", "coco:FOLDER", ..., or from a folder that its contents tell apart.
 
-    A JSON file instead of a folder is read in COCO's format, its pictures beside it. Raises DataError.
+    A JSON file instead of a folder is read in COCO's format, its pictures beside it. Raises DataError, also for
+    pictures outside of the folder, see `outside`.
 
     >>> scenes = read("lsp:lspet", "test")  # doctest: +SKIP
     """
     name, colon, rest = str(where).partition(":")
     if colon and name in READERS and not Path(where).exists():
-        return _read(name, Path(rest), split)
+        return [*inside(_read(name, Path(rest), split), Path(rest))]
     if not Path(where).exists():
         raise DataError(f"{where}: no such folder, nor NAME:FOLDER with NAME one of {', '.join(READERS)}")
-    return _read("coco" if Path(where).is_file() else kind_of(Path(where)), Path(where), split)
+    kind = "coco" if Path(where).is_file() else kind_of(Path(where))
+    return [*inside(_read(kind, Path(where), split), Path(where))]
 
 
 def _read(name: str, root: Path, split: str) -> list[Scene]:
