@@ -20,8 +20,8 @@ SLOWEST = 10.0
 """Seconds that one input may take; none here has more than 20 kB."""
 
 
-def read(kind: str, path: Path) -> None:
-    """Read a file as its verb would."""
+def read(kind: str, path: Path) -> list[str]:
+    """Read a file as the verbs would; returns what it is refused with, a line for each way of reading."""
     from posewright import picture
     from posewright.datasets import coco
     from posewright.datasets.detections import read_boxes
@@ -33,20 +33,25 @@ def read(kind: str, path: Path) -> None:
 
     three = Skeleton("three", ("nose", "left_eye", "right_eye"), (), (0.026, 0.025, 0.025), "COCO")
     scenes = [Scene(f"{n}.jpg", three, id=n) for n in (1, 2)]
-    if kind == "picture":
-        picture.read(path)
-    elif kind == "annotations":
-        coco.read(path.parent, "val", annotations=path.name, masks=True)
-        read_truth(path)
-    elif kind in ("results", "table"):
-        read_predictions(path, scenes, three)
-    elif kind == "boxes":
-        read_boxes(path)
-    elif kind == "matlab":
-        read_truth(path)
-        read_original(path, path.parent, "train")
-    else:
-        read_truth(path)
+    ways = {
+        "picture": [lambda: picture.read(path)],
+        "annotations": [
+            lambda: list(coco.read(path.parent, "val", annotations=path.name, masks=True)),
+            lambda: list(read_truth(path)),
+        ],
+        "results": [lambda: list(read_predictions(path, scenes, three)), lambda: list(coco.read_results(path, scenes))],
+        "table": [lambda: list(read_predictions(path, scenes, three))],
+        "boxes": [lambda: read_boxes(path)],
+        "matlab": [lambda: list(read_truth(path, "train")), lambda: read_original(path, path.parent, "train")],
+        "arrays": [lambda: list(read_truth(path)), lambda: lsp.read(path.parent, "val", pictures=False)],
+    }  # fmt: skip
+    refused = []
+    for way in ways[kind]:
+        try:
+            way()
+        except ValueError as error:
+            refused.append(str(error))
+    return refused
 
 
 def run(first: int, count: int, seed: int) -> None:
@@ -59,15 +64,14 @@ def run(first: int, count: int, seed: int) -> None:
             rng = random.Random(f"{seed}-{number}")
             kind = rng.choice(list(KINDS))
             suffix, data = damaged(rng, kind)
-            path = Path(place) / f"f{suffix}"
+            path = Path(place) / ({"matlab": "joints", "arrays": "val_joints"}.get(kind, "f") + suffix)
             path.write_bytes(data)
             print(f"at {number} {kind}", flush=True)
             began = time.monotonic()
             try:
-                read(kind, path)
-            except ValueError as error:
-                if "\n" in str(error):
-                    print(f"found {number} {kind}: several lines: {str(error)!r}", flush=True)
+                for line in read(kind, path):
+                    if "\n" in line or not line:
+                        print(f"found {number} {kind}: no single line: {line!r}", flush=True)
             except Exception as error:
                 last = traceback.extract_tb(error.__traceback__)[-1]
                 print(
