@@ -14,11 +14,11 @@ from typing import Any
 from posewright.datasets import coco
 from posewright.datasets.detections import Detected
 from posewright.estimators.estimator import Estimator
-from posewright.estimators.scenes import predict_scenes
 from posewright.files import write_whole
 from posewright.metrics.customary import Metric
 from posewright.metrics.score import versions
 from posewright.scene import Scene, each_person
+from posewright.verbs.kept import digest, kept, predicted
 
 
 def evaluate(
@@ -33,7 +33,8 @@ def evaluate(
     """Write `predictions.json` (COCO results) and `scores.json` (numbers and their protocol) into `out`.
 
     detected: boxes to look at in place of the annotated ones. track: wraps the scenes while they are predicted,
-    to show progress. Returns the numbers. Raises ValueError where nobody is labelled.
+    to show progress. What is predicted is kept as it comes, and the same call goes on from there. Returns the
+    numbers. Raises ValueError where nobody is labelled.
 
     >>> evaluate(load(), read("lsp:lspet", "test"), pck, Path("out"), {})["PCK@0.2"]  # doctest: +SKIP
     0.672
@@ -41,7 +42,10 @@ def evaluate(
     if not each_person(truth):
         raise ValueError("nobody in these scenes is labelled, so there is nothing to score")
     out.mkdir(parents=True, exist_ok=True)
-    coco.write_results(list(track(predict_scenes(estimator, truth, detected))), out / "predictions.json")
+    of = {**protocol, **versions(), "asked": digest(truth, detected)}
+    with kept(out, of) as answers:
+        coco.write_results(list(track(predicted(answers, estimator, truth, detected))), out / "predictions.json")
+        answers.forget()
     return score(out / "predictions.json", truth, metric, out / "scores.json", protocol)
 
 

@@ -6,17 +6,21 @@ that has changed since it was looked at is looked at again.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from posewright.datasets.detections import Detected
 from posewright.datasets.records import DataError, Record, parsed, record_of
+from posewright.estimators.estimator import Estimator
+from posewright.estimators.scenes import predict_scenes
 from posewright.scene import Person, Scene
 
 FILE = "answers.jsonl"
@@ -141,3 +145,28 @@ def _person(record: Record, count: int) -> Person:
         box=None if box is None else flat.rows("box", 1, 4)[0],
         score=record.number("score") if record.has("score") else None,
     )
+
+
+def predicted(
+    answers: Kept, estimator: Estimator, scenes: Sequence[Scene], detected: Sequence[Sequence[Detected]] | None = None
+) -> Iterator[Scene]:
+    """Estimate people as `predict_scenes` does, but of scenes whose answers are kept; the rest is kept, too."""
+    known = [answers.people(scene) for scene in scenes]
+    left = [place for place, people in enumerate(known) if people is None]
+    boxes = None if detected is None else [detected[place] for place in left]
+    asked = predict_scenes(estimator, [scenes[place] for place in left], boxes)
+    for scene, people in zip(scenes, known, strict=True):
+        if people is not None:
+            yield replace(scene, people=people)
+            continue
+        found = next(asked)
+        answers.add(found)
+        yield found
+
+
+def digest(scenes: Sequence[Scene], detected: Sequence[Sequence[Detected]] | None = None) -> str:
+    """Return the SHA-256 of the boxes that an estimator is asked at."""
+    looked: Any = [[person.box for person in scene.people] for scene in scenes] if detected is None else [
+        [(one.box, one.score) for one in some] for some in detected
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(looked, default=lambda box: box.tolist()).encode()).hexdigest()
