@@ -201,9 +201,9 @@ def _from_zip(archive: Path, name: str) -> bytes:
         return file.read(name)
     except PictureError:
         raise
-    except OSError as error:
-        raise PictureError(f"{archive}: {error.strerror or error}") from None
-    except Exception:  # zipfile, zlib, bz2 and lzma answer damage with a dozen kinds of error
+    except Exception as error:  # zipfile, zlib, bz2 and lzma answer damage with a dozen kinds of error
+        if isinstance(error, OSError) and error.strerror:
+            raise PictureError(f"{archive}: {error.strerror}") from None
         raise PictureError(f"{archive}: holds no readable {name}") from None
 
 

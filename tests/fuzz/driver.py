@@ -107,6 +107,7 @@ def main() -> int:
     options.add_argument("--count", type=int, default=100_000)
     options.add_argument("--first", type=int, default=0)
     options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--seconds", type=float, default=float("inf"), help="at most, for all inputs together")
     options.add_argument("--inside", action="store_true", help="read here, not in processes of their own")
     chosen = options.parse_args()
     if chosen.inside:
@@ -119,7 +120,7 @@ def main() -> int:
         spec.loader.exec_module(module)
         run(chosen.first, chosen.count, chosen.seed)
         return 0
-    read_in_all, findings = found(chosen.count, chosen.seed)
+    read_in_all, findings = found(chosen.count, chosen.seed, chosen.seconds)
     print("\n".join([*findings, f"{read_in_all} inputs, {len(findings)} findings"]))
     return 1 if findings else 0
 

@@ -6,6 +6,7 @@ that are missing. What the container says of its packets, before any is decoded,
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", "
 COUNTED = frozenset({".mp4", ".m4v", ".mov", ".avi", ".3gp", ".3g2"})
 """Containers that count their frames; others tell only how long they last."""
 _INDEX_ENTRY = 16
+_SILENT = {"OPENCV_FFMPEG_LOGLEVEL": "-8"}
+"""Keeps FFmpeg's threads, which decode ahead, from printing what is wrong with a frame long after it was asked for."""
 _MOST_PACKETS = 10_000_000
 
 
@@ -44,17 +47,23 @@ def frames(path: Path) -> Iterator[tuple[int, Pixels]]:
     """Yield number and pixels of every frame that can be decoded; then raise VideoError where some are lost."""
     with opened(path):
         pass
+    for name, value in _SILENT.items():
+        os.environ.setdefault(name, value)
     known = _told(path)
     seen: list[int] = []
     with _video(path) as video:
         if video.get(cv2.CAP_PROP_FRAME_WIDTH) * video.get(cv2.CAP_PROP_FRAME_HEIGHT) > MOST_PIXELS:
             raise VideoError(f"its frames are too large, at most {MOST_PIXELS // 10**6} megapixels are decoded")
+        failed = 0
         while True:
             with decoders_quiet():
                 ok, frame = video.read()
                 time = round(video.get(cv2.CAP_PROP_POS_MSEC), 3)
             if not ok:
-                break
+                failed += 1
+                if len(seen) + failed >= len(known.numbers):  # behind a frame that is damaged there may be others
+                    break
+                continue
             number = known.numbers.get(time, -1)
             seen.append(number if number > (seen[-1] if seen else -1) else (seen[-1] + 1 if seen else 0))
             yield seen[-1], np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import zipfile
+from codecs import utf_8_decode
 from pathlib import Path
 
 from posewright.estimators.runtimes.protobuf import spans
@@ -47,7 +48,7 @@ def why_not(path: Path, suffix: str) -> str:
 def _text(beginning: bytes) -> str | None:
     """Return the beginning as text where it is one."""
     try:
-        text = beginning[: len(beginning) - len(beginning) % 4].decode()
+        text, _ = utf_8_decode(beginning)  # a letter cut in two at the end is left out
     except UnicodeDecodeError:
         return None
     return text if all(letter.isprintable() or letter.isspace() for letter in text) else None

@@ -45,8 +45,9 @@ def evaluate(
     of = {**protocol, **versions(), "asked": digest(truth, detected)}
     with kept(out, of) as answers:
         coco.write_results(list(track(predicted(answers, estimator, truth, detected))), out / "predictions.json")
+        numbers = score(out / "predictions.json", truth, metric, out / "scores.json", protocol)
         answers.forget()
-    return score(out / "predictions.json", truth, metric, out / "scores.json", protocol)
+    return numbers
 
 
 def score(
