@@ -252,7 +252,7 @@ MISTAKES = {
     "train {place}/mine.py:tiny --data nowhere": "nowhere",
     "train {place}/mine.py:tiny": "tiny: missing --data DIR",
     "train {place}/mine.py:tiny --data {place}/data --out {place}/run": "--resume",
-    "train {place}/mine.py:tiny --data {place}/data --codec.sigmoid 3": "no such option: --codec.sigmoid 3; did you mean --codec.sigma",
+    "train {place}/mine.py:tiny --data {place}/data --codec.sigmoid 3": "no such option: --codec.sigmoid 3",
     "train {place}/mine.py:tiny --data {place}/data --phases.0.epochs two": "--phases.0.epochs",
     "evaluate {place}/tiny.onnx": "posewright evaluate: missing --data DIR",
     "evaluate {place}/tiny.onnx --data nowhere": "nowhere: no such folder",

@@ -18,7 +18,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.distributed import barrier
 
-from posewright.datasets.outside import inside
 from posewright.estimators.runtimes.torch import network_of
 from posewright.estimators.scenes import predict_scenes
 from posewright.estimators.top_down import TopDown
@@ -144,7 +143,7 @@ def _check(checkpoint: Path, resume: bool) -> None:
 
 def _scenes(recipe: Recipe, data: str, out: Path, place: Team, machine: Machine) -> list[Scene]:
     """List what to train on; where crops are kept, the first process writes them and the others wait."""
-    scenes = recipe.apart.each([*inside(recipe.read(Path(data), "train"), Path(data))])
+    scenes = recipe.apart.each(recipe.read(Path(data), "train"))
     if not scenes:
         raise ValueError(f"{data}: nobody in the train split is labelled, so there is nothing to learn from")
     if not machine.keep:
