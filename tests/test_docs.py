@@ -41,7 +41,7 @@ def test_the_other_commands_are_understood(words, monkeypatch):
         from posewright.verbs.load import recipe_by
 
         if ".py:" not in words[1]:
-            cli._parsed(lambda args: cli.tyro.cli(form_of(recipe_by(words[1])), args=args), words[2:])
+            cli.parsed(form_of(recipe_by(words[1])), words[2:], "posewright train")
     else:
         assert cli.main(words) == 0
 

@@ -2,15 +2,26 @@
 
 import hashlib
 import http.server
+import io
 import re
 import threading
+import zipfile
 
 import pytest
 
 from posewright.estimators.weights import fetch, kept_name
 from posewright.models.report import WeightsError
 
-CONTENT = bytes(range(256)) * 9000
+
+def archive(payload: bytes) -> bytes:
+    """A zip archive, as which PyTorch keeps weights."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as content:
+        content.writestr("archive/data/0", payload)
+    return file.getvalue()
+
+
+CONTENT = archive(bytes(range(256)) * 9000)
 HASH = hashlib.sha256(CONTENT).hexdigest()
 
 
@@ -58,7 +69,8 @@ def test_a_file_is_fetched_once_and_checked(shelf, tmp_path, sha256):
     assert path.name.endswith("-w.pth")
     assert fetch(shelf.url + "/w.pth?download=1", sha256, tmp_path / "cache") == path
     assert shelf.asked == ["/w.pth?download=1"]
-    assert list((tmp_path / "cache").iterdir()) == [path]
+    assert sorted((tmp_path / "cache").iterdir()) == [path, path.with_name(f"{path.name}.sha256")]
+    assert path.with_name(f"{path.name}.sha256").read_text() == f"{HASH}  {path.name}\n"
 
 
 def test_a_wrong_hash_leaves_nothing_behind(shelf, tmp_path):

@@ -74,7 +74,9 @@ def test_a_folder_of_all_sorts_gives_a_scene_or_a_reason_for_each(tmp_path, phot
         found[name.removeprefix(f"{tmp_path}/")] = item
     assert list(found) == sorted(set(files) - {"notes.txt"})
     reasons = {name: str(item) for name, item in found.items() if isinstance(item, Unreadable)}
-    assert sorted(reasons) == ["b_cut_off.jpg", "c_text.jpg", "d_empty.png", "i_cut_off.png", "j_promises.png"]
+    assert sorted(reasons) == [
+        "b_cut_off.jpg", "c_text.jpg", "d_empty.png", "i_cut_off.png", "j_promises.png", "k_damaged.jpg",
+    ]  # fmt: skip
     assert all(reason.startswith(str(tmp_path / name)) and "\n" not in reason for name, reason in reasons.items())
     sizes = {name: item.size for name, item in found.items() if isinstance(item, Scene)}
     assert sizes["a_good.jpg"] == sizes["f_grey.JPG"] == sizes["deep/er/photo.bmp"] == (80, 60)

@@ -25,7 +25,7 @@ def shapes_only(name):
 def test_names_are_unique_and_found():
     assert len({recipe.name for recipe in RECIPES}) == len(RECIPES)
     assert all(recipe_named(recipe.name) is recipe for recipe in RECIPES)
-    with pytest.raises(KeyError, match="there are default"):
+    with pytest.raises(KeyError, match="posewright list"):
         recipe_named("hrnet_w33")
 
 

@@ -215,14 +215,15 @@ def test_another_training_is_not_gone_on_with(half, changes, seed, reason):
 def test_a_checkpoint_is_replaced_only_by_a_whole_one(half, monkeypatch):
     before = half.read_bytes()
 
-    def torn(_, path):
-        path.write_bytes(b"half of it")
+    def torn(_, file):
+        file.write(b"half of it")
         raise OSError("no space left")
 
     monkeypatch.setattr(training.state.torch, "save", torn)
     with pytest.raises(OSError, match="no space left"):
         train(tiny, ".", half.parent, resume=True, machine=ALONE)
     assert half.read_bytes() == before
+    assert not list(half.parent.glob(".*partial*"))
 
 
 @pytest.mark.parametrize("workers", [0, 1])

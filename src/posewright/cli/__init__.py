@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial, wraps
-from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 from tyro.conf import Positional, arg
 
+from posewright.cli.errors import CLOSED, lasting_output, line_of, theirs
 from posewright.cli.estimate import evaluate, predict
 from posewright.cli.evolve import evolve
 from posewright.cli.models import list_recipes
@@ -25,9 +24,11 @@ from posewright.cli.occlude_export import export as export_occluded
 from posewright.cli.occlude_export import score as score_occluded
 from posewright.cli.occlude_worst import worst
 from posewright.cli.options import QUIET, Data, Model, Out, RecipeFile, Split
+from posewright.cli.parsing import parsed
 from posewright.cli.score import diagnose, score
 from posewright.cli.space import label, lift
 from posewright.datasets.records import DataWarning
+from posewright.text import did_you_mean
 
 OCCLUDE: dict[str, Callable[..., int]] = {
     "export": export_occluded,
@@ -138,8 +139,7 @@ def _train(arguments: Sequence[str]) -> int:
 
     short = "--help" in arguments or "-h" in arguments
     given = ["--help" if one == "--help-all" else one for one in arguments[1:]]
-    parser = partial(tyro.cli, form_of(recipe, whole=not short), prog=f"posewright train {arguments[0]}")
-    chosen: Any = _parsed(parser, given)
+    chosen: Any = parsed(form_of(recipe, whole=not short), given, f"posewright train {arguments[0]}")
     recipe = changed(recipe, chosen)
     weights = first_weights(start(chosen.start), recipe) if chosen.start else None
     print(run(recipe, folder(chosen.data), chosen.out, chosen.seed, chosen.resume, weights, chosen.machine))
@@ -150,12 +150,11 @@ def _occlude(arguments: Sequence[str]) -> int:
     """Run the study, or the verb under `occlude` that is named first."""
     name = next(iter(arguments), "")
     if name in OCCLUDE:
-        parser = partial(tyro.cli, _later(OCCLUDE[name]), prog=f"posewright occlude {name}")
-        return int(_parsed(parser, arguments[1:])())
+        return int(parsed(_later(OCCLUDE[name]), arguments[1:], f"posewright occlude {name}")())
     if name and not name.startswith("-"):
-        raise ValueError(f"no verb {name!r} under occlude; there are {', '.join(OCCLUDE)}")
-    parser = partial(tyro.cli, _later(occlude), prog="posewright occlude", description=about(OCCLUDE))
-    return int(_parsed(parser, arguments)())
+        close = did_you_mean(name, OCCLUDE)
+        raise ValueError(f"no verb {name!r} under occlude{close or ';'} there are {', '.join(OCCLUDE)}")
+    return int(parsed(_later(occlude), arguments, "posewright occlude", about(OCCLUDE))())
 
 
 def multiview() -> int:
@@ -166,14 +165,19 @@ def multiview() -> int:
 def _multiview(arguments: Sequence[str]) -> int:
     """Run the verb under `multiview` that is named first."""
     name = next(iter(arguments), "--help")
-    if name not in MULTIVIEW and not name.startswith("-"):
-        raise ValueError(f"no verb {name!r} under multiview; there are {', '.join(MULTIVIEW)}")
-    verbs = {verb: _later(does) for verb, does in MULTIVIEW.items()}
-    about = "Several cameras of one scene: points that say how sure they are, and why any is missing."
-    parser = partial(tyro.extras.subcommand_cli_from_dict, verbs, prog="posewright multiview", description=about)
-    return int(_parsed(parser, arguments or ["--help"])())
+    if name in MULTIVIEW:
+        return int(parsed(_later(MULTIVIEW[name]), arguments[1:], f"posewright multiview {name}")())
+    if not name.startswith("-"):
+        close = did_you_mean(name, MULTIVIEW)
+        raise ValueError(f"no verb {name!r} under multiview{close or ';'} there are {', '.join(MULTIVIEW)}")
+    return _help(MULTIVIEW, "posewright multiview", CAMERAS, arguments or ["--help"])
 
 
+CAMERAS = "Several cameras of one scene: points that say how sure they are, and why any is missing."
+ABOUT = (
+    "Human pose estimation, and how it breaks under occlusion. `posewright VERB --help` says what a verb can be told, "
+    "`posewright --version` which version this is."
+)
 VERBS: dict[str, Callable[..., int]] = {
     "demo": demo,
     "predict": predict,
@@ -197,7 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     with told():
-        return _run(given)
+        return _caught(given)
 
 
 @contextmanager
@@ -222,38 +226,59 @@ def _plain(message: Warning | str) -> str:
     return " ".join(str(message).split())
 
 
-def _run(given: list[str]) -> int:
+def _caught(given: list[str]) -> int:
+    """Run a verb; what goes wrong is one line, and an exit code."""
     try:
-        if given[0] == "--version":
-            from importlib.metadata import version
-
-            print(f"posewright {version('posewright')}")
-            return 0
-        if given[0] not in VERBS and not given[0].startswith("-"):
-            raise ValueError(f"no verb {given[0]!r}; there are {', '.join(VERBS)}")
-        if given[0] == "train" and len(given) > 1 and not given[1].startswith("-"):
-            return _train(given[1:])
-        if given[0] == "occlude":
-            return _occlude(given[1:])
-        if given[0] == "multiview":
-            return _multiview(given[1:])
-        verbs = {name: _later(verb) for name, verb in VERBS.items()}
-        about = "Human pose estimation, and how it breaks under occlusion."
-        parser = partial(tyro.extras.subcommand_cli_from_dict, verbs, prog="posewright", description=about)
-        code = int(_parsed(parser, given)())
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        with lasting_output() as output:
+            code = _run(given)
+        return CLOSED if output.closed_early else code
     except (ValueError, KeyError, OSError, ImportError, RuntimeError) as error:
-        print(f"posewright: {_line(error)}", file=sys.stderr)
-        return 2
+        return _fail(theirs(error, given) or line_of(error))
+    except MemoryError:
+        return _fail("there is not enough memory for this")
     except SystemExit as end:
         return int(end.code or 0)
     except KeyboardInterrupt:
         print("posewright: interrupted", file=sys.stderr)
         return 130
+    except Exception as error:
+        said = theirs(error, given)
+        if not said:
+            raise
+        return _fail(said)
+
+
+def _run(given: Sequence[str]) -> int:
+    """Run the verb that is named first."""
+    name = given[0]
+    if name == "--version":
+        from importlib.metadata import version
+
+        print(f"posewright {version('posewright')}")
+        return 0
+    if name not in VERBS and not name.startswith("-"):
+        raise ValueError(f"no verb {name!r}{did_you_mean(name, VERBS) or ';'} there are {', '.join(VERBS)}")
+    if name == "train" and len(given) > 1 and not given[1].startswith("-"):
+        return _train(given[1:])
+    if name == "occlude":
+        return _occlude(given[1:])
+    if name == "multiview":
+        return _multiview(given[1:])
+    if name in VERBS:
+        return int(parsed(_later(VERBS[name]), given[1:], f"posewright {name}")())
+    return _help(VERBS, "posewright", ABOUT, given)
+
+
+def _help(verbs: Mapping[str, Callable[..., int]], prog: str, about: str, given: Sequence[str]) -> int:
+    """Show what verbs there are, or what is wrong with an option that stands before any."""
+    later = {name: _later(verb) for name, verb in verbs.items()}
+    tyro.extras.subcommand_cli_from_dict(later, prog=prog, description=about, args=list(given))
+    return 0
+
+
+def _fail(line: str) -> int:
+    print(f"posewright: {line}", file=sys.stderr)
+    return 2
 
 
 def _later(verb: Callable[..., int]) -> Callable[..., Callable[[], int]]:
@@ -264,32 +289,3 @@ def _later(verb: Callable[..., int]) -> Callable[..., Callable[[], int]]:
         return partial(verb, *args, **named)
 
     return chosen
-
-
-def _parsed(parse: Callable[..., Any], arguments: Sequence[str]) -> Any:
-    """Return what the parser makes of arguments; raises ValueError with its complaint as one line."""
-    with redirect_stderr(StringIO()) as said:
-        try:
-            return parse(args=list(arguments))
-        except SystemExit as end:
-            if not end.code:
-                raise
-    raise ValueError(_complaint(said.getvalue()))
-
-
-def _complaint(said: str) -> str:
-    """Make one line of a box: what is wrong, and what was meant; the long help is left out."""
-    rows = [row[2:-1] for row in said.splitlines() if row.startswith("│")]
-    short = [row.strip() for row in rows if not row.startswith(" " * 8) and not row.startswith("─")]
-    words = " ".join(short).partition("For full helptext")[0].partition("Argument helptext")[0]
-    return " ".join(words.split()) or " ".join(said.split())
-
-
-def _line(error: Exception) -> str:
-    """Say an error in one line."""
-    if isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] in ("torch", "onnx", "safetensors"):
-        return f'{error.name} is not installed: pip install "posewright[train]"'
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{os.fspath(error.filename)}: {error.strerror}"
-    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    return " ".join(text.split()) or type(error).__name__

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 from tyro.conf import arg
+
+from posewright.text import cell
 
 COLUMNS = (
     "recipe",
@@ -22,6 +24,10 @@ COLUMNS = (
 NOTE = "GFLOPs as printed: multiply-accumulates like our GMACs, but twice as many for EfficientPose and PyraNet."
 WIDTH = 220
 """Columns of a table that goes into a file or another program."""
+
+
+LEAST = 160
+"""Columns below which a table would break its words."""
 
 
 def list_recipes(
@@ -49,12 +55,27 @@ def list_models() -> None:
 
     table = Table(*COLUMNS, box=SIMPLE, pad_edge=False)
     shown: Iterable[Any] = track(RECIPES, "counting", console=Console(stderr=True), transient=True)
-    for recipe in shown:
-        table.add_row(*row(recipe))
+    rows = [row(recipe) for recipe in shown]
+    for one in rows:
+        table.add_row(*map(cell, one))
     console = Console()
     wide = console if console.is_terminal else Console(width=WIDTH)
-    wide.print(table)
+    wide.print(table if wide.width >= LEAST else blocks(rows))
     wide.print(NOTE, highlight=False)
+
+
+def blocks(rows: Iterable[Sequence[str]]) -> Any:
+    """Return the table for a narrow terminal: a network's name, and below it what is known, as a sentence."""
+    from rich.console import Group
+    from rich.padding import Padding
+
+    found: list[Any] = []
+    for name, *values in rows:
+        known = ", ".join(
+            f"{column} {value}" for column, value in zip(COLUMNS[1:], values, strict=True) if value != "-"
+        )
+        found += [f"[bold]{cell(name)}[/bold]", Padding(cell(known), (0, 0, 1, 4))]
+    return Group(*found)
 
 
 def row(recipe: Any) -> tuple[str, ...]:

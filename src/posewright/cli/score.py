@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from posewright.cli.options import QUIET, Draws, MetricNames, Out, Seed, Sigmas, Split
+from posewright.text import cell
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -213,13 +214,10 @@ def print_results(results: list[Result], compared: Mapping[str, Mapping[str, Dif
 def _table(title: str, rows: list[list[str]]) -> Table:
     from rich import box
     from rich.table import Table
-    from rich.text import Text
 
-    from posewright.report.tables import printable
-
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table = Table(title=cell(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for place, name in enumerate(rows[0]):
-        table.add_column(Text(printable(name)), justify="right" if place else "left", no_wrap=True)
+        table.add_column(cell(name), justify="right" if place else "left", no_wrap=True)
     for row in rows[1:]:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+        table.add_row(*map(cell, row))
     return table

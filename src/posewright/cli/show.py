@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from posewright.estimators.runtimes import metadata
@@ -18,6 +16,7 @@ from posewright.occlusion import described
 from posewright.recipes.published import published
 from posewright.recipes.recipe import Phase, Recipe
 from posewright.skeleton import Skeleton
+from posewright.text import cell
 from posewright.verbs import load as named
 
 Row = tuple[str, str]
@@ -58,14 +57,13 @@ def recipe_rows(recipe: Recipe) -> Iterator[Row]:
 
 def card_rows(path: Path) -> Iterator[Row]:
     """Say what an exported network says of itself; raises ModelFileError where the file is none."""
-    said = metadata.read(path)
-    card = json.loads(said["card"])
-    for key, value in card.items():
+    facts = metadata.facts(path)
+    for key, value in facts.card.items():
         yield key.replace("_", " "), _told(value)
-    parity = json.loads(said.get("parity", "{}"))
-    if parity:
-        yield "export", f"like torch on {parity['pictures']} pictures, score apart by {parity['score']:.2g} at most"
-    yield "weights", f"{path.stat().st_size / 1e6:.1f} MB, SHA-256 {said['weights'][:16]}..."
+    pictures, score = facts.parity.get("pictures"), facts.parity.get("score")
+    if isinstance(pictures, int) and isinstance(score, int | float):
+        yield "export", f"like torch on {pictures} pictures, score apart by {score:.2g} at most"
+    yield "weights", f"{path.stat().st_size / 1e6:.1f} MB, SHA-256 {facts.weights[:16]}..."
 
 
 def _network(recipe: Recipe) -> str:
@@ -139,8 +137,8 @@ def _print(title: str, rows: Iterator[Row]) -> None:
     table.add_column(overflow="fold")
     for name, text in rows:
         if text:
-            table.add_row(escape(name), escape(text))
+            table.add_row(cell(name), cell(text))
     console = Console(highlight=False)
-    console.print(f"[bold]{escape(title)}[/bold]")
+    console.print(f"[bold]{cell(title)}[/bold]")
     console.print(table)
     console.print()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from posewright.datasets import aic, coco, crowdpose, h36m, jhmdb, lsp, mpi_inf_3dhp, mpii, panoptic, posetrack
+from posewright.datasets.outside import inside
 from posewright.datasets.records import DataError
 from posewright.scene import Scene
 
@@ -68,7 +69,7 @@ def read(where: str | Path, split: str) -> list[Scene]:
 
     A JSON file instead of a folder is read in COCO's format, its pictures beside it, or in the folder that stands
     behind it: "coco:labels.json@photos". `#NAME` behind it names a category, where several have keypoints of their
-    own. Raises DataError.
+    own. Raises DataError, also for pictures outside of the folder, see `outside`.
 
     >>> scenes = read("lsp:lspet", "test")  # doctest: +SKIP
     """
@@ -83,10 +84,11 @@ def read(where: str | Path, split: str) -> list[Scene]:
             return coco.read(root.parent, split, annotations=root.name, category=category)
         return coco.read(root, split, category=category)
     if colon and name in READERS and not Path(where).exists():
-        return _read(name, Path(rest), split)
+        return [*inside(_read(name, Path(rest), split), Path(rest))]
     if not Path(where).exists():
         raise DataError(f"{where}: no such folder, nor NAME:FOLDER with NAME one of {', '.join(READERS)}")
-    return _read("coco" if Path(where).is_file() else kind_of(Path(where)), Path(where), split)
+    kind = "coco" if Path(where).is_file() else kind_of(Path(where))
+    return [*inside(_read(kind, Path(where), split), Path(where))]
 
 
 def split_category(where: str | Path) -> tuple[str | Path, str | None]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from posewright import files
 from posewright.datasets.records import DataError, Record, record_of
 
 LOOKED = 1 << 20
@@ -66,7 +67,7 @@ def content_of(path: Path) -> Content:
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """Open a file for reading, decompressed where it is gzipped; whatever goes wrong meanwhile is a DataError."""
     try:
-        with path.open("rb") as raw:
+        with files.opened(path) as raw:
             packed = raw.read(2) == _GZIP
             raw.seek(0)
             if packed:

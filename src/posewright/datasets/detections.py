@@ -46,7 +46,7 @@ def read_boxes(path: Path, above: float = 0.0, overlap: float = 1.0, corners: bo
     names: dict[int | str, int | str] = {}
     person: Callable[[Any], bool] | None = None
     if isinstance(content, dict):
-        images = records_in(content.get("images", []), str(path), "image")
+        images = Record(str(path), {"images": [], **content}).records("images", "image")
         names = {image.identity("id"): Path(image.text("file_name")).name for image in images}
         person = _named_person(content)
         content = content.get("annotations")

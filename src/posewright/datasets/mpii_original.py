@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from posewright.datasets.records import DataError, Record, read_matlab, shown
+from posewright.datasets.matlab import read_matlab
+from posewright.datasets.records import DataError, Record, shown
 from posewright.scene import ABSENT, HIDDEN, SEEN, Floats, Person, Scene
 from posewright.skeleton import MPII
 

@@ -12,14 +12,15 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.files import write_whole
+from posewright.files import opened, write_whole
 from posewright.scene import ABSENT, HIDDEN, SEEN
 
 Floats = NDArray[np.float64]
@@ -31,6 +32,10 @@ LARGEST = 1e9
 HUGE = 1 << 29
 """Files of more bytes than this are decoded from where they lie, so that a huge one of nonsense ends at once."""
 
+MOST_UNPACKED = 1 << 32
+"""Bytes that a packed file may unpack to; a few kB can promise terabytes."""
+BOMB, RATIO = 1 << 28, 100
+"""A packed file may unpack to so many bytes, and beyond them to so many times its size; JSON packs to a tenth."""
 GZIP = b"\x1f\x8b"
 
 COCO_VISIBLE: Mapping[int, int] = {0: ABSENT, 1: HIDDEN, 2: SEEN}
@@ -238,11 +243,13 @@ def read_json(path: Path) -> Any:
 def read_bytes(path: Path) -> bytes | mmap.mmap:
     """Return a file's bytes, unpacked where it is gzipped, mapped where it is above HUGE; raises DataError."""
     try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size > HUGE and file.peek(2)[:2] != GZIP:
+        with opened(path) as file:
+            packed = file.read(2) == GZIP
+            file.seek(0)
+            size = os.fstat(file.fileno()).st_size
+            if size > HUGE and not packed:
                 return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            data = file.read()
-        return gzip.decompress(data) if data[:2] == GZIP else data
+            return _unpacked(path, file, size) if packed else file.read()
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (EOFError, zlib.error) as error:
@@ -251,29 +258,24 @@ def read_bytes(path: Path) -> bytes | mmap.mmap:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-class KeyTwiceError(ValueError):
-    """An object of a JSON file that has a key twice."""
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object of a JSON file; raises KeyTwiceError where a key stands twice in it, since one would be lost."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        key = next(key for key in keys if keys.count(key) > 1)
-        whose = next(
-            (f" (the one with {name} {shown(found[name])})" for name in ("id", "image_id") if name in found), ""
-        )
-        raise KeyTwiceError(f"{shown(key)} stands twice in one object{whose}; each key may stand once")
-    return found
+def _unpacked(path: Path, file: BinaryIO, size: int) -> bytes:
+    """Unpack a gzipped file; raises DataError where it promises more than anybody's data."""
+    most = max(BOMB, min(MOST_UNPACKED, RATIO * size))
+    with gzip.open(file) as content:
+        data = content.read(most + 1)
+    if len(data) > most:
+        raise DataError(f"{path}: unpacks to more than {most:,} bytes, which is no data of {size:,} bytes")
+    return data
 
 
 def parsed(path: Path, data: bytes | mmap.mmap) -> Any:
     """Return what the bytes of a JSON file say; raises DataError that names the file where they are not JSON."""
     try:
-        return json.loads(data, object_pairs_hook=_once) if isinstance(data, bytes) else msgspec.json.decode(data)
-    except KeyTwiceError as error:
-        raise DataError(f"{path}: {error}") from None
+        if not isinstance(data, bytes):
+            return msgspec.json.decode(data)
+        return json.loads(data, object_pairs_hook=partial(_once, path))
+    except DataError:
+        raise
     except json.JSONDecodeError as error:
         raise DataError(f"{path}: not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
     except msgspec.DecodeError as error:
@@ -282,28 +284,37 @@ def parsed(path: Path, data: bytes | mmap.mmap) -> Any:
         raise DataError(f"{path}: not JSON: {type(error).__name__}") from None
 
 
+def _once(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of a JSON file; raises DataError where a key stands twice, for it means two things then."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        key = next(key for place, (key, _) in enumerate(pairs) if key in [other for other, _ in pairs[:place]])
+        which = next((f"{name} {shown(found[name])}: " for name in ("id", "image_id") if name in found), "")
+        raise DataError(f"{path}: {which}{key!a} stands twice in one record; which of the two is meant nobody knows")
+    return found
+
+
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Return the arrays of an npz file by name; raises DataError for anything else, pickles among it."""
     with _parsed_by_others(path, "an npz file of plain arrays") as file, np.load(file, allow_pickle=False) as arrays:
+        size = sum(entry.file_size for entry in arrays.zip.infolist())
+        if size > MOST_UNPACKED:
+            raise DataError(f"{path}: unpacks to {size:,} bytes, at most {MOST_UNPACKED:,} are read")
         return {name: arrays[name] for name in arrays.files}
-
-
-def read_matlab(path: Path, **how: Any) -> dict[str, Any]:
-    """Return the variables of a MATLAB file by name; raises DataError where it is none."""
-    from scipy.io import loadmat
-
-    with _parsed_by_others(path, "a MATLAB file of version 4 to 7.2") as file:
-        return dict(loadmat(file, **how))
 
 
 @contextmanager
 def _parsed_by_others(path: Path, kind: str) -> Iterator[Any]:
     """Open a file for numpy's or scipy's parser, which answer damage with a dozen kinds of error."""
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             yield file
+    except DataError:
+        raise
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     except Exception as error:
         raise DataError(f"{path}: not {kind}: {type(error).__name__}") from error
 

@@ -11,7 +11,8 @@ from posewright.datasets import aic, coco, crowdpose, jhmdb, lsp, mpii, people, 
 from posewright.datasets.annotations import Dialect, read_annotations
 from posewright.datasets.content import content_of
 from posewright.datasets.layout import picture_folders
-from posewright.datasets.records import DataError, read_arrays, read_matlab
+from posewright.datasets.matlab import read_matlab
+from posewright.datasets.records import DataError, read_arrays
 from posewright.scene import Scene
 from posewright.skeleton import CROWDPOSE, JHMDB, POSETRACK, Skeleton
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from posewright.occlusion.fills import Colours
 from posewright.occlusion.occluder import Occluder
 from posewright.occlusion.regions import PartRectangle, Shape
-from posewright.picture import PictureError, Pixels
+from posewright.picture import PictureError, Pixels, read_with_alpha
 from posewright.scene import Crop
 
 Object = NDArray[np.uint8]
@@ -75,9 +75,7 @@ def read_objects(folder: Path) -> list[Object]:
 
 
 def _read(file: Path) -> Object:
-    found = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_UNCHANGED) if file.stat().st_size else None
-    if found is None or found.ndim != 3 or found.shape[2] != 4 or found.dtype != np.uint8:
-        raise PictureError(f"{file}: is no picture of 8 bits with an alpha channel, which an object needs")
+    found = read_with_alpha(file)
     if not found[..., 3].any():
         raise PictureError(f"{file}: is transparent everywhere, so it hides nothing")
-    return np.ascontiguousarray(found[..., [2, 1, 0, 3]])
+    return found

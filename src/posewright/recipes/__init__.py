@@ -82,6 +82,7 @@ from posewright.recipes.udp import (
     hrnet_w48_coco_udpv1,
     simple_baseline_r50_coco_udpv1,
 )
+from posewright.text import did_you_mean
 
 __all__ = ["RECIPES", "Phase", "Recipe", "recipe_named"]
 
@@ -165,7 +166,7 @@ RECIPES = (
 def recipe_named(name: str) -> Recipe:
     """Find a recipe by its name, or in a Python file of yours as `my_file.py:my_recipe`.
 
-    Raises KeyError that lists the names there are; such a file is run, so it must be one that you trust.
+    Raises KeyError that says what may be meant; such a file is run, so it must be one that you trust.
     """
     for recipe in RECIPES:
         if recipe.name == name:
@@ -173,7 +174,9 @@ def recipe_named(name: str) -> Recipe:
     file, _, attribute = name.rpartition(":")
     if file.endswith(".py"):
         return _from_file(Path(file), attribute)
-    raise KeyError(f"no recipe {name!r}; there are {', '.join(r.name for r in RECIPES)}, or name my_file.py:my_recipe")
+    close = did_you_mean(name, (one.name for one in RECIPES))
+    there = f"`posewright list` names the {len(RECIPES)} there are, or name my_file.py:my_recipe"
+    raise KeyError(f"no recipe {name!r}{close or ';'} {there}")
 
 
 def _from_file(file: Path, attribute: str) -> Recipe:

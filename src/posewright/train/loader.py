@@ -8,7 +8,6 @@ that the views are the same with it and without.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from posewright.augment.jitter import Aim, Given, Jitter
 from posewright.codecs.codec import Codec
+from posewright.files import whole
 from posewright.occlusion import Augmentation
 from posewright.picture import Pixels
 from posewright.scene import PADDING, Crop, Person, Scene, aim, boxed, each_person
@@ -177,14 +177,13 @@ def _write_crops(
     report: Callable[[int], None] | None,
 ) -> None:
     """Cut one crop a person into an array file, which appears when it is whole."""
-    partial = file.with_name(f".{file.name}.partial")
-    crops = np.lib.format.open_memmap(partial, "w+", np.uint8, shape)
-    decoded, picture = None, crops[0]
-    for number, (scene, warp) in enumerate(zip(people, warps, strict=True)):
-        if decoded is None or decoded != _key(scene):
-            decoded, picture = _key(scene), scene.pixels()
-        crops[number] = warp.image(picture)
-        if report:
-            report(number + 1)
-    crops.flush()
-    os.replace(partial, file)
+    decoded, picture = None, np.empty((0, 0, 3), np.uint8)
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.uint8)), "fortran_order": False, "shape": shape}
+    with whole(file) as partial, open(partial, "wb") as crops:  # a mapped file ends the process where the disk is full
+        np.lib.format.write_array_header_1_0(crops, header)
+        for number, (scene, warp) in enumerate(zip(people, warps, strict=True)):
+            if decoded is None or decoded != _key(scene):
+                decoded, picture = _key(scene), scene.pixels()
+            crops.write(np.ascontiguousarray(warp.image(picture)).tobytes())
+            if report:
+                report(number + 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from posewright.estimators.runtimes import metadata
+from posewright.estimators.runtimes.checks import checked
 from posewright.estimators.runtimes.torch import weights_of
 from posewright.estimators.weights import SCHEMES, fetch
 from posewright.models.load import load_into, load_original, read, shape, weights_in
@@ -20,6 +19,7 @@ from posewright.models.original import original_of
 from posewright.models.pixels import Normal
 from posewright.models.report import Renames, Report, WeightsError, compare
 from posewright.recipes.recipe import Recipe
+from posewright.train.facts import checked as facts_of
 from posewright.train.state import is_checkpoint
 
 
@@ -52,14 +52,15 @@ def first_weights(start: str, recipe: Recipe, report: Callable[[str], None] | No
 def _loaded(path: Path, network: nn.Module, recipe: Recipe) -> tuple[Report, Normal]:
     """Put a file's weights into a network, all that fit, and say how pictures are normalised for them."""
     if path.suffix == ".onnx":
-        said = metadata.read(path)
-        state, normal = weights_of(path, said), Normal(**json.loads(said["normal"]))
+        facts, _ = checked(path)
+        state, normal = weights_of(path, facts), Normal(**facts.normal)
     else:
         content = read(path)
         if not is_checkpoint(content):
             state = weights_in(content, str(path))
             skip = _skipped(network, state, original_of(network).renames)
             return load_original(network, state, partial=True, skip=skip, size=recipe.codec.size)
+        content = facts_of(content, path)
         state = weights_in(content["average"] or content["network"], str(path))
         normal = Normal(**content.get("normal", {}))
     skip = _skipped(network, state, ())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import errno
+import io
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -14,11 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from posewright.files import whole
 from posewright.models.load import read
 from posewright.models.original import original_of
 from posewright.models.pixels import FromPixels, Normal
 from posewright.models.report import listed
 from posewright.recipes.recipe import Recipe
+from posewright.train.facts import checked
 from posewright.train.machine import Machine
 
 PARTS = ("network", "optimiser", "average", "step")
@@ -32,6 +36,26 @@ def is_checkpoint(content: Any) -> bool:
 
 class CheckpointError(ValueError):
     """A file that should be a checkpoint to go on from and is none; the message names the file and the reason."""
+
+
+class Full(io.FileIO):
+    """A file to write to that keeps the error by which it took no more, as of a full disk."""
+
+    error: OSError | None = None
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "wb")
+
+    def write(self, data: Any) -> int:
+        """Write all of the data."""
+        left = memoryview(data).cast("B")
+        try:
+            while left:
+                left = left[super().write(left) :]
+        except OSError as error:
+            self.error = error
+            raise
+        return memoryview(data).nbytes
 
 
 @dataclass
@@ -53,9 +77,11 @@ class State:
             "normal": self.module.normal._asdict(),
             **facts,
         }
-        partial = path.with_name(f".{path.name}.partial")
-        torch.save(content, partial)
-        os.replace(partial, path)
+        with whole(path) as partial, Full(partial) as file:
+            try:
+                torch.save(content, file)
+            except RuntimeError:  # torch's own words for a file that takes no more
+                raise file.error or OSError(errno.EIO, os.strerror(errno.EIO)) from None
 
     def restore(self, path: Path) -> dict[str, Any]:
         """Continue from a checkpoint; returns its facts. Raises WeightsError or CheckpointError."""
@@ -65,7 +91,7 @@ class State:
         try:
             self.module.network.load_state_dict(content.pop("network"))
             self.optimiser.load_state_dict(content.pop("optimiser"))
-        except (RuntimeError, ValueError, KeyError) as error:
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
             reason = " ".join(str(error).split())[:160]
             raise CheckpointError(f"{path}: holds another network than this recipe's: {reason}") from None
         for name, value in content.pop("average").items():
@@ -143,4 +169,4 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     lacking = [part for part in PARTS if not isinstance(content, dict) or part not in content]
     if lacking:
         raise CheckpointError(f"{path}: no checkpoint of a training by posewright, it lacks {', '.join(lacking)}")
-    return dict(content)
+    return checked(content, path)

@@ -16,12 +16,12 @@ from posewright.datasets.detections import Detected
 from posewright.datasets.predictions import described
 from posewright.datasets.records import write_json
 from posewright.estimators.estimator import Estimator
-from posewright.estimators.scenes import predict_scenes
 from posewright.metrics.score import versions
 from posewright.metrics.trust.plausibility import may_be_corners, sizes
 from posewright.report.results import Result, Show, silent, write_scores
 from posewright.report.scores import write_scores_page
 from posewright.scene import Scene, each_person, translated
+from posewright.verbs.kept import digest, kept, predicted
 from posewright.verbs.score import chosen, score_file
 
 
@@ -44,7 +44,8 @@ def evaluate(
     reads, `scores.json` and `report.html` what `score` says of them: the same numbers, intervals and warnings.
     truth keeps its own keypoints; the estimator is asked about those that it knows. metric: names with commas
     between, None what the data set is scored by. protocol: what else is told of every number. detected: boxes to
-    look at in place of the annotated ones. track wraps the scenes while they are predicted, show tells what is
+    look at in place of the annotated ones. What is predicted is kept as it comes, and the same call goes on from
+    there. track wraps the scenes while they are predicted, show tells what is
     scored. Raises ValueError where nobody is labelled, for a name of no metric, or no keypoint in common.
 
     >>> found = evaluate(load(), read("lsp:lspet", "test"), Path("out"))  # doctest: +SKIP
@@ -56,15 +57,18 @@ def evaluate(
     names, said = chosen(metric, truth), dict(protocol or {})
     out.mkdir(parents=True, exist_ok=True)
     asked = translated(truth, estimator.skeleton)
-    coco.write_results(list(track(predict_scenes(estimator, asked, detected))), out / "predictions.json")
-    boxes = str(said.get("boxes", "annotation" if detected is None else "detected"))
-    about = described(estimator.skeleton, boxes) | {"estimator": said, "versions": versions()}
-    write_json(out / "protocol.json", about)
-    result = score_file(out / "predictions.json", truth, names, draws, seed, show, said=said)
-    result.warnings[:0] = [] if detected is None else _corners(truth, detected)
-    name = str(said.get("data", "the truth"))
-    write_scores(out / "scores.json", name, [result], {}, draws, seed)
-    write_scores_page(out / "report.html", name, [result], {})
+    of = {**estimator.protocol(), **said, **versions(), "asked": digest(asked, detected)}
+    with kept(out, of) as answers:
+        coco.write_results(list(track(predicted(answers, estimator, asked, detected))), out / "predictions.json")
+        boxes = str(said.get("boxes", "annotation" if detected is None else "detected"))
+        about = described(estimator.skeleton, boxes) | {"estimator": said, "versions": versions()}
+        write_json(out / "protocol.json", about)
+        result = score_file(out / "predictions.json", truth, names, draws, seed, show, said=said)
+        result.warnings[:0] = [] if detected is None else _corners(truth, detected)
+        name = str(said.get("data", "the truth"))
+        write_scores(out / "scores.json", name, [result], {}, draws, seed)
+        write_scores_page(out / "report.html", name, [result], {})
+        answers.forget()
     return result
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import runpy
 import traceback
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from posewright.estimators.top_down import TopDown, default_file
 from posewright.estimators.weights import fetch
 from posewright.recipes import RECIPES, recipe_named
 from posewright.recipes.recipe import Recipe
+from posewright.text import did_you_mean
 
 T = TypeVar("T")
 WEIGHTS = (".pt", ".pth", ".tar", ".pkl", ".ckpt", ".pyth", ".th", ".bin", ".safetensors", ".npz", ".h5", ".hdf5",
@@ -61,7 +61,10 @@ def load(
             raise ValueError(f"{name}: flip, backend, precision and recipe are for networks of posewright's own")
         return other()
     path = located(str(name))
-    if path.suffix.lower() in WEIGHTS or _is_checkpoint(path):
+    is_checkpoint = path.suffix.lower() in WEIGHTS or _is_checkpoint(path)
+    if recipe is not None and not is_checkpoint:
+        raise ValueError(f"{name}: says itself what it is; a recipe is for a checkpoint, which --model names")
+    if is_checkpoint:
         if backend not in ("auto", "torch"):
             raise ValueError(f"{path}: a checkpoint runs with torch; `posewright export` makes a file for {backend}")
         from posewright.train.export import checkpoint
@@ -111,6 +114,7 @@ def located(name: str) -> Path:
         path, hint = Path("runs") / name / "last.pt", f"train {name} first, or name a checkpoint or an .onnx file"
     else:
         path, hint = Path(name), "name an .onnx file, a checkpoint (.pt), a URL, a recipe, or default"
+        hint = (did_you_mean(name, ("default", *(recipe.name for recipe in RECIPES))) or f"; {hint}").removeprefix("; ")
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; {hint}")
     return path
@@ -118,8 +122,8 @@ def located(name: str) -> Path:
 
 def maker(path: Path) -> Callable[[], Any]:
     """Return what makes the module of an exported network: that of the recipe that its card names."""
-    name = json.loads(metadata.read(path).get("card", "{}")).get("recipe")
-    if not name:
+    name = metadata.facts(path).card.get("recipe")
+    if not name or not isinstance(name, str):
         raise ValueError(f"{path}: its card names no recipe, so torch cannot build its network; use another backend")
     return recipe_by(name).network
 

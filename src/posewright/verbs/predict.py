@@ -5,8 +5,11 @@ Everything streams: one picture or frame is in memory at a time, so inputs of an
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -19,24 +22,29 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from posewright import picture
-from posewright.datasets import coco
+from posewright.datasets import coco, videos
 from posewright.datasets.detections import Boxes, boxes_of, read_boxes
 from posewright.datasets.exchange import FORMS
 from posewright.datasets.inputs import VIDEO_SUFFIXES, Unreadable, scenes_from
 from posewright.datasets.predictions import described
-from posewright.datasets.records import DataError, write_json
+from posewright.datasets.records import DataError, read_bytes, read_json, write_json
 from posewright.estimators.estimator import Estimator
+from posewright.files import whole
 from posewright.metrics.score import versions
 from posewright.picture import Pixels
 from posewright.report.drawing import draw
-from posewright.scene import Person, Scene
+from posewright.scene import Floats, Person, Scene
 from posewright.skeleton import Skeleton
+from posewright.text import printable
+from posewright.verbs.kept import PASSING, Kept, kept
 from posewright.warp import Size, resized
 
 OVERLAYS = "overlays"
 """The folder inside `out` that holds the overlays; pictures that lie in it are never read."""
 LONGEST = 1920
 """px of an overlay's longer side at most; keypoints in the JSON are in the picture's own pixels."""
+LONGEST_NAME = 180
+"""Bytes of a file's name without its ending that an overlay's keeps; file systems take 255 in all."""
 RATE = 25.0
 """Frames a second of an overlay video whose source does not say."""
 
@@ -60,16 +68,18 @@ def predict_to(
     box_score: float = 0.0,
     box_overlap: float = 1.0,
     form: str = "coco",
+    about: Mapping[str, Any] | None = None,
 ) -> int:
     """Estimate the people of files; returns the exit code: 0, or 2 where nothing could be read.
 
     Written into `out`: `predictions.json`, COCO results whose `image_id` is the path as it was named, with
     `#12` behind it for a video's thirteenth frame; `overlays/`, one picture or video an input; and
     `protocol.json`, which names the keypoints, the network, the overlays and what could not be read. What
-    cannot be read is one line on standard error. boxes: as `detections.read_boxes` reads them, from a score and up to
-    an overlap; without them the estimator aims by itself, at one person a picture. form: one of `exchange.FORMS` to
-    write beside the COCO results. Raises ValueError without inputs, DataError for a
-    file of boxes that is none or that names none of the pictures.
+    cannot be read is one line on standard error. Every answer is kept in `out` as it comes: where the run is ended,
+    the same call goes on from there. boxes: as `detections.read_boxes` reads them, from a score and up to an overlap;
+    without them the estimator aims by itself, at one person a picture. form: one of `exchange.FORMS` to write beside
+    the COCO results. about: what else tells one run from another, as the hash of a user's file. Raises ValueError
+    without inputs, DataError for a file of boxes that is none or that names none of the pictures.
     """
     if not inputs:
         raise ValueError("name at least one photograph, folder or video")
@@ -79,52 +89,103 @@ def predict_to(
     given = None if boxes is None else read_boxes(boxes, box_score, box_overlap)
     (out / OVERLAYS).mkdir(parents=True, exist_ok=True)
     found = Found()
-    with _progress() as told:
-        entries = _once(scenes_from(inputs, estimator.skeleton), out)
-        for source, group in groupby(entries, _source):
-            _file(source, group, estimator, given, out, found, told)
-    if given is not None and found.scenes and not any(scene.people for scene in found.scenes):
-        raise DataError(f"{boxes}: no box is of a picture that was read; image_id must be a path or a file's name")
-    if not found.scenes:
-        print("posewright: no input could be read, so nothing is written", file=sys.stderr)
-        return 2
-    looked = f"{boxes}, score >= {box_score:g}, overlap < {box_overlap:g}"
-    _write(found, estimator, out, None if boxes is None else looked)
-    if form != "coco":
-        FORMS[form](found.scenes, out, estimator.skeleton)
+    with (
+        kept(out, _of(estimator, boxes, {"kept": [box_score, box_overlap], **(about or {})})) as answers,
+        _progress() as told,
+    ):
+        run = Run(estimator, given, out, found, answers, told)
+        try:
+            entries = _once(scenes_from(inputs, estimator.skeleton, run.drawn), out)
+            for source, group in groupby(entries, _source):
+                run.file(source, group)
+        except KeyboardInterrupt:
+            told(f"posewright: {len(found.scenes)} pictures are kept in {out}; the same command goes on from there")
+            raise
+        if given is not None and found.scenes:
+            _tell_of_boxes(boxes, given, found, told)
+        if not found.scenes:
+            print("posewright: no input could be read, so nothing is written", file=sys.stderr)
+            answers.forget()
+            return 2
+        looked = None if boxes is None else f"{boxes}, score >= {box_score:g}, overlap < {box_overlap:g}"
+        _write(found, estimator, out, looked)
+        if form != "coco":
+            FORMS[form](found.scenes, out, estimator.skeleton)
+        answers.forget()
     return 0
 
 
-def _file(
-    source: str,
-    group: Iterable[Entry],
-    estimator: Estimator,
-    boxes: Boxes | None,
-    out: Path,
-    found: Found,
-    told: Callable[[str], None],
-) -> None:
-    """Estimate one file, a photograph or all frames of a video, and draw its overlay."""
-    name = overlay_name(source, set(found.overlays.values()))
-    with _overlay(out / OVERLAYS / name, source) as show:
-        for entry in group:
-            if isinstance(entry, Unreadable):
-                found.unreadable[entry.source] = entry.reason
-                told(f"posewright: {entry}")
-                continue
-            people = tuple(_people(estimator, entry, boxes))
-            found.scenes.append(replace(entry, image=source, people=people))
-            found.overlays[source] = name
-            show(entry.pixels(), people, entry.skeleton)
-            told("")
+def _of(estimator: Estimator, boxes: Path | None, about: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Say what answers are of: all on which they depend beside the picture."""
+    asked = None if boxes is None else hashlib.sha256(read_bytes(boxes)).hexdigest()
+    passing = {key: value for key, value in estimator.protocol().items() if key not in PASSING}
+    return {"estimator": passing, "boxes": asked, "versions": versions(), **(about or {})}
 
 
-def _people(estimator: Estimator, scene: Scene, boxes: Boxes | None) -> list[Person]:
-    if boxes is None:
-        return estimator(scene.pixels())
-    given = [one.box for one in boxes_of(str(scene.id), boxes)]
-    people = estimator(scene.pixels(), given) if given else []
-    return [replace(person, box=box) for person, box in zip(people, given, strict=True)]
+@dataclass
+class Run:
+    """One run over inputs: what asks, what is known already, and where it all goes."""
+
+    estimator: Estimator
+    boxes: Boxes | None
+    out: Path
+    found: Found
+    answers: Kept
+    told: Callable[[str], None]
+
+    def drawn(self, scene: Scene) -> bool:
+        """Tell whether a photograph is answered and drawn already."""
+        name = overlay_name(str(scene.id), set(self.found.overlays.values()))
+        return self.answers.people(scene) is not None and (self.out / OVERLAYS / name).is_file()
+
+    def file(self, source: str, group: Iterable[Entry]) -> None:
+        """Estimate one file, a photograph or all frames of a video, and draw its overlay."""
+        name = overlay_name(source, set(self.found.overlays.values()))
+        with _overlay(self.out / OVERLAYS / name, source) as show:
+            for entry in group:
+                if isinstance(entry, Unreadable):
+                    self.found.unreadable[entry.source] = entry.reason
+                    self.told(f"posewright: {entry}")
+                    continue
+                done = self.answers.people(entry)
+                people = self.people(entry) if done is None else done
+                self.found.scenes.append(replace(entry, image=source, people=people))
+                self.found.overlays[source] = name
+                if done is None:
+                    self.answers.add(self.found.scenes[-1])
+                if not isinstance(entry.image, str | Path):
+                    show(entry.pixels(), people, entry.skeleton)
+                self.told("")
+
+    def people(self, scene: Scene) -> tuple[Person, ...]:
+        """Ask about a picture, at its boxes where there are boxes; one that lies outside of it holds nobody."""
+        if self.boxes is None:
+            return tuple(self.estimator(scene.pixels()))
+        given = [one.box for one in boxes_of(str(scene.id), self.boxes)]
+        inside = [box for box in given if _meets(box, scene.size)]
+        if len(inside) < len(given):
+            self.told(f"posewright: {scene.id}: {len(given) - len(inside)} of its {len(given)} boxes lie outside of it")
+        people = self.estimator(scene.pixels(), inside) if inside else []
+        return tuple(replace(person, box=box) for person, box in zip(people, inside, strict=True))
+
+
+def _meets(box: Floats, size: Size | None) -> bool:
+    """Tell whether a box xyxy and its picture share anything."""
+    return size is None or bool((box[2:] > 0).all() and (box[:2] < np.asarray(size)).all())
+
+
+def _tell_of_boxes(path: Path | None, boxes: Boxes, found: Found, told: Callable[[str], None]) -> None:
+    """Say which boxes are of no picture, and which pictures have none; DataError where no box is of any picture."""
+    ids = [str(scene.id) for scene in found.scenes]
+    without = [name for name in ids if not boxes_of(name, boxes)]
+    if len(without) == len(ids):
+        raise DataError(f"{path}: no box is of a picture that was read; image_id must be a path or a file's name")
+    used = {id(boxes_of(name, boxes)) for name in ids}
+    strange = [str(name) for name, some in boxes.items() if id(some) not in used]
+    for names, what in ((strange, "boxes are of pictures that were not read"), (without, "pictures have no box")):
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            told(f"posewright: {path}: {len(names)} {what}: {', '.join(names[:3])}{more}")
 
 
 def overlay_name(source: str, taken: set[str]) -> str:
@@ -136,7 +197,9 @@ def overlay_name(source: str, taken: set[str]) -> str:
     path = Path(source)
     suffix = ".mp4" if path.suffix.lower() in VIDEO_SUFFIXES else ".jpg"
     stem = path.name if path.suffix.lower() not in picture.SUFFIXES | VIDEO_SUFFIXES else path.stem
-    folder = path.resolve().parent.name
+    if len(os.fsencode(stem)) > LONGEST_NAME:
+        stem = f"{stem[:60]}-{hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]}"
+    folder = path.resolve().parent.name[:60]
     lower = {name.lower() for name in taken}
     for name in (f"{stem}{suffix}", f"{folder}-{stem}{suffix}"):
         if name.lower() not in lower:
@@ -167,24 +230,29 @@ def _overlay(path: Path, source: str) -> Iterator[Show]:
     if path.suffix != ".mp4":
         yield lambda pixels, people, skeleton: picture.write(path, overlay(pixels, people, skeleton))
         return
-    partial = path.with_name(f".{path.stem}.partial.mp4")
     writers: list[cv2.VideoWriter] = []
+    count = 0
 
     def show(pixels: Pixels, people: Iterable[Person], skeleton: Skeleton) -> None:
+        nonlocal count
         drawn = overlay(pixels, people, skeleton)
-        if not writers:
-            writers.append(_writer(partial, source, (drawn.shape[1], drawn.shape[0])))
-        writers[0].write(cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
+        with picture.decoders_quiet():
+            if not writers:
+                writers.append(_writer(partial, source, (drawn.shape[1], drawn.shape[0])))
+            writers[0].write(cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
+        count += 1
 
-    try:
-        yield show
-        for writer in writers:
-            writer.release()
-            partial.replace(path)
-    finally:
-        for writer in writers:
-            writer.release()
-        partial.unlink(missing_ok=True)
+    with whole(path) as partial:
+        try:
+            yield show
+        finally:
+            with picture.decoders_quiet():
+                for writer in writers:
+                    writer.release()
+        if count == 0:
+            partial.unlink()
+        elif videos.packets(partial) != count:
+            raise OSError(errno.EIO, f"its {count} frames could not be written; is the disk full?", str(path))
 
 
 def _writer(path: Path, source: str, size: Size) -> cv2.VideoWriter:
@@ -208,9 +276,21 @@ def _write(found: Found, estimator: Estimator, out: Path, boxes: str | None) -> 
         "unreadable": found.unreadable,
         "versions": versions(),
     }
+    _drop_old(out, set(found.overlays.values()))
     write_json(out / "protocol.json", about)
-    people = sum(len(scene.people) for scene in found.scenes)
-    print(f"{people} people in {len(found.scenes)} pictures: {out / 'predictions.json'}, drawn in {out / OVERLAYS}")
+    people, pictures = sum(len(scene.people) for scene in found.scenes), len(found.scenes)
+    said = f"{people} {'person' if people == 1 else 'people'} in {pictures} picture{'s' * (pictures != 1)}"
+    print(f"{said}: {out / 'predictions.json'}, drawn in {out / OVERLAYS}")
+
+
+def _drop_old(out: Path, drawn: set[str]) -> None:
+    """Delete the overlays that the last run's protocol names and this run has not drawn: they show other answers."""
+    try:
+        told = read_json(out / "protocol.json")["overlays"].values()
+    except (DataError, KeyError, TypeError, AttributeError):
+        return
+    for name in {Path(str(one)).name for one in told} - drawn - {"", "..", "."}:
+        (out / OVERLAYS / name).unlink(missing_ok=True)
 
 
 def _source(entry: Entry) -> str:
@@ -242,7 +322,7 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
         def told(line: str) -> None:
             if line:
-                console.print(line, markup=False, highlight=False, soft_wrap=True)
+                console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
             else:
                 progress.advance(task)
 

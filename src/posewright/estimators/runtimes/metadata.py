@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, NamedTuple
 
 from posewright.codecs.codec import Codec
+from posewright.estimators.runtimes import protobuf
+from posewright.files import opened
 from posewright.skeleton import SKELETONS, Skeleton
 
 FORMAT = 1
@@ -114,9 +117,9 @@ def read(path: Path) -> dict[str, str]:
     Raises ModelFileError where the file is none, was not exported by posewright, or by a later version.
     """
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             size = path.stat().st_size
-            pairs = [dict(_fields(file, start, end)) for number, start, end in _spans(file, 0, size) if number == 14]
+            pairs = [protobuf.texts(file, a, b) for number, a, b in protobuf.spans(file, 0, size) if number == 14]
     except OSError as error:
         raise ModelFileError(f"{path}: {error.strerror}") from None
     except (EOFError, UnicodeDecodeError):
@@ -131,41 +134,63 @@ def read(path: Path) -> dict[str, str]:
     return said
 
 
-def _spans(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Walk a protobuf message between two places: yields a field's number and where its bytes lie."""
-    while start < end:
-        file.seek(start)
-        key = _varint(file)
-        number, kind = key >> 3, key & 7
-        if kind == 0:
-            _varint(file)
-            start = file.tell()
-            continue
-        length = {1: 8, 5: 4}.get(kind, -1) if kind != 2 else _varint(file)
-        first = file.tell()
-        start = first + length
-        if length < 0 or start > end or number == 0:
-            raise EOFError
-        if kind == 2:
-            yield number, first, start
+class Facts(NamedTuple):
+    """Hold what an exported file says of its network, each fact of the kind that it should be.
+
+    normal: mean and deviation of red, green and blue in 0..1; state: the state dict's entries, None for a weight that
+    lies in the graph; parity: how far the file was from torch, where it says so.
+    """
+
+    codec: Codec
+    aim: Callable[..., Any]
+    padding: float
+    normal: dict[str, list[float]]
+    card: dict[str, Any]
+    weights: str
+    state: dict[str, Any]
+    parity: dict[str, Any]
 
 
-def _fields(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, str]]:
-    for number, first, last in list(_spans(file, start, end)):
-        file.seek(first)
-        yield number, file.read(last - first).decode()
+def facts(path: Path) -> Facts:
+    """Read and check what an exported file says of its network; raises ModelFileError that names file and fact."""
+    said = read(path)
+    view, normal = _object(path, said, "view"), _object(path, said, "normal")
+    padding, aim = view.get("padding"), view.get("aim")
+    if not isinstance(padding, int | float) or isinstance(padding, bool) or not 0 < padding < 100:
+        raise ModelFileError(f"{path}: its view: padding: must be a number above 0, not {padding!r}")
+    if not isinstance(aim, str):
+        raise ModelFileError(f"{path}: its view: aim: must name a function, not {aim!r}")
+    if normal.keys() != {"mean", "std"} or not all(map(_colours, normal.values())) or min(normal["std"]) <= 0:
+        raise ModelFileError(f"{path}: its normal must be a mean and a deviation above 0 of three numbers each")
+    weights = said.get("weights", "")
+    if not re.fullmatch(r"[0-9a-f]{64}", weights):
+        raise ModelFileError(f"{path}: its weights must be a SHA-256 in hexadecimal, not {weights[:80]!r}")
+    try:
+        codec = codec_from(_object(path, said, "codec"))
+        return Facts(codec, found(aim), float(padding), normal, _object(path, said, "card"), weights,
+                     _object(path, said, "state"), _object(path, said, "parity", "{}"))  # fmt: skip
+    except ModelFileError:
+        raise
+    except Exception as error:  # a codec's own checks, which fields of any kind come to
+        reason = " ".join(str(error).split())[:200]
+        raise ModelFileError(f"{path}: its codec cannot be made: {reason or type(error).__name__}") from None
 
 
-def _varint(file: BinaryIO) -> int:
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = file.read(1)
-        if not byte:
-            raise EOFError
-        value |= (byte[0] & 127) << shift
-        if byte[0] < 128:
-            return value
-    raise EOFError
+def _object(path: Path, said: Mapping[str, str], name: str, default: str = "null") -> dict[str, Any]:
+    try:
+        value = json.loads(said.get(name, default))
+    except (ValueError, RecursionError):
+        raise ModelFileError(f"{path}: its {name} is no JSON") from None
+    if not isinstance(value, dict):
+        raise ModelFileError(f"{path}: its {name} must be an object {{...}}, not {str(value)[:40]}")
+    return value
+
+
+def _colours(value: Any) -> bool:
+    """Tell whether a value is three finite numbers."""
+    return isinstance(value, list) and len(value) == 3 and all(
+        type(one) in (int, float) and math.isfinite(one) for one in value
+    )  # fmt: skip
 
 
 def _tuples(value: Any) -> Any:

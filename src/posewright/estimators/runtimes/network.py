@@ -6,11 +6,9 @@ it is not told is NaN, not known.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,16 +50,10 @@ class Network:
         return self.run(pixels, *given)
 
 
-def described(path: Path, said: Mapping[str, str], run: Run, **protocol: Any) -> Network:
-    """Return the network that the metadata of an exported file describe; raises ModelFileError."""
-    try:
-        codec = metadata.codec_from(json.loads(said["codec"]))
-        view = json.loads(said["view"])
-        aim = metadata.found(view["aim"])
-        card = json.loads(said["card"])
-        return Network(run, codec, card, protocol | {"weights": said["weights"]}, aim, float(view["padding"]))
-    except (KeyError, ValueError, TypeError) as error:
-        raise metadata.ModelFileError(f"{path}: its metadata are wrong: {error}") from None
+def described(facts: metadata.Facts, run: Run, **protocol: Any) -> Network:
+    """Return the network that the metadata of an exported file describe; protocol: what runs it."""
+    told = protocol | {"weights": facts.weights}
+    return Network(run, facts.codec, facts.card, told, facts.aim, facts.padding)
 
 
 def fed(inputs: Mapping[str, Sequence[Any]], pixels: Pixels, given: Sequence[Given]) -> dict[str, NDArray[Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 import onnxruntime
 
 from posewright.estimators.runtimes import metadata
+from posewright.estimators.runtimes.checks import checked
 from posewright.estimators.runtimes.network import Given, Network, described, fed, free_cores, rebuilt
 from posewright.picture import Pixels
 
@@ -20,7 +21,7 @@ def load(path: Path, threads: int | None = None) -> Network:
 
     Raises ModelFileError where the file is no network of posewright's.
     """
-    said = metadata.read(path)
+    facts, graph = checked(path)
     threads = threads or free_cores()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -37,4 +38,4 @@ def load(path: Path, threads: int | None = None) -> Network:
         return rebuilt(names, session.run(None, fed(inputs, pixels, given)))
 
     backend = f"onnxruntime {onnxruntime.__version__}"
-    return described(path, said, run, backend=backend, precision="fp32", threads=threads)
+    return described(facts, run, backend=backend, precision="fp32", threads=threads, file=graph.sha256)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any, Literal
 
 from posewright.estimators.runtimes import metadata
+from posewright.estimators.runtimes.checks import checked
 from posewright.estimators.runtimes.network import Given, Network, described, fed, free_cores, rebuilt
 from posewright.picture import Pixels
 
@@ -16,13 +18,14 @@ def load(path: Path, precision: Literal["fp32", "bf16"] = "fp32", threads: int |
     bf16 is at least twice as fast where the processor has it; elsewhere OpenVINO computes in fp32. It moves
     half of the compact network's confident keypoints by less than 0.1 px of the crop, nine in ten by less than
     0.3, and one in a hundred to another peak; its PCK stays (LSP-extended, 250 test pictures: 0.502 for 0.503).
-    Raises ModelFileError where the file is no network of posewright's, ImportError where OpenVINO is not installed.
+    Threads may ask at once. Raises ModelFileError where the file is no network of posewright's, ImportError where
+    OpenVINO is not installed.
     """
     try:
         import openvino
     except ImportError:
         raise ImportError('OpenVINO is not installed: pip install "posewright[openvino]"') from None
-    said = metadata.read(path)
+    facts, graph = checked(path)
     threads = threads or free_cores()
     options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY",
                "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision]}  # fmt: skip
@@ -33,9 +36,13 @@ def load(path: Path, precision: Literal["fp32", "bf16"] = "fp32", threads: int |
     inputs = {one.any_name: [part.get_min_length() for part in one.partial_shape] for one in compiled.inputs}
     names = [output.any_name for output in compiled.outputs]
 
+    requests = threading.local()  # a request holds one picture's answer, so every thread has its own
+
     def run(pixels: Pixels, *given: Given) -> list[Any]:
-        answers = compiled(fed(inputs, pixels, given))
+        if not hasattr(requests, "own"):
+            requests.own = compiled.create_infer_request()
+        answers = requests.own.infer(fed(inputs, pixels, given))
         return rebuilt(names, [answers[output].copy() for output in compiled.outputs])
 
     backend = f"openvino {openvino.__version__.split('-')[0]}"
-    return described(path, said, run, backend=backend, precision=precision, threads=threads)
+    return described(facts, run, backend=backend, precision=precision, threads=threads, file=graph.sha256)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import json
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
@@ -15,11 +15,17 @@ from torch import Tensor, nn
 
 from posewright.codecs.codec import Codec
 from posewright.estimators.runtimes import metadata
+from posewright.estimators.runtimes.checks import checked
 from posewright.estimators.runtimes.network import Given, Network, Run, described
 from posewright.models.pixels import FromPixels
 from posewright.picture import Pixels
 
 Precision = Literal["fp32", "bf16"]
+FORKED = (
+    "this process was forked from the one that loaded the network, and torch's threads are not in it, so that it may "
+    "wait forever: load after the fork, start processes by spawn, or call torch.set_num_threads(1)"
+)
+"""What is said in place of a hang."""
 
 
 def network_of(module: FromPixels, codec: Codec, precision: Precision = "fp32", **said: Any) -> Network:
@@ -37,30 +43,30 @@ def load(path: Path, build: Callable[[], nn.Module], precision: Precision = "fp3
     build: what made the network that was exported, as `Recipe.network`. Raises ModelFileError where the file
     is no network of posewright's or its weights do not fit the module.
     """
-    said = metadata.read(path)
+    facts, graph = checked(path)
     network = build()
     try:
-        network.load_state_dict(weights_of(path, said))
+        network.load_state_dict(weights_of(path, facts))
     except RuntimeError as error:
         raise metadata.ModelFileError(f"{path}: its weights do not fit: {error}") from None
-    normal = json.loads(said["normal"])
-    module = FromPixels(network, normal["mean"], normal["std"]).to(device)
-    return described(path, said, _run(module, precision), backend=f"torch {torch.__version__}", precision=precision)
+    module = FromPixels(network, facts.normal["mean"], facts.normal["std"]).to(device)
+    backend = f"torch {torch.__version__}"
+    return described(facts, _run(module, precision), backend=backend, precision=precision, file=graph.sha256)
 
 
-def weights_of(path: Path, said: Mapping[str, str] | None = None) -> dict[str, Tensor]:
+def weights_of(path: Path, facts: metadata.Facts | None = None) -> dict[str, Tensor]:
     """Return the state dict of the network that was exported, to the bit and in its order.
 
-    What the network's answer does not need, as a BatchNorm's count of batches, lies in the metadata. said: these,
-    where they are read already.
+    What the network's answer does not need, as a BatchNorm's count of batches, lies in the metadata. facts: these,
+    where they are checked already.
     Raises ModelFileError where the file is no network of posewright's.
     """
     import onnx
 
-    said = said or metadata.read(path)
+    facts = facts or checked(path)[0]
     stored = {one.name: one for one in onnx.load(path).graph.initializer}
     state = {}
-    for name, rest in json.loads(said["state"]).items():
+    for name, rest in facts.state.items():
         array = onnx.numpy_helper.to_array(stored[f"network.{name}"]) if rest is None else _array(*rest)
         state[name] = torch.from_numpy(array.copy())
     return state
@@ -73,9 +79,12 @@ def _array(kind: str, shape: list[int], data: str) -> np.ndarray:
 def _run(module: FromPixels, precision: Precision) -> Run:
     """Return how a module answers pixels with numpy fields."""
     module.eval()
+    process = os.getpid()
 
     @torch.inference_mode()
     def run(pixels: Pixels, *given: Given) -> list[Any]:
+        if os.getpid() != process and torch.get_num_threads() > 1:
+            raise RuntimeError(FORKED)
         device = module.mean.device
         told = [torch.from_numpy(np.ascontiguousarray(one)).to(device) for one in (pixels, *given)]
         half = torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()

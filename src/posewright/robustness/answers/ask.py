@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -14,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.datasets.records import DataError, read_arrays
-from posewright.files import write_whole
+from posewright.datasets.records import DataError, read_arrays, read_json, record_of
+from posewright.files import whole, write_whole
 from posewright.geometry.boxes import overlap
 from posewright.picture import Pixels
 from posewright.robustness.attacks.attack import CLEAN, Attack
@@ -177,7 +176,7 @@ def run(
 def claim(file: Path, about: dict[str, Any]) -> None:
     """Write what a folder's study is of, or check that it is the same; raises ValueError where it is another."""
     if file.exists():
-        before, now = json.loads(file.read_text()), json.loads(json.dumps(about))
+        before, now = dict(record_of(read_json(file), str(file)).fields), json.loads(json.dumps(about))
         other = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
         if other:
             raise ValueError(
@@ -218,9 +217,8 @@ def _kept(out: Path | None, name: str, of: str, ask_now: Callable[[], Answers]) 
 
 def keep_answers(file: Path, found: Answers, of: str = "") -> None:
     """Write answers, whole or not at all; of: which occluder they are about, where that is known."""
-    unfinished = file.with_name(f".{file.stem}.partial.npz")
-    np.savez(unfinished, of=np.array(of), **found._asdict())
-    os.replace(unfinished, file)
+    with whole(file) as unfinished:
+        np.savez(unfinished, of=np.array(of), **found._asdict())
 
 
 def read_answers(file: Path) -> tuple[Answers, str]:

@@ -31,6 +31,7 @@ from posewright.skeleton import Skeleton
 FORMAT = "posewright occluded pictures, 1"
 MANIFEST = "manifest.json"
 PICTURES = "pictures"
+LARGEST_SEED = (1 << 63) - 1
 KEYS = {
     "people": "whom the pictures show: place in `scenes`, warp and size of the crop, and the true keypoints "
     "in px of it, null where absent; (0, 0) is the centre of the top-left pixel",
@@ -61,6 +62,7 @@ class Manifest(NamedTuple):
     asked: Asked
     attacks: list[Attack]
     pictures: list[Shown]
+    seed: int
 
 
 def export(
@@ -178,7 +180,9 @@ def read_manifest(path: Path | str) -> Manifest:
         for record in records_in(content.items("unchanged"), content.where, "unchanged picture")
     ]
     _check(content, found, count, len(names))
-    return Manifest(path.parent, dict(record_of(content.get("about"), f"{path}: about").fields), asked, listed, found)
+    about = record_of(content.get("about"), f"{path}: about")
+    seed = about.whole("seed", 0, LARGEST_SEED) if "seed" in about.fields else 0
+    return Manifest(path.parent, dict(about.fields), asked, listed, found, seed)
 
 
 def _attacks(content: Record, skeleton: Skeleton) -> list[Attack]:

@@ -60,7 +60,7 @@ def score_predictions(
     about = {**read.about, "predictions": str(predictions), "notes": found.notes}
     if Path(predictions).is_file():
         about["predictions_sha256"] = hashlib.sha256(Path(predictions).read_bytes()).hexdigest()
-    seed = int(read.about.get("seed", 0))
+    seed = read.seed
     told = judged(found.asked.people, found.asked.scenes, found.answers, found.attacks, about, draws, seed, margin)
     if out is not None:
         keep_foreign(found, Path(out))

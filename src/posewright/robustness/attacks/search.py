@@ -6,7 +6,6 @@ largest occluder in each, anywhere in the cell, then a (4 + 8) evolution of the 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from math import log, pi, sqrt
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewright.datasets.records import DataError, read_arrays
+from posewright.files import whole
 from posewright.occlusion.occluder import Alpha, Occluder
 from posewright.occlusion.presets import ATTACKS, WIDTH
 from posewright.robustness.answers.ask import Estimator, ask, covered
@@ -177,9 +177,8 @@ def _joined(first: Looks, second: Looks) -> Looks:
 
 
 def write_looks(file: Path, looks: Looks) -> None:
-    unfinished = file.with_name(f".{file.stem}.partial.npz")
-    np.savez(unfinished, **looks._asdict())
-    os.replace(unfinished, file)
+    with whole(file) as unfinished:
+        np.savez(unfinished, **looks._asdict())
 
 
 def read_looks(file: Path) -> Looks:

@@ -13,16 +13,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from posewright.datasets.records import Record
 from posewright.models.count import macs
-from posewright.models.evopose2d import ANCESTOR, EvoPose2D, Genotype, genotype
+from posewright.models.evopose2d import ANCESTOR, EvoPose2D, Genotype
 from posewright.train.evolve.beside import Share
 from posewright.train.evolve.folder import Folder, read, write
-from posewright.train.evolve.search import Search
+from posewright.train.evolve.search import MOST, Search, genes_in
 from posewright.train.evolve.training import learn, people, recipe_for
 
 WIDTHS = np.geomspace(0.1, 4.0, 200)
@@ -113,9 +114,9 @@ def _file(folder: Folder, comparison: Comparison, one: Contestant, seed: int) ->
     return folder.compared(f"{genes}-{one.width:.4f}-{comparison.epochs}-{seed}")
 
 
-def _outcome(said: dict[str, Any]) -> Outcome:
-    one = Contestant(said["name"], genotype(said["genes"]), said["width"], said["macs"])
-    return Outcome(one, said["seed"], said["measure"], said["score"], said["loss"])
+def _outcome(said: Record) -> Outcome:
+    one = Contestant(said.text("name"), genes_in(said), said.number("width", 0), said.whole("macs", 0, MOST))
+    return Outcome(one, said.whole("seed", 0), said.text("measure"), said.number("score"), said.number("loss", 0))
 
 
 def differences(outcomes: Sequence[Outcome], name: str) -> list[float]:

@@ -9,19 +9,20 @@ compared/ancestor-0.json
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch import Tensor
 
+from posewright.datasets.records import DataError, Record, read_json, record_of
 from posewright.files import write_whole
 from posewright.metrics.score import versions
-from posewright.train.evolve.search import Search, Trained, from_plain, plain
+from posewright.train.evolve.search import Search, Trained, plain, trained_in
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Folder:
         for name in ("candidates", "weights", "compared"):
             (self.path / name).mkdir(parents=True, exist_ok=True)
         file, now = self.path / "search.json", json.loads(json.dumps(asdict(search)))
-        then = read(file)["search"] if file.exists() else now
+        then = _search(read(file)) if file.exists() else now
         other = [name for name in now if name != "generations" and then.get(name) != now[name]]
         if other:
             raise ValueError(
@@ -46,20 +47,23 @@ class Folder:
 
     def trained(self) -> list[Trained]:
         """List the candidates that are trained, by their numbers."""
-        return [from_plain(read(file)) for file in sorted((self.path / "candidates").glob("[0-9]*.json"))]
+        return [trained_in(read(file)) for file in sorted((self.path / "candidates").glob("[0-9]*.json"))]
 
     def keep(self, one: Trained, weights: Mapping[str, Tensor]) -> None:
         """Write a candidate's weights, then what became of it."""
         number = one.candidate.number
         file = self._weights(number)
-        partial = file.with_name(f".{file.name}.partial")
-        save_file({name: value.contiguous() for name, value in weights.items()}, partial)
-        os.replace(partial, file)
+        write_whole(file, save({name: value.contiguous() for name, value in weights.items()}))
         write(self.path / "candidates" / f"{number:05d}.json", plain(one))
 
     def weights(self, number: int | None) -> dict[str, Tensor] | None:
         """Return a candidate's weights; None of nobody."""
-        return None if number is None else load_file(self._weights(number))
+        if number is None:
+            return None
+        try:
+            return load_file(self._weights(number))
+        except (SafetensorError, OSError) as error:
+            raise DataError(f"{self._weights(number)}: no weights, or damaged: {error}") from None
 
     def forget_all_but(self, kept: Container[int], trained: Sequence[Trained]) -> None:
         """Delete the weights of those that are no parents any more."""
@@ -75,12 +79,13 @@ class Folder:
         return self.path / "compared" / f"{name}.json"
 
 
-def read(file: Path) -> Any:
-    """Read a file of JSON; raises ValueError that names it where it is none."""
-    try:
-        return json.loads(file.read_text())
-    except ValueError as error:
-        raise ValueError(f"{file}: {error}") from None
+def read(file: Path) -> Record:
+    """Read a JSON object; raises DataError that names the file where it is none."""
+    return record_of(read_json(file), str(file))
+
+
+def _search(record: Record) -> dict[str, Any]:
+    return dict(record_of(record.get("search"), f"{record.where}: search").fields)
 
 
 def write(file: Path, content: Any) -> None:

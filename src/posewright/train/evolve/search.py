@@ -13,9 +13,13 @@ from typing import Any, NamedTuple
 
 from numpy.random import RandomState
 
+from posewright.datasets.records import Record, shown
 from posewright.models.evopose2d import ANCESTOR, Genotype, genotype
-from posewright.train.evolve.space import mutated
+from posewright.train.evolve.space import KERNELS, MOST_REPEATS, mutated
 from posewright.warp import Size
+
+MOST = 1 << 53
+"""Numbers of a network, or products for a crop, at most."""
 
 
 @dataclass(frozen=True)
@@ -141,12 +145,34 @@ def plain(one: Trained) -> dict[str, Any]:
             **{name: getattr(one, name) for name in Trained._fields[1:]}}  # fmt: skip
 
 
-def from_plain(said: dict[str, Any]) -> Trained:
-    """Return what `plain` wrote.
+def trained_in(said: Record) -> Trained:
+    """Return what `plain` wrote; raises DataError where that is damaged.
 
     >>> one = Trained(Candidate(3, 1, 0, ANCESTOR), 0.001, 10, 20, 1.5)
-    >>> from_plain(plain(one)) == one
+    >>> trained_in(Record("00003.json", plain(one))) == one
     True
     """
-    candidate = Candidate(said["number"], said["generation"], said["parent"], genotype(said["genes"]))
-    return Trained(candidate, *(said[name] for name in Trained._fields[1:]))
+    parent = said.whole("parent", 0) if said.has("parent") else None
+    candidate = Candidate(said.whole("number", 0), said.whole("generation", 0), parent, genes_in(said))
+    if parent is not None and parent >= candidate.number:
+        raise said.wrong("parent", f"must be older than {candidate.number}, not {parent}")
+    loss = said.get("loss")  # one that diverged is infinite
+    if type(loss) not in (int, float) or not loss >= 0:
+        raise said.wrong("loss", f"must be a number, 0 or more, not {shown(loss)}")
+    return Trained(candidate, float(loss), said.whole("numbers", 1, MOST), said.whole("macs", 0, MOST),
+                   said.number("seconds", 0))  # fmt: skip
+
+
+def genes_in(said: Record) -> Genotype:
+    """Return the genes of a record: for each module kernel, repeats, width and stride; raises DataError."""
+    rows = said.items("genes")
+    limits = ((min(KERNELS), max(KERNELS)), (1, MOST_REPEATS), (1, 0), (1, 2))
+    if len(rows) != len(ANCESTOR):
+        raise said.wrong("genes", f"must be {len(ANCESTOR)} modules of {len(limits)} numbers, not {len(rows)}")
+    for place, (row, old) in enumerate(zip(rows, ANCESTOR, strict=True)):
+        genes = row if isinstance(row, list) and len(row) == len(limits) else [0] * len(limits)
+        bounds = zip(genes, limits, strict=True)
+        fits = all(type(gene) is int and low <= gene <= (high or old.width) for gene, (low, high) in bounds)
+        if not fits or row[0] not in KERNELS:
+            raise said.wrong("genes", f"module {place} must be kernel, repeats, width and stride, not {row}")
+    return genotype(rows)

@@ -24,6 +24,7 @@ from posewright.scene import PADDING, each_person, region, take
 from posewright.train.export import onnx
 from posewright.train.export.graph import hash_of
 from posewright.train.export.parity import Drift, trial_pictures
+from posewright.train.facts import checked
 from posewright.train.state import is_checkpoint
 
 TRIALS = 16
@@ -71,6 +72,7 @@ def trained_in(path: Path, recipe: Recipe | None = None) -> Trained:
     path = Path(path)
     content = read(path)
     if is_checkpoint(content) and "recipe" in content:
+        content = checked(content, path)
         recipe = recipe_of(content, path, recipe)
         return Trained(recipe, module_of(content, recipe, path), card_of(content, recipe))
     if recipe is None:

@@ -1,0 +1,114 @@
+"""Headers of pictures: how large a file says that its picture is, told before anything is decoded.
+
+The formats that OpenCV decodes: JPEG (ITU-T T.81, B.2.2), PNG (ISO 15948), BMP, GIF, WebP (RFC 9649), TIFF 6.0, Netpbm,
+JPEG 2000 (ITU-T T.800, I.5.3.1) and AVIF (ISO 23008-12, `ispe`).
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+
+Size = tuple[int, int]
+"""(width, height) px, before it is turned as EXIF says."""
+
+_NETPBM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d{1,12})(?:\s|#[^\n]*\n)+(\d{1,12})")
+_NO_FRAMES = frozenset({0xC4, 0xC8, 0xCC})
+"""Markers between those that begin a frame of a JPEG: tables of Huffman's and arithmetic codes, and one kept free."""
+
+
+def size_in(data: bytes) -> Size | None:
+    """Return the largest size that a picture's header tells; None where it tells none, or the format is another.
+
+    >>> size_in(b"P6 640 480 255 ")
+    (640, 480)
+    """
+    sizes = [(width, height) for width, height in _sizes(data) if width > 0 and height > 0]
+    return max(sizes, key=lambda size: size[0] * size[1], default=None)
+
+
+def _sizes(data: bytes) -> Iterator[Size]:
+    try:
+        if data[:2] == b"\xff\xd8":
+            yield from _jpeg(data)
+        elif data[:8] == b"\x89PNG\r\n\x1a\n":
+            yield struct.unpack_from(">II", data, 16)
+        elif data[:2] == b"BM":
+            yield _bmp(data)
+        elif data[:3] == b"GIF":
+            yield struct.unpack_from("<HH", data, 6)
+        elif data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+            yield from _webp(data)
+        elif data[:4] in (b"II*\0", b"MM\0*"):
+            yield from _tiff(data)
+        elif match := _NETPBM.match(data[:4096]):
+            yield int(match[1]), int(match[2])
+        else:
+            yield from _boxes(data[: 1 << 16])
+    except struct.error:  # it ends within its header
+        return
+
+
+def _jpeg(data: bytes) -> Iterator[Size]:
+    """Walk the segments up to the first scan."""
+    place = 2
+    while place + 4 <= len(data):
+        if data[place] != 0xFF:
+            place += 1
+            continue
+        marker = data[place + 1]
+        if marker == 0xFF:
+            place += 1
+        elif marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD8:
+            place += 2
+        elif marker in (0xD9, 0xDA):
+            return
+        else:
+            if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES:
+                height, width = struct.unpack_from(">HH", data, place + 5)
+                yield width, height
+            place += 2 + struct.unpack_from(">H", data, place + 2)[0]
+
+
+def _bmp(data: bytes) -> Size:
+    if struct.unpack_from("<I", data, 14)[0] == 12:  # the header of OS/2
+        return struct.unpack_from("<HH", data, 18)
+    width, height = struct.unpack_from("<ii", data, 18)
+    return width, abs(height)
+
+
+def _webp(data: bytes) -> Iterator[Size]:
+    kind = data[12:16]
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", data, 26)
+        yield width & 0x3FFF, height & 0x3FFF
+    elif kind == b"VP8L":
+        bits = struct.unpack_from("<I", data, 21)[0]
+        yield (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    elif kind == b"VP8X":
+        low, high, over = struct.unpack_from("<IHB", data, 23)
+        yield 1 + (low >> 8), 1 + (high | over << 16)
+
+
+def _tiff(data: bytes) -> Iterator[Size]:
+    """Read width (tag 256) and height (tag 257) of the first directory."""
+    order = "<" if data[:2] == b"II" else ">"
+    start = struct.unpack_from(f"{order}I", data, 4)[0]
+    found = {}
+    for entry in range(struct.unpack_from(f"{order}H", data, start)[0]):
+        place = start + 2 + 12 * entry
+        tag, kind = struct.unpack_from(f"{order}HH", data, place)
+        if tag in (256, 257):
+            found[tag] = struct.unpack_from(f"{order}{'H' if kind == 3 else 'I'}", data, place + 8)[0]
+    if len(found) == 2:
+        yield found[256], found[257]
+
+
+def _boxes(start: bytes) -> Iterator[Size]:
+    """Find the boxes of JPEG 2000 and AVIF that tell a size, wherever they are nested."""
+    for match in re.finditer(b"ihdr", start):
+        height, width = struct.unpack_from(">II", start, match.end())
+        yield width, height
+    for match in re.finditer(b"ispe", start):
+        yield struct.unpack_from(">II", start, match.end() + 4)
