@@ -23,7 +23,7 @@ SLOWEST = 10.0
 def read(kind: str, path: Path) -> list[str]:
     """Read a file as the verbs would; returns what it is refused with, a line for each way of reading."""
     from posewright import picture
-    from posewright.datasets import coco
+    from posewright.datasets import coco, lsp
     from posewright.datasets.detections import read_boxes
     from posewright.datasets.mpii_original import read_original
     from posewright.datasets.predictions import read_predictions
