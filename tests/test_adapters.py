@@ -31,7 +31,7 @@ from posewright.estimators.adapters import (
 from posewright.estimators.adapters.skeletons import BLAZEPOSE_33, BY_COUNT, HALPE_26, WHOLEBODY_23
 from posewright.scene import HIDDEN, SEEN, Person
 from posewright.skeleton import COCO, LSP
-from posewright.spelling import mirrored_name
+from posewright.skeleton.spelling import mirrored_name
 
 DOT = (70.3, 52.6)
 BOX = np.array([50.0, 24.0, 90.0, 76.0])

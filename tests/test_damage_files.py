@@ -19,9 +19,9 @@ from posewright import datasets, files, picture
 from posewright.cli import main
 from posewright.datasets import coco, inputs, matlab, records, videos
 from posewright.datasets.records import DataError
-from posewright.header import size_in
 from posewright.occlusion.objects import read_objects
 from posewright.picture import PictureError
+from posewright.picture.header import size_in
 
 
 def encoded(suffix, pixels, *how):

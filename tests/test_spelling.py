@@ -3,7 +3,7 @@
 import pytest
 
 from posewright.skeleton import COCO, SKELETONS, Skeleton
-from posewright.spelling import doubtful, spelt
+from posewright.skeleton.spelling import doubtful, spelt
 
 STYLES = (
     "LShoulder shoulder_left l_shoulder LEFT_SHOULDER leftShoulder shoulderL shoulder.L lsho LSHO ShoulderLeft "

@@ -8,7 +8,7 @@ import pytest
 from posewright.metrics import Score, aic_map, mpii_map, oks_ap, pck, pckh, pcp, pdj
 from posewright.scene import Person, Scene
 from posewright.skeleton import AIC, COCO, CROWDPOSE, LSP, MPII, POSETRACK
-from posewright.spelling import mirrored_name
+from posewright.skeleton.spelling import mirrored_name
 from posewright.warp import Warp, flipped
 
 SIZE = (640, 480)

@@ -5,7 +5,7 @@ import pytest
 
 from posewright import skeleton as module
 from posewright.skeleton import SKELETONS, Skeleton, skeleton_named
-from posewright.spelling import mirrored_name
+from posewright.skeleton.spelling import mirrored_name
 
 EVERY = [value for value in vars(module).values() if isinstance(value, Skeleton)]
 

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from posewright.geometry.boxes import overlap
 from posewright.scene import Crop, Floats, Person, Scene, each_person
 from posewright.skeleton import Skeleton
-from posewright.spelling import mirrored_name
+from posewright.skeleton.spelling import mirrored_name
 
 GOOD_FROM, NEAR_FROM, MISSED_FROM = 0.85, 0.5, 0.1
 """Similarities down to which a keypoint is good, is near a true one, and is missed at the farthest."""

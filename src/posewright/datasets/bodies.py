@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from posewright.skeleton import COCO, MPII, SKELETONS, Skeleton
-from posewright.spelling import mirrored_name
+from posewright.skeleton.spelling import mirrored_name
 
 _UPPER = "neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist".split()
 _LEGS = "right_hip right_knee right_ankle left_hip left_knee left_ankle".split()

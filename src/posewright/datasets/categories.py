@@ -9,7 +9,7 @@ from typing import Any
 from posewright.datasets.bodies import BODIES, BY_COUNT
 from posewright.datasets.records import DataError, Record, record_of, say, shown
 from posewright.skeleton import SKELETONS, Skeleton
-from posewright.spelling import spelt
+from posewright.skeleton.spelling import spelt
 
 HOUSE = "posewright"
 """The key under which an annotation, image or category keeps what COCO's format has no field for."""

@@ -16,7 +16,7 @@ from posewright.datasets.names import Found, Name
 from posewright.datasets.records import LARGEST, DataError, say, shown
 from posewright.scene import Person
 from posewright.skeleton import Skeleton
-from posewright.spelling import spelt
+from posewright.skeleton.spelling import spelt
 
 Rows = Iterator[tuple[str, list[str]]]
 HEADINGS = ("individuals", "bodyparts", "coords")

@@ -25,7 +25,7 @@ from posewright.datasets.names import Found, Name, placed
 from posewright.datasets.records import LARGEST, DataError, limits, say, shown
 from posewright.scene import Floats, Person, Scene
 from posewright.skeleton import Skeleton
-from posewright.spelling import spelt
+from posewright.skeleton.spelling import spelt
 
 PICTURES = ("image", "image_id", "image_name", "file_name", "filename", "file", "path", "frame_idx", "frame")
 """Columns that may name the picture, best first."""

@@ -142,4 +142,4 @@ def _mean(fields: Any, others: Any) -> Any:
 
 def default_file() -> Path:
     """Return where the embedded network lies in the installed package."""
-    return Path(str(files("posewright"))) / "embedded" / "default.onnx"
+    return Path(str(files("posewright.estimators"))) / "embedded" / "default.onnx"

@@ -18,7 +18,7 @@ from posewright.metrics.score import Protocol, Score, named
 from posewright.metrics.trust.resampling import again_of
 from posewright.scene import Floats, Scene, box_around
 from posewright.skeleton import Skeleton
-from posewright.spelling import mirrored_name
+from posewright.skeleton.spelling import mirrored_name
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

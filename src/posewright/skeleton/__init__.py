@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.spelling import doubtful, mirrored_name, spelt
+from posewright.skeleton.spelling import doubtful, mirrored_name, spelt
 
 
 def _chains(*chains: str) -> tuple[tuple[str, str], ...]:

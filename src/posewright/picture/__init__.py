@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewright.files import opened, write_whole
-from posewright.header import size_in
+from posewright.picture.header import size_in
 
 Pixels = NDArray[np.uint8]
 """(H, W, 3) uint8, RGB."""
