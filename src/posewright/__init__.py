@@ -18,12 +18,18 @@ if TYPE_CHECKING:
     from posewright.robustness import study
     from posewright.scene import Crop, Person, Scene
     from posewright.skeleton import Skeleton
+    from posewright.verbs.diagnose import diagnose
     from posewright.verbs.evaluate import evaluate
     from posewright.verbs.load import load
+    from posewright.verbs.predict import predict
+    from posewright.verbs.score import score
     from posewright.warp import Warp
 
 HOMES = {
     "load": "verbs.load",
+    "predict": "verbs.predict",
+    "score": "verbs.score",
+    "diagnose": "verbs.diagnose",
     "evaluate": "verbs.evaluate",
     "study": "robustness",
     "draw": "report.drawing",
@@ -52,10 +58,13 @@ __all__ = [
     "Skeleton",
     "TopDown",
     "Warp",
+    "diagnose",
     "draw",
     "evaluate",
     "load",
+    "predict",
     "read",
+    "score",
     "study",
 ]
 

@@ -12,9 +12,7 @@ from types import ModuleType
 MOVED = {
     "adapters": "estimators.adapters",
     "boxes": "datasets.detections",
-    "draw": "report.drawing",
     "estimate": "estimators.top_down",
-    "evaluate": "verbs.evaluate",
     "evolve": "train.evolve",
     "export": "train.export",
     "gallery": "report.gallery",
@@ -22,17 +20,15 @@ MOVED = {
     "loader": "train.loader",
     "named": "verbs.load",
     "page": "report.page",
-    "predict": "verbs.predict",
     "proposals": "augment.proposals",
     "recipe": "recipes.recipe",
     "refine": "estimators.refine",
     "runtimes": "estimators.runtimes",
     "scoring": "verbs.score",
-    "study": "robustness",
     "synthesis": "augment.synthesis",
     "weights": "estimators.weights",
 }
-"""Where a module of the root went, with all that is inside it."""
+"""Where a module of the root went, with all inside it; names that are functions of posewright now are left out."""
 
 
 class Moved(MetaPathFinder, Loader):

@@ -139,16 +139,14 @@ def diagnose(
     seed: Seed = 0,
 ) -> int:
     """Say why predictions fail, as a page: kinds of error, what each repair would give, the worst cases drawn."""
-    from posewright.report.diagnosis import write_diagnosis
-    from posewright.verbs import score as scoring
+    from posewright.verbs.diagnose import diagnose as to_page
 
     check(draws, out)
     with shown() as show:
-        show("reading")
-        own = scoring.skeleton_by(skeleton)
-        known = scoring.with_sigmas(scoring.truth_of(truth, split, own), sigmas)
-        guesses, scenes, shared = scoring.predictions_of(predictions, known, own, only_predicted)
-        page = write_diagnosis(out, predictions, truth, guesses, scenes, draws, seed, show, shared)
+        page = to_page(
+            predictions, truth, out, skeleton=skeleton, sigmas=sigmas, only_predicted=only_predicted, split=split,
+            draws=draws, seed=seed, show=show,
+        )  # fmt: skip
     print(f"open {page}")
     return 0
 

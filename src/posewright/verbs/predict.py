@@ -60,6 +60,29 @@ class Found:
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
+def predict(
+    inputs: str | Path | Sequence[str | Path],
+    out: Path | str = "out",
+    model: Estimator | str | Path = "default",
+    boxes: Path | str | None = None,
+) -> Path:
+    """Estimate the people of photographs, folders and videos; returns the path of `predictions.json` in `out`.
+
+    model: an estimator, or what `load` takes. boxes: a file of people's boxes in COCO's format. What is written, and
+    errors, as of `predict_to`; ValueError where no input could be read.
+
+    >>> predict("photo.jpg", "out")  # doctest: +SKIP
+    PosixPath('out/predictions.json')
+    """
+    from posewright.verbs.load import load
+
+    estimator = load(model) if isinstance(model, str | Path) else model
+    listed = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+    if predict_to(Path(out), listed, estimator, None if boxes is None else Path(boxes)):
+        raise ValueError("no input could be read, so nothing is written")
+    return Path(out) / "predictions.json"
+
+
 def predict_to(
     out: Path,
     inputs: Sequence[str | Path],

@@ -29,6 +29,37 @@ CUSTOMARY = {"lsp": "pck", "flic": "pck", "mpii": "pckh", "crowdpose": "crowdpos
 """What the data set of a skeleton is scored by; all others by oks_ap."""
 
 
+def score(
+    predictions: Path | str,
+    truth: str | Path,
+    *,
+    metric: str | None = None,
+    skeleton: str | None = None,
+    sigmas: str | None = None,
+    only_predicted: bool = False,
+    split: str = "val",
+    draws: int = 2_000,
+    seed: int = 0,
+    show: Show = silent,
+) -> Result:
+    """Score anybody's predictions: numbers with intervals, protocol and warnings.
+
+    predictions: a file or folder in any of the forms of docs/predictions.md; truth: what a reader reads, as
+    "crowdpose:DIR" where unclear. metric: names with commas between, None what the data set is scored by. skeleton: the
+    name of what the predicted keypoints are, where their file does not say. sigmas: one number for all keypoints, or a
+    JSON file. only_predicted: leave out pictures without any prediction. draws: resamples of the pictures. Raises
+    DataError for a file that cannot be read, ValueError for a name that there is not or where nobody is labelled.
+
+    >>> result = score("predictions.json", "annotations.json", metric="oks_ap")  # doctest: +SKIP
+    >>> result.scores["oks_ap"]["AP"], result.intervals["oks_ap"]["AP"]  # doctest: +SKIP
+    """
+    own = skeleton_by(skeleton)
+    known = with_sigmas(truth_of(str(truth), split, own), sigmas)
+    return score_file(
+        Path(predictions), known, chosen(metric, known), draws, seed, show, own, only_predicted=only_predicted
+    )
+
+
 def chosen(names: str | None, truth: Sequence[Scene]) -> list[str]:
     """Return the metrics that are named, with commas between; None is what the truth's data set is scored by.
 
