@@ -62,7 +62,7 @@ def shelf():
         thread.join()
 
 
-@pytest.mark.parametrize("sha256", [None, HASH, HASH[:8], HASH.upper()])
+@pytest.mark.parametrize("sha256", [None, HASH, HASH[:8], HASH.upper()], ids=["none", "whole", "short", "upper"])
 def test_a_file_is_fetched_once_and_checked(shelf, tmp_path, sha256):
     path = fetch(shelf.url + "/w.pth?download=1", sha256, tmp_path / "cache")
     assert path.read_bytes() == CONTENT
