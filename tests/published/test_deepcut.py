@@ -70,6 +70,15 @@ def test_what_is_settled_stays(rng):
     assert same_partition(found.cluster[:3], np.array([0, 1, 0]))
 
 
+def test_a_search_out_of_time_answers_with_a_gap(rng):
+    unary, pairwise = rng.uniform(0.4, 0.9, (7, 2)), rng.uniform(0.02, 0.98, (7, 7, 2, 2))
+    best = solve(unary, pairwise)
+    hurried = solve(unary, pairwise, limit_s=0)
+    assert best.proven and not hurried.proven
+    assert best.cost - 1e-9 <= hurried.cost < 0
+    assert hurried.bound <= best.cost
+
+
 def test_nobody():
     found = solve(np.zeros((0, 3)), np.zeros((0, 0, 3, 3)))
     assert len(found.label) == 0 and found.proven

@@ -7,8 +7,8 @@ searches; here violated ones are added to the linear relaxation until none is le
     minimise  sum a_dc x_dc  +  sum b_dd'cc' z_dd'cc',     a, b = log((1 - p) / p)
     x_dc: candidate d is keypoint c;  y_dd': two are one person's;  z_dd'cc' = x_dc x_d'c' y_dd'
 
-The constraints are the authors' in a tighter form with the same integer solutions: the z of a pair add up to its y, and
-those with a label to that label's x.
+The constraints are the authors' in a tighter and smaller form with the same integer solutions: y is the sum of its z, and
+those z with one label are at most that label's x together, which need not be said where nothing is gained by joining.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ class Known(NamedTuple):
 
 
 class _Programme(NamedTuple):
-    """Hold variables x, y, z in turn: candidate and label of x; the ends of y; pair and two x of z."""
+    """Hold variables x and z in turn: x (N, 2) candidate and label; z (M, 3) its pair and two x; pairs (Q, 2)."""
 
     count: int
     x: Places
-    y: Places
+    pairs: Places
     z: Places
     cost: Floats
 
@@ -84,7 +84,7 @@ def solve(
 
     unary (D, C): how likely a candidate is each keypoint; pairwise (D, D, C, C), of d < d': how likely two are one
     person's, if they are these keypoints. known: what is settled of the first candidates, as in DeeperCut's stages.
-    limit_s seconds: afterwards the best that was found returns, with the bound that was proven. one_person: all are one
+    limit_s seconds: afterwards what moving candidates one at a time comes to returns, with the bound that was proven. one_person: all are one
     person's. Raises ValueError where shapes disagree.
     """
     count, labels = unary.shape
@@ -94,29 +94,27 @@ def solve(
         return Partition(np.zeros(0, int), np.zeros(0, int), 0.0, 0.0)
     end = perf_counter() + limit_s
     programme = _programme(unary, pairwise, known)
-    base, low, high = _constraints(programme, one_person)
+    rows, high = _constraints(programme, one_person)
     bounds = _settled(programme, known)
     bound, best = -np.inf, _partition(programme, bounds.lb)
     if not len(programme.x):
         return best._replace(bound=0.0)
     whole = False
     while (left := end - perf_counter()) > 0:
-        values, lower, exact = _relaxed(programme, base, low, high, bounds, whole, left)
+        values, lower, exact = _relaxed(programme, rows, high, bounds, whole, left)
+        bound = max(bound, lower)
         if values is None:
             break
-        bound = max(bound, lower)
         cuts = _violated(programme, values)
         if cuts.shape[0]:
-            base = vstack([base, cuts], format="csr")
-            low = np.append(low, np.full(cuts.shape[0], -np.inf))
+            rows = vstack([rows, cuts], format="csr")
             high = np.append(high, np.ones(cuts.shape[0]))
-        elif _integral(programme, values):
+        elif (np.abs(values - np.round(values)) < 1e-5).all():
             found = _partition(programme, np.round(values))
-            best = found if found.cost < best.cost else best
-            bound = max(bound, best.cost) if exact else bound
-            break
+            return found._replace(bound=found.cost if exact else min(max(bound, lower), found.cost))
         else:
             whole = True
+    best = _moved(programme, best, 0 if known is None else len(known.label), one_person)
     return best._replace(bound=min(bound, best.cost))
 
 
@@ -137,48 +135,53 @@ def _programme(unary: Floats, pairwise: Floats, known: Known | None) -> _Program
         both = (d < n) & (e < n)
         kept = np.where(both, (d != e) & (pad[d] == pad[e]), kept)
     first, second, likely = first[kept], second[kept], likely[kept]
-    pairs = x[first, 0] * len(unary) + x[second, 0]
-    names, pair = np.unique(pairs, return_inverse=True)
-    y = np.stack(np.divmod(names, len(unary)), -1)
+    names, pair = np.unique(x[first, 0] * len(unary) + x[second, 0], return_inverse=True)
+    ends = np.stack(np.divmod(names, len(unary)), -1)
     z = np.stack([pair, first, second], -1).reshape(-1, 3)
-    cost = np.concatenate([costs(unary[x[:, 0], x[:, 1]]), np.zeros(len(y)), costs(likely)])
-    return _Programme(len(unary), x, y, z, cost)
+    return _Programme(len(unary), x, ends, z, np.append(costs(unary[x[:, 0], x[:, 1]]), costs(likely)))
 
 
-def _constraints(programme: _Programme, one_person: bool) -> tuple[csr_array, Floats, Floats]:
-    """Return rows and their bounds: one label a candidate; a pair's z add up to y, and with each label to at most x."""
-    x, y, z = programme.x, programme.y, programme.z
-    at_y, at_z = len(x), len(x) + len(y)
-    labels = csr_array((np.ones(len(x)), (x[:, 0], np.arange(len(x)))), shape=(programme.count, programme.size))
-    numbers = at_z + np.arange(len(z))
-    sums = csr_array(
-        (
-            np.append(np.ones(len(z)), -np.ones(len(y))),
-            (np.append(z[:, 0], np.arange(len(y))), np.append(numbers, at_y + np.arange(len(y)))),
-        ),
-        shape=(len(y), programme.size),
-    )
-    rows, high = [labels, sums], [np.ones(programme.count), np.zeros(len(y))]
-    low = [np.full(programme.count, -np.inf), np.zeros(len(y))]
+def _constraints(programme: _Programme, one_person: bool) -> tuple[csr_array, Floats]:
+    """Return rows and what they are at most: one label a candidate; a pair's z with one label at most that label's x."""
+    x, z = programme.x, programme.z
+    labels = _rows(programme, x[:, 0], np.arange(len(x)), programme.count)
+    rows, high = [labels], [np.ones(programme.count)]
+    choices = np.bincount(x[:, 0], minlength=programme.count)
+    certain = (choices[x[z[:, 1], 0]] == 1) & (choices[x[z[:, 2], 0]] == 1)
+    needed = np.flatnonzero((programme.cost[len(x) :] < 0) | ~certain)
     for side in (1, 2):
-        names, row = np.unique(z[:, 0] * len(x) + z[:, side], return_inverse=True)
-        values = np.append(np.ones(len(z)), -np.ones(len(names)))
-        places = np.append(row, np.arange(len(names))), np.append(numbers, names % max(len(x), 1))
-        rows.append(csr_array((values, places), shape=(len(names), programme.size)))
-        low.append(np.full(len(names), -np.inf))
+        names, row = np.unique(z[needed, 0] * len(x) + z[needed, side], return_inverse=True)
+        added = _rows(programme, row, len(x) + needed, len(names))
+        rows.append(added - _rows(programme, np.arange(len(names)), names % max(len(x), 1), len(names)))
         high.append(np.zeros(len(names)))
     if one_person:
+        number = _numbers(programme)
         d, e = np.triu_indices(programme.count, 1)
-        together = csr_array((labels[d] + labels[e]).tocsr())
-        y_of = {(int(a), int(b)): i for i, (a, b) in enumerate(y)}
-        has = [(row, at_y + y_of[pair]) for row, pair in enumerate(zip(d.tolist(), e.tolist(), strict=True)) if pair in y_of]
-        if has:
-            place = np.array(has).T
-            together = together - csr_array((np.ones(len(has)), (place[0], place[1])), shape=together.shape)
-        rows.append(together)
-        low.append(np.full(len(d), -np.inf))
+        joined = _sums(programme, number[d, e], np.arange(len(d)), len(d))
+        rows.append(labels[d] + labels[e] - joined)
         high.append(np.ones(len(d)))
-    return vstack(rows, format="csr"), np.concatenate(low), np.concatenate(high)
+    return vstack(rows, format="csr"), np.concatenate(high)
+
+
+def _rows(programme: _Programme, row: Places, column: Places, count: int) -> csr_array:
+    return csr_array((np.ones(len(row)), (row, column)), shape=(count, programme.size))
+
+
+def _numbers(programme: _Programme) -> Places:
+    """Return the number (D, D) of each pair, -1 for those that cannot be one person's."""
+    number = np.full((programme.count, programme.count), -1)
+    d, e = programme.pairs.T
+    number[d, e] = number[e, d] = np.arange(len(programme.pairs))
+    return number
+
+
+def _sums(programme: _Programme, pair: Places, row: Places, count: int) -> csr_array:
+    """Return rows that add up the z of pairs (N,); a pair of -1 is nothing."""
+    which = csr_array(
+        (np.ones(int((pair >= 0).sum())), (row[pair >= 0], pair[pair >= 0])), shape=(count, len(programme.pairs))
+    )
+    numbers = len(programme.x) + np.arange(len(programme.z))
+    return csr_array(which @ _rows(programme, programme.z[:, 0], numbers, len(programme.pairs)))
 
 
 def _settled(programme: _Programme, known: Known | None) -> Bounds:
@@ -186,34 +189,28 @@ def _settled(programme: _Programme, known: Known | None) -> Bounds:
     if known is not None:
         n = len(known.label)
         low[: len(programme.x)][programme.x[:, 0] < n] = 1
-        both = (programme.y < n).all(1)
-        low[len(programme.x) : len(programme.x) + len(programme.y)][both] = 1
+        low[len(programme.x) :][(programme.pairs[programme.z[:, 0]] < n).all(1)] = 1
     return Bounds(low, high)
 
 
 def _relaxed(
-    programme: _Programme, rows: csr_array, low: Floats, high: Floats, bounds: Bounds, whole: bool, limit_s: float
+    programme: _Programme, rows: csr_array, high: Floats, bounds: Bounds, whole: bool, limit_s: float
 ) -> tuple[Floats | None, float, bool]:
     """Return variables at the least cost (or None), a bound below it, and whether that is exact; whole: of integers."""
     if whole:
-        integers = np.zeros(programme.size)
-        integers[: len(programme.x) + len(programme.y)] = 1
         found = milp(
             programme.cost,
-            integrality=integers,
+            integrality=np.ones(programme.size),
             bounds=bounds,
-            constraints=LinearConstraint(rows, low, high),
+            constraints=LinearConstraint(rows, -np.inf, high),
             options={"time_limit": limit_s, "mip_rel_gap": 0.0},
         )
         lower = -np.inf if found.mip_dual_bound is None else float(found.mip_dual_bound)
         return found.x, lower, found.status == 0
-    equal = low == high
     found = linprog(
         programme.cost,
-        A_ub=rows[~equal],
-        b_ub=high[~equal],
-        A_eq=rows[equal],
-        b_eq=high[equal],
+        A_ub=rows,
+        b_ub=high,
         bounds=np.stack([bounds.lb, bounds.ub], -1),
         method="highs",
         options={"time_limit": limit_s},
@@ -222,19 +219,17 @@ def _relaxed(
 
 
 def _joined(programme: _Programme, values: Floats) -> Floats:
-    """Return y as a matrix (D, D); 0 for pairs that cannot be one person's."""
+    """Return y as a matrix (D, D): the sums of z; 0 for pairs that cannot be one person's."""
     matrix = np.zeros((programme.count, programme.count))
-    d, e = programme.y.T
-    matrix[d, e] = matrix[e, d] = values[len(programme.x) : len(programme.x) + len(programme.y)]
+    d, e = programme.pairs.T
+    sums = np.bincount(programme.z[:, 0], values[len(programme.x) :], len(programme.pairs))
+    matrix[d, e] = matrix[e, d] = sums
     return matrix
 
 
 def _violated(programme: _Programme, values: Floats) -> csr_array:
     """Return the rows of y_ij + y_jk - y_ik <= 1 that are violated most, at most CUTS."""
     joined = _joined(programme, values)
-    number = np.full((programme.count, programme.count), -1)
-    d, e = programme.y.T
-    number[d, e] = number[e, d] = len(programme.x) + np.arange(len(programme.y))
     near = np.flatnonzero((joined > SLACK).any(1))
     part = joined[np.ix_(near, near)]
     beyond = part[:, :, None] + part[None] - part[:, None, :] - 1  # i, j, k
@@ -243,16 +238,9 @@ def _violated(programme: _Programme, values: Floats) -> csr_array:
     i, j, k = i[ordered], j[ordered], k[ordered]
     worst = np.argsort(-beyond[i, j, k], kind="stable")[:CUTS]
     i, j, k = near[i[worst]], near[j[worst]], near[k[worst]]
-    row = np.arange(len(i))
-    there = number[i, k] >= 0
-    columns = np.concatenate([number[i, j], number[j, k], number[i, k][there]])
-    signs = np.concatenate([np.ones(2 * len(i)), -np.ones(int(there.sum()))])
-    return csr_array((signs, (np.concatenate([row, row, row[there]]), columns)), shape=(len(i), programme.size))
-
-
-def _integral(programme: _Programme, values: Floats) -> bool:
-    decided = values[: len(programme.x) + len(programme.y)]
-    return bool((np.abs(decided - np.round(decided)) < 1e-5).all())
+    number, row = _numbers(programme), np.arange(len(i))
+    one, two, across = (_sums(programme, pair, row, len(row)) for pair in (number[i, j], number[j, k], number[i, k]))
+    return csr_array(one + two - across)
 
 
 def _partition(programme: _Programme, values: Floats) -> Partition:
@@ -269,12 +257,52 @@ def _partition(programme: _Programme, values: Floats) -> Partition:
     return Partition(label, cluster, _cost_of(programme, label, cluster), -np.inf)
 
 
+def _moved(programme: _Programme, start: Partition, settled: int, one_person: bool) -> Partition:
+    """Improve a solution by taking candidates one at a time to where they cost least, until none moves.
+
+    What is settled, the first candidates, stays. What a search that ran out of time answers with.
+    """
+    between = np.full((len(programme.x),) * 2, np.inf)
+    _, first, second = programme.z.T
+    between[first, second] = between[second, first] = programme.cost[len(programme.x) :]
+    own = programme.cost[: len(programme.x)]
+    places = {(int(d), int(c)): n for n, (d, c) in enumerate(programme.x)}
+    where = {places[d, c]: int(k) for d, (c, k) in enumerate(zip(start.label.tolist(), start.cluster, strict=True))
+             if c >= 0}  # fmt: skip
+    options = {d: np.flatnonzero(programme.x[:, 0] == d).tolist() for d in range(settled, programme.count)}
+    moved = True
+    while moved:
+        moved = False
+        for choices in options.values():
+            before = next(((n, where.pop(n)) for n in choices if n in where), None)
+            best, least = before, 0.0 if before is None else _joining(own, between, where, *before)
+            clusters = sorted(set(where.values()))
+            for n in choices:
+                for cluster in clusters if one_person and clusters else [*clusters, max(clusters, default=-1) + 1]:
+                    cost = _joining(own, between, where, n, cluster)
+                    if cost < least - 1e-12:
+                        best, least, moved = (n, cluster), cost, True
+            if least > 1e-12:
+                best, moved = None, True
+            if best is not None:
+                where[best[0]] = best[1]
+    label, cluster = np.full((2, programme.count), -1)
+    for n, k in where.items():
+        label[programme.x[n, 0]], cluster[programme.x[n, 0]] = programme.x[n, 1], k
+    return start._replace(label=label, cluster=cluster, cost=_cost_of(programme, label, cluster))
+
+
+def _joining(own: Floats, between: Floats, where: dict[int, int], n: int, cluster: int) -> float:
+    """Return what it costs that a candidate with its label joins a cluster."""
+    members = [m for m, k in where.items() if k == cluster]
+    return float(own[n] + between[n, members].sum())
+
+
 def _cost_of(programme: _Programme, label: Places, cluster: Places) -> float:
     is_x = label[programme.x[:, 0]] == programme.x[:, 1]
-    d, e = programme.y[programme.z[:, 0]].T if len(programme.z) else np.zeros((2, 0), int)
+    d, e = programme.pairs[programme.z[:, 0]].T
     is_z = is_x[programme.z[:, 1]] & is_x[programme.z[:, 2]] & (cluster[d] == cluster[e])
-    on = np.concatenate([is_x, np.zeros(len(programme.y), bool), is_z])
-    return float(programme.cost[on].sum())
+    return float(programme.cost[np.append(is_x, is_z)].sum())
 
 
 def stages(
