@@ -75,6 +75,10 @@ class AssociativeEmbedding(WholeMaps):
         """Maps (B, K, h, w) and tags (B, T, K, h, w) to the people of each picture, in px; nobody where nothing is."""
         return grouped(fields, self.skeleton, self.stride, self.rules)
 
+    def perfect(self, target: Tagged) -> Tags:
+        """Return what a perfect network would say: the target's maps, and tags that differ by 10 between people."""
+        return Tags(target.maps, drawn_tags(target.places, self.map_size))
+
     def mirror(self, fields: Any) -> Any:
         """Fields of the mirrored pictures to fields of the pictures; of a target also the places."""
         return mirror_tagged(fields, self.skeleton)
@@ -112,6 +116,23 @@ def tag_places(xy: Floats, labelled: NDArray[np.bool_], size: Size, most: int) -
     kept = np.where(inside, cut[..., 1] * size[0] + cut[..., 0], -1)[inside.any(1)][:most]
     places[: len(kept)] = kept
     return places
+
+
+def drawn_tags(places: NDArray[np.int64], size: Size, apart: float = 10.0) -> Maps:
+    """Return tags (B, 1, K, h, w) of `size`: at each pixel that of the person whose keypoint is nearest.
+
+    places (B, P, K) as in `Tagged`; a person's tag is `apart` times their number; maps without a keypoint are 0.
+    """
+    x, y = np.arange(size[0]), np.arange(size[1])[:, None]
+    tags = np.zeros((len(places), 1, places.shape[2], size[1], size[0]), np.float32)
+    for picture, person in zip(tags[:, 0], places, strict=True):
+        for k, one in enumerate(picture):
+            there = np.flatnonzero(person[:, k] >= 0)
+            if len(there):
+                rows, columns = np.divmod(person[there, k], size[0])
+                away = [(x - column) ** 2 + (y - row) ** 2 for row, column in zip(rows, columns, strict=True)]
+                one[:] = apart * there[np.argmin(away, axis=0)]
+    return tags
 
 
 def grouped(fields: Tags, skeleton: Skeleton, stride: float, rules: Rules) -> list[list[Person]]:

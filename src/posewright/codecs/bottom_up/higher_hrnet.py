@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from posewright.codecs.bottom_up.associative_embedding import (
+    drawn_tags,
     grouped,
     mirror_tagged,
     on_maps,
@@ -67,6 +68,11 @@ class HigherHRNet(WholeMaps):
     def decode(self, fields: Tags) -> list[list[Person]]:
         """Maps (B, K, h, w) and tags (B, T, K, h, w) of one resolution, whichever, to the people of each picture."""
         return grouped(fields, self.skeleton, self.size[0] / fields.maps.shape[-1], self.rules)
+
+    def perfect(self, target: TaggedTwice) -> Tags:
+        """Return what a perfect network's stages would be put together to: tags differ by 10 between people."""
+        coarse = Tags(target.maps, drawn_tags(target.places, self.map_size))
+        return put_together([coarse, Heatmaps(target.finer)])
 
     def mirror(self, fields: Any) -> Any:
         """Fields of the mirrored pictures to fields of the pictures; of a target also the places."""

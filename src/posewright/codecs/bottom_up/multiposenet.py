@@ -102,7 +102,8 @@ class MultiPoseNet(WholeMaps):
         """Maps (B, K, h, w), scores (B, N) and deltas (B, N, 4) to the people of each picture, with boxes, in px.
 
         A person's score is the box's times the mean of the peaks', absent ones counted as 0; people without a keypoint
-        are left out. Raises ValueError where scores are not those of this size's anchors.
+        are left out. Departure: a keypoint without a peak is absent, where the authors' code may guess a place for it.
+        Raises ValueError where scores are not those of this size's anchors.
         """
         maps = checked(fields.maps, self.names)
         scores, deltas = np.asarray(fields.scores, np.float32), np.asarray(fields.deltas, np.float32)
@@ -119,7 +120,7 @@ class MultiPoseNet(WholeMaps):
         order = self.names.to(self.skeleton)
         found = []
         for xy, value, box, score in zip(places, values, boxes, sure.tolist(), strict=True):
-            kept = np.where((order >= 0)[:, None], xy[order], np.nan)
+            kept = np.where(((order >= 0) & (value[order] > 0))[:, None], xy[order], np.nan)
             found.append(one_person(kept, np.where(order >= 0, value[order], 0), score * value.mean(), box))
         return [person for person in found if person.labelled.any()]
 

@@ -198,15 +198,21 @@ def free_limbs(drawn: Skeleton) -> int:
     return max(len(drawn.limbs) - (len(drawn) - 1), 0)
 
 
-def mirrored_limbs(drawn: Skeleton) -> list[int]:
-    """Return for each limb the one that a mirror shows; raises ValueError where it has none."""
-    pairs = [tuple(drawn.mirror[list(ends)].tolist()) for ends in limb_places(drawn)]
+def mirrored_limbs(drawn: Skeleton, directed: bool = True) -> list[int]:
+    """Return for each limb the one that a mirror shows, its other way round too unless it is directed.
+
+    Raises ValueError where it has none.
+    """
     places = limb_places(drawn)
-    missing = [pair for pair in pairs if pair not in places]
+    number = {ends: limb for limb, ends in enumerate(places)}
+    if not directed:
+        number = {ends[::-1]: limb for ends, limb in number.items()} | number
+    shown = [(int(drawn.mirror[start]), int(drawn.mirror[end])) for start, end in places]
+    missing = [pair for pair in shown if pair not in number]
     if missing:
-        names = [drawn.keypoints[k] for k in missing[0]]
-        raise ValueError(f"{drawn.name}: a limb goes from {names[0]} to {names[1]} in the mirror, but none here")
-    return [places.index(pair) for pair in pairs]  # type: ignore[arg-type]
+        start, end = (drawn.keypoints[k] for k in missing[0])
+        raise ValueError(f"{drawn.name}: a limb goes from {start} to {end} in the mirror, but none here")
+    return [number[pair] for pair in shown]
 
 
 @lru_cache(maxsize=16)

@@ -127,7 +127,7 @@ class SimplePose(WholeMaps):
         count = len(self.drawn)
         order = [*self.drawn.mirror.tolist(), *range(count, count + BESIDE)]
         mask = None if fields.mask is None else fields.mask[..., ::-1]
-        limbs = fields.limbs[..., mirrored_limbs(self.drawn), :, ::-1]
+        limbs = fields.limbs[..., mirrored_limbs(self.drawn, directed=False), :, ::-1]
         return Limbs(fields.maps[..., order, :, ::-1], limbs, mask)
 
 

@@ -47,7 +47,8 @@ def find_peaks(maps: Maps) -> list[Floats]:
     """Find peaks (N, 3) x, y px and score of each of maps (K, h, w), in reading order.
 
     A peak is moved to the centroid of the 5x5 px around it, and its score becomes their mean; not so at the border. As
-    in the authors' code, the centroid's x is weighed by rows and its y by columns.
+    in the authors' code, the centroid's x is weighed by rows and its y by columns. Departure: it stays within those px,
+    which in maps with negative values theirs does not.
     """
     found = []
     for one in maps:
@@ -58,8 +59,9 @@ def find_peaks(maps: Maps) -> list[Floats]:
         inner = (x >= REACH) & (x < w - REACH) & (y >= REACH) & (y < h - REACH)
         for n in np.flatnonzero(inner):
             near = one[y[n] - REACH : y[n] + REACH + 1, x[n] - REACH : x[n] + REACH + 1].astype(np.float64)
-            down, across = (near * _OFFSETS[:, None]).sum(), (near * _OFFSETS).sum()
-            rows[n] = x[n] + down / near.sum(), y[n] + across / near.sum(), near.mean()
+            weight = max(near.sum(), 1e-9)
+            down, across = ((near * way).sum() / weight for way in (_OFFSETS[:, None], _OFFSETS))
+            rows[n] = x[n] + np.clip(down, -REACH, REACH), y[n] + np.clip(across, -REACH, REACH), near.mean()
         found.append(rows)
     return found
 
