@@ -61,10 +61,10 @@ def plain_tags(maps: np.ndarray, tags: np.ndarray) -> list[np.ndarray]:
         rows = [row for row in rows if row[2] > 0.1]
         if not rows:
             continue
-        away = np.array([[np.linalg.norm(row[3] - np.mean(group[1], 0)) for group in groups] for row in rows])
+        away = np.array([[np.linalg.norm(row[3].astype(float) - np.mean(group[1], 0)) for group in groups] for row in rows])
         chosen = {}
         if groups:
-            chosen = dict(zip(*linear_sum_assignment(np.round(away) * 100 - np.array([[r[2]] for r in rows])), strict=True))
+            chosen = dict(zip(*linear_sum_assignment(np.round(away) * 100 - np.array([[float(r[2])] for r in rows])), strict=True))
         for i, row in enumerate(rows):
             group = groups[chosen[i]] if i in chosen and away[i, chosen[i]] < 1 else None
             if group is None:

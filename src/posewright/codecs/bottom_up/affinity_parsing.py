@@ -7,6 +7,7 @@ follows the authors' Python) and of lightweight OpenPose (commit d23c284).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import cv2
@@ -106,24 +107,31 @@ def connect(peaks: Sequence[Peaks], limbs: Sequence[tuple[int, int]], read: Read
 
     height px of the picture.
     """
-    found = []
-    for limb, (a, b) in enumerate(limbs):
-        start, end = (np.stack([peaks[k].x, peaks[k].y], -1).astype(np.float64) for k in (a, b))
-        way = end[None] - start[:, None]
-        length = np.maximum(np.hypot(way[..., 0], way[..., 1]), 0.001)
-        steps = np.linspace(0, 1, POINTS)[:, None]
-        places = _rounded(start[:, None, None] + way[:, :, None] * steps, end)
-        along = (read(limb, places[..., 0], places[..., 1]) * (way / length[..., None])[:, :, None]).sum(-1)
-        score = along.mean(-1) + np.minimum(0.5 * height / length - 1, 0)
-        likely = ((along > FIELD).sum(-1) > 0.8 * POINTS) & (score > 0)
-        found.append(one_to_one(score, likely))
-    return found
+    return [_connect(peaks[a], peaks[b], partial(read, limb), height) for limb, (a, b) in enumerate(limbs)]
 
 
-def _rounded(places: Floats, end: Floats) -> Places:
-    """Return places (N, M, POINTS, 2) as whole pixels, half to even, the last exactly at its end (M, 2)."""
-    places[:, :, -1] = end[None]
-    return np.round(places).astype(int)
+def _connect(first: Peaks, second: Peaks, read: Callable[[Places, Places], Floats], height: float) -> Connections:
+    """Join peaks of a limb's two ends; pairs whose field fits at neither middle place are not looked at further."""
+    x, y = first.x[:, None] + 0.0, first.y[:, None] + 0.0
+    dx, dy = second.x - x, second.y - y
+    length = np.maximum(np.hypot(dx, dy), 0.001)
+
+    def along(rows: Places, columns: Places, places: slice) -> Floats:
+        steps = np.linspace(0, 1, POINTS)[places]
+        way = [d[rows, columns, None] for d in (dx, dy)]
+        at = [(np.round(start[rows] + one * steps)).astype(int) for start, one in zip((x, y), way, strict=True)]
+        fields = read(*at)
+        return (fields[..., 0] * way[0] + fields[..., 1] * way[1]) / length[rows, columns, None]
+
+    score, likely = np.zeros(length.shape), np.zeros(length.shape, bool)
+    rows, columns = np.nonzero(length > 0)
+    middle = slice(POINTS // 2 - 1, POINTS // 2 + 1)
+    fits = (along(rows, columns, middle) > FIELD).any(-1)
+    rows, columns = rows[fits], columns[fits]
+    values = along(rows, columns, slice(None))
+    score[rows, columns] = values.mean(-1) + np.minimum(0.5 * height / length[rows, columns] - 1, 0)
+    likely[rows, columns] = ((values > FIELD).sum(-1) > 0.8 * POINTS) & (score[rows, columns] > 0)
+    return one_to_one(score, likely)
 
 
 def connect_lightly(peaks: Sequence[Peaks], limbs: Sequence[tuple[int, int]], read: Read) -> list[Connections]:

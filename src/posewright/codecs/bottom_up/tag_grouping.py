@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
@@ -23,8 +22,8 @@ ORDER = (
     "right_elbow left_wrist right_wrist left_knee right_knee left_ankle right_ankle"
 ).split()
 """The order in which keypoints join people: from the head down, hips before elbows."""
-BEST = 2048
-"""Of how many of a map's largest pixels an absent keypoint is sought first; more only where that may not be enough."""
+CUT = 0.1
+"""An absent keypoint is sought first where the heatmap exceeds this, and elsewhere only if that may not be enough."""
 
 
 class Rules(NamedTuple):
@@ -63,14 +62,25 @@ def order_of(skeleton: Skeleton) -> list[int]:
 
 def find_peaks(maps: Maps, tags: Maps, rules: Rules) -> list[Peaks]:
     """Return for each of K maps (K, h, w) its peaks; tags (T, K, h, w)."""
-    window = np.ones((rules.window, rules.window), np.uint8)
+    h, w = maps.shape[1:]
+    place = np.flatnonzero(maps.ravel() > rules.least)
+    k, rest = np.divmod(place, h * w)
+    y, x = np.divmod(rest, w)
+    reach = rules.window // 2
+    ring = range(-reach, reach + 1)
+    steps = sorted(((i, j) for i in ring for j in ring), key=lambda step: step[0] ** 2 + step[1] ** 2)
+    for i, j in steps:
+        near = maps[k, (y + i).clip(0, h - 1), (x + j).clip(0, w - 1)]
+        top = maps[k, y, x] >= near
+        k, y, x = k[top], y[top], x[top]
+    values = maps[k, y, x]
+    order = np.lexsort((-values, k))
+    k, y, x, values = k[order], y[order], x[order], values[order]
     found = []
-    for k, one in enumerate(maps):
-        places = np.flatnonzero((one >= cv2.dilate(one, window)) & (one > rules.least))
-        values = one.ravel()[places]
-        order = np.argsort(-values, kind="stable")[: rules.most]
-        y, x = np.divmod(places[order], one.shape[1])
-        found.append(Peaks(x, y, values[order], tags[:, k, y, x].T))
+    for kind in range(len(maps)):
+        some = slice(*np.searchsorted(k, [kind, kind + 1]))
+        some = slice(some.start, min(some.stop, some.start + rules.most))
+        found.append(Peaks(x[some], y[some], values[some], tags[:, kind, y[some], x[some]].T))
     return found
 
 
@@ -82,7 +92,7 @@ def match(peaks: list[Peaks], order: list[int], rules: Rules) -> Floats:
     first keypoint takes that person's place.
     """
     people: dict[float, Floats] = {}
-    members: dict[float, list[NDArray[np.float32]]] = {}
+    members: dict[float, tuple[NDArray[np.float32], int]] = {}
     width = 3 + peaks[0].tags.shape[1]
     for k in order:
         rows = np.column_stack([peaks[k].x, peaks[k].y, peaks[k].value, peaks[k].tags]).astype(np.float64)
@@ -94,21 +104,22 @@ def match(peaks: list[Peaks], order: list[int], rules: Rules) -> Floats:
             if key is None:
                 key = float(tag[0])
                 people.setdefault(key, np.zeros((len(peaks), width)))
-                members[key] = [tag]
+                members[key] = tag, 1
             else:
-                members[key].append(tag)
+                total, count = members[key]
+                members[key] = total + tag, count + 1
             people[key][k] = rows[row]
     return np.array(list(people.values())).reshape(-1, len(peaks), width)
 
 
 def _assigned(
-    rows: Floats, members: list[list[NDArray[np.float32]]], keys: list[float], rules: Rules
+    rows: Floats, members: list[tuple[NDArray[np.float32], int]], keys: list[float], rules: Rules
 ) -> Iterator[float | None]:
     """Yield for each candidate (N, 3 + T) the person that it joins, or None."""
     if not keys:
         yield from [None] * len(rows)
         return
-    means = np.array([np.mean(tags, axis=0) for tags in members])
+    means = np.array([total / np.float32(count) for total, count in members])
     apart = np.linalg.norm(rows[:, None, 3:] - means[None], axis=2)
     if rules.averaged:
         apart /= np.sqrt(means.shape[1])
@@ -176,27 +187,27 @@ def refine(people: Floats, maps: Maps, tags: Maps, rules: Rules) -> Floats:
 def _most_alike(heat: NDArray[np.float32], tags: NDArray[np.float32], means: NDArray[np.float32]) -> Places:
     """Return (P,) places of the maxima of heat (N,) - round(|tags (T, N) - mean|), the first of equals.
 
-    The largest pixels of the heatmap are looked at first: if what is best of them exceeds all others' heat, it is best
-    of all.
+    The pixels above CUT are looked at first: if what is best of them exceeds it too, it is best of all.
     """
-    count = min(BEST, len(heat))
-    beyond = len(heat) - count
-    some = np.sort(np.argpartition(heat, beyond)[beyond:]) if beyond else np.arange(len(heat))
-    cut = heat[some].min() if beyond else -np.inf
+    some = np.flatnonzero(heat > CUT)
     near, near_tags = heat[some], tags[:, some]
     places = np.empty(len(means), np.intp)
     for person, mean in enumerate(means):
-        worth = near - np.round(_away(near_tags, mean))
-        best = worth.argmax()
-        if worth[best] > cut:
+        worth = near - _steps_away(near_tags, mean)
+        best = worth.argmax() if len(some) else -1
+        if best >= 0 and worth[best] > CUT:
             places[person] = some[best]
         else:
-            places[person] = (heat - np.round(_away(tags, mean))).argmax()
+            places[person] = (heat - _steps_away(tags, mean)).argmax()
     return places
 
 
-def _away(tags: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(((tags - mean[:, None]) ** 2).sum(0) ** 0.5, np.float32)
+def _steps_away(tags: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return round(|tags - mean|) (N,) of tags (T, N)."""
+    total = np.square(tags[0] - mean[0])
+    for one, middle in zip(tags[1:], mean[1:], strict=True):
+        total += np.square(one - middle)
+    return np.rint(np.sqrt(total, out=total), out=total)
 
 
 def group(maps: Maps, tags: Maps, order: list[int], rules: Rules) -> tuple[Floats, Floats]:
