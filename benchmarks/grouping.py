@@ -54,17 +54,21 @@ def plain_tags(maps: np.ndarray, tags: np.ndarray) -> list[np.ndarray]:
     """HigherHRNet's rule: maxima of whole maps, assignment, and a search of the whole map for every keypoint."""
     kept = np.where(np.stack([maximum_filter(one, 5) for one in maps]) == maps, maps, 0)
     groups: list[list] = []
-    h, w = maps.shape[1:]
+    _h, w = maps.shape[1:]
     for k in order_of(COCO):
         places = np.argsort(-kept[k].ravel(), kind="stable")[:30]
         rows = [(p % w, p // w, kept[k].flat[p], tags[:, k].reshape(len(tags), -1)[:, p]) for p in places]
         rows = [row for row in rows if row[2] > 0.1]
         if not rows:
             continue
-        away = np.array([[np.linalg.norm(row[3].astype(float) - np.mean(group[1], 0)) for group in groups] for row in rows])
+        away = np.array(
+            [[np.linalg.norm(row[3].astype(float) - np.mean(group[1], 0)) for group in groups] for row in rows]
+        )
         chosen = {}
         if groups:
-            chosen = dict(zip(*linear_sum_assignment(np.round(away) * 100 - np.array([[float(r[2])] for r in rows])), strict=True))
+            chosen = dict(
+                zip(*linear_sum_assignment(np.round(away) * 100 - np.array([[float(r[2])] for r in rows])), strict=True)
+            )
         for i, row in enumerate(rows):
             group = groups[chosen[i]] if i in chosen and away[i, chosen[i]] < 1 else None
             if group is None:
@@ -180,8 +184,15 @@ def tags(rng: np.random.Generator) -> None:
         noisy = Tags(maps, both + rng.normal(0, 0.1, both.shape).astype(np.float32))
         ours = codec.decode(noisy)[0]
         plain = [2 * one for one in plain_tags(noisy.maps[0], noisy.tags[0])]
-        contenders = {"ours": lambda n=noisy: codec.decode(n), "plain": lambda n=noisy: plain_tags(n.maps[0], n.tags[0])}
-        tell(f"tags, 17x256x256, {len(ours)} people, {missing} absent", milliseconds(contenders), same_people(ours, plain))
+        contenders = {
+            "ours": lambda n=noisy: codec.decode(n),
+            "plain": lambda n=noisy: plain_tags(n.maps[0], n.tags[0]),
+        }
+        tell(
+            f"tags, 17x256x256, {len(ours)} people, {missing} absent",
+            milliseconds(contenders),
+            same_people(ours, plain),
+        )
 
 
 def fields(rng: np.random.Generator) -> None:
@@ -189,7 +200,10 @@ def fields(rng: np.random.Generator) -> None:
     drawn = codec.encode([people_in(codec.size, rng, 20)])
     noisy = Limbs(*(array + rng.normal(0, 0.02, array.shape).astype(np.float32) for array in drawn[:2]))
     ours, plain = codec.decode(noisy)[0], plain_fields(codec, noisy.maps[0, :-1], noisy.limbs[0])
-    contenders = {"ours": lambda: codec.decode(noisy), "plain": lambda: plain_fields(codec, noisy.maps[0, :-1], noisy.limbs[0])}
+    contenders = {
+        "ours": lambda: codec.decode(noisy),
+        "plain": lambda: plain_fields(codec, noisy.maps[0, :-1], noisy.limbs[0]),
+    }
     same = same_people(ours, [one.keypoints for one in plain])
     tell(f"affinity fields, 640x480, {len(ours)} people", milliseconds(contenders), same)
 

@@ -75,7 +75,9 @@ def test_decode_of_encode_finds_the_same_people(codec, rng):
         for one, true in zip(paired(found, people), people, strict=True):
             assert one.labelled.all()
             np.testing.assert_allclose(one.keypoints, true.keypoints, rtol=0, atol=codec.tolerance)
-            assert 0 <= one.score <= 1 and (one.scores >= 0).all() and (one.scores <= 1).all()
+            assert 0 <= one.score <= 1
+            assert (one.scores >= 0).all()
+            assert (one.scores <= 1).all()
 
 
 def test_nobody_is_found_where_nobody_is(codec):
@@ -108,7 +110,8 @@ def test_an_absent_keypoint_is_absent(codec, rng):
     keypoints[absent] = np.nan
     (found,) = codec.decode(said(codec, codec.encode([[Person(keypoints, box=people[0].box)]])))
     (person,) = found
-    assert np.isnan(person.keypoints[absent]).all() and person.scores[absent] == 0
+    assert np.isnan(person.keypoints[absent]).all()
+    assert person.scores[absent] == 0
     assert person.labelled.sum() == len(codec.skeleton) - 1
 
 
@@ -124,7 +127,8 @@ def test_people_without_labels_do_not_count(codec, rng):
     assert not mask[48 // scale : 192 // scale, 208 // scale : 296 // scale].any()
     assert not mask[48 // scale : 192 // scale, 328 // scale : 376 // scale].any()
     assert not mask[224 // scale :].any()
-    assert mask[: 32 // scale].all() and plain.mask[0, 0].all()
+    assert mask[: 32 // scale].all()
+    assert plain.mask[0, 0].all()
     np.testing.assert_array_equal(plain.maps, told.maps)
     with pytest.raises(ValueError, match="mask of what is not labelled must be"):
         codec.encode([seen], [hidden[:-1]])
@@ -144,4 +148,5 @@ def test_decode_of_noise_is_people_with_places_and_scores(codec, rng):
     broken = answer._replace(maps=np.full_like(answer.maps, np.nan))
     for fields in (noise, broken):
         for person in codec.decode(fields)[0]:
-            assert person.labelled.any() and 0 <= person.score <= 1
+            assert person.labelled.any()
+            assert 0 <= person.score <= 1

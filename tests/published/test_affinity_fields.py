@@ -93,7 +93,7 @@ def test_parsing(reference, scene):
     theirs = vector[f"output_s{scene}_subset"]
     np.testing.assert_array_equal(people.peaks, theirs[:, :18])
     np.testing.assert_allclose(people.total, theirs[:, 18], atol=1e-6)
-    np.testing.assert_array_equal(people.count, theirs[:, 19])
+    np.testing.assert_array_equal(people.parts, theirs[:, 19])
 
 
 @pytest.mark.parametrize("scene", SCENES)
@@ -106,7 +106,7 @@ def test_light_parsing(reference, scene):
     theirs = vector[f"output_s{scene}_lw_entries"].reshape(-1, 20)
     np.testing.assert_array_equal(people.peaks, theirs[:, :18])
     np.testing.assert_allclose(people.total, theirs[:, 18], atol=1e-5)
-    np.testing.assert_array_equal(people.count, theirs[:, 19])
+    np.testing.assert_array_equal(people.parts, theirs[:, 19])
 
 
 EVALUATED = [(1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10), (1, 11), (11, 12), (12, 13),

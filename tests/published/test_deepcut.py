@@ -5,7 +5,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from posewright.codecs.bottom_up.subset_partition import EPSILON, Known, costs, solve
+from posewright.codecs.bottom_up.partition_programme import EPSILON, Known, costs
+from posewright.codecs.bottom_up.subset_partition import solve
 
 
 def same_partition(ours, theirs):
@@ -74,13 +75,16 @@ def test_a_search_out_of_time_answers_with_a_gap(rng):
     unary, pairwise = rng.uniform(0.4, 0.9, (7, 2)), rng.uniform(0.02, 0.98, (7, 7, 2, 2))
     best = solve(unary, pairwise)
     hurried = solve(unary, pairwise, limit_s=0)
-    assert best.proven and not hurried.proven
+    assert best.proven
+    assert not hurried.proven
     assert best.cost - 1e-9 <= hurried.cost < 0
     assert hurried.bound <= best.cost
 
 
 def test_nobody():
     found = solve(np.zeros((0, 3)), np.zeros((0, 0, 3, 3)))
-    assert len(found.label) == 0 and found.proven
+    assert len(found.label) == 0
+    assert found.proven
     found = solve(np.full((3, 2), 0.001), np.full((3, 3, 2, 2), 0.5))
-    assert (found.label == -1).all() and found.cost == 0
+    assert (found.label == -1).all()
+    assert found.cost == 0

@@ -94,7 +94,7 @@ def test_prn_input(reference):
 
 def told(vector, name):
     said = np.moveaxis(vector[f"input_{name}_prn"].astype(np.float32), -1, 1)
-    return lambda drawn: said
+    return lambda _: said
 
 
 def check(taken, places, keypoints, scores, flag):

@@ -1,4 +1,4 @@
-"""Associative embedding and HigherHRNet: targets, grouping and what puts answers together, against the authors' code."""
+"""Associative embedding and HigherHRNet: targets, grouping, and answers put together, against the authors' code."""
 
 import json
 
@@ -24,9 +24,7 @@ def test_targets(reference):
         np.testing.assert_allclose(
             tag_heatmaps(xy, labelled, (64, 64), sigma), vector[f"output_heatmaps_{name}"], rtol=0, atol=1e-6
         )
-    np.testing.assert_allclose(
-        tag_heatmaps(xy, labelled, (64, 64), 1), vector["output_ae_heatmaps"], rtol=0, atol=1e-6
-    )
+    np.testing.assert_allclose(tag_heatmaps(xy, labelled, (64, 64), 1), vector["output_ae_heatmaps"], rtol=0, atol=1e-6)
     scaled = vector["input_joints_with_sigma"]
     maps = tag_heatmaps(scaled[..., :2], scaled[..., 2] > 0, (64, 64), scaled[:, 0, 3])
     np.testing.assert_allclose(maps, vector["output_heatmaps_scale_aware"], rtol=0, atol=1e-6)
@@ -68,7 +66,9 @@ def test_grouping(reference, scene, name):
     if f"{output}adjust" in vector:
         np.testing.assert_allclose(adjusted, vector[f"{output}adjust"].reshape(matched.shape), rtol=0, atol=1e-6)
     people, scores = group(maps, tags, order_of(COCO), rules)
-    np.testing.assert_allclose(people[..., :3], vector[f"{output}final"].reshape(people.shape)[..., :3], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        people[..., :3], vector[f"{output}final"].reshape(people.shape)[..., :3], rtol=0, atol=1e-6
+    )
     np.testing.assert_allclose(scores, vector[f"{output}scores"], rtol=0, atol=1e-6)
     np.testing.assert_array_equal(refine(adjusted, maps, tags, rules), people)
 

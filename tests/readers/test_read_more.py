@@ -86,10 +86,13 @@ def test_ochuman(write, tmp_path, ochuman_content):
     assert person.keypoints[[nose, eye, hip]].tolist() == [[4, 5], [6, 5], [7, 9]]
     assert person.visible[[nose, eye, hip]].tolist() == [SEEN, HIDDEN, HIDDEN]
     assert person.cause[[nose, eye, hip]].tolist() == [Cause.SEEN, Cause.SELF, Cause.PERSON]
-    assert person.labelled.sum() == 3 and (person.visible == ABSENT).sum() == 14
+    assert person.labelled.sum() == 3
+    assert (person.visible == ABSENT).sum() == 14
     assert person.box.tolist() == [1, 1, 9, 9]
     assert person.area == person.mask.sum() == 64 - 9
-    assert not bare.labelled.any() and bare.mask is None and bare.box.tolist() == [2, 2, 12, 12]
+    assert not bare.labelled.any()
+    assert bare.mask is None
+    assert bare.box.tolist() == [2, 2, 12, 12]
 
 
 def test_ochuman_splits_and_errors(write, tmp_path, ochuman_content):
@@ -97,9 +100,9 @@ def test_ochuman_splits_and_errors(write, tmp_path, ochuman_content):
     (tmp_path / "val.txt").write_text("000817.jpg\n")
     assert len(ochuman.read(tmp_path, "val")) == 1
     (tmp_path / "test.txt").write_text("000001.jpg\n")
-    with pytest.raises(DataError, match="test.txt: names no picture"):
+    with pytest.raises(DataError, match=r"test\.txt: names no picture"):
         ochuman.read(tmp_path, "test")
-    with pytest.raises(DataError, match="train.txt: no such file; OCHuman's own form has no splits but 'all'"):
+    with pytest.raises(DataError, match=r"train\.txt: no such file; OCHuman's own form has no splits but 'all'"):
         ochuman.read(tmp_path, "train")
     ochuman_content["images"][0]["annotations"][0]["keypoints"][2] = 4
     ochuman_content["images"][0]["annotations"][0]["keypoints"][3 * 18 + 2] = 4
@@ -179,14 +182,16 @@ def test_penn_action(tmp_path):
     penn_file(tmp_path, "0002", train=-1.0)
     scenes = datasets.read(tmp_path, "train")
     assert [scene.id for scene in scenes] == ["0001/000001", "0001/000002", "0001/000003"]
-    assert [scene.id for scene in penn_action.read(tmp_path, "test")][0] == "0002/000001"
+    assert next(scene.id for scene in penn_action.read(tmp_path, "test")) == "0002/000001"
     first, last = scenes[0], scenes[2]
     assert (first.skeleton, first.size) == (PENN_ACTION, (480, 270))
     assert first.image == tmp_path / "frames" / "0001" / "000001.jpg"
     (person,) = first.people
-    assert person.keypoints[0].tolist() == [1, 21] and np.isnan(person.keypoints[4]).all()
+    assert person.keypoints[0].tolist() == [1, 21]
+    assert np.isnan(person.keypoints[4]).all()
     assert person.visible[:7].tolist() == [SEEN, SEEN, SEEN, SEEN, ABSENT, HIDDEN, SEEN]
-    assert person.box.tolist() == [1, 2, 39, 49] and last.people[0].box is None
+    assert person.box.tolist() == [1, 2, 39, 49]
+    assert last.people[0].box is None
 
 
 def test_penn_action_says_what_is_wrong(tmp_path):

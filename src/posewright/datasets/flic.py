@@ -24,10 +24,10 @@ SPLITS = {"train": "istrain", "test": "istest"}
 def read(root: Path, split: str) -> list[Scene]:
     """Read FLIC or FLIC-full, one scene an example, without decoding any picture.
 
-    `examples.mat` beside `images/`. Split: train, test; full: all; plus: the rows of `tr_plus_indices.mat`, counted from
-    1. An example that is marked bad or unchecked is left out of train, as the authors do. Coordinates count from 1 and
-    lose 1; NaN is absent. box: the torso's, all that is labelled; the person's is unknown. A scene's id is its number
-    in the file, from 1, for the same frame may stand there several times. Raises DataError.
+    `examples.mat` beside `images/`. Split: train, test; full: all; plus: the rows of `tr_plus_indices.mat`, counted
+    from 1. An example that is marked bad or unchecked is left out of train. Coordinates count from 1 and lose 1; NaN is
+    absent. box: the torso's, all that is labelled; the person's is unknown. A scene's id is its number in the file,
+    from 1, for the same frame may stand there several times. Raises DataError.
     """
     path = Path(root) / "examples.mat"
     file = read_matlab(path, squeeze_me=True, struct_as_record=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posewright.datasets.records import DataError, array_of, read_matlab
 from posewright.scene import ABSENT, HIDDEN, SEEN, Floats, Person, Scene
@@ -58,7 +59,7 @@ def _video(root: Path, path: Path, split: str) -> list[Scene]:
     ]
 
 
-def _person(xy: Floats, seen: Floats, box: Floats | None) -> Person:
+def _person(xy: Floats, seen: NDArray[np.bool_], box: Floats | None) -> Person:
     absent = ~seen & (xy == 1).all(1)
     visible = np.where(absent, ABSENT, np.where(seen, SEEN, HIDDEN)).astype(np.uint8)
     return Person(np.where(absent[:, None], np.nan, xy - 1), visible, box=box, id=0)

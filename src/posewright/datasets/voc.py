@@ -22,9 +22,9 @@ Mask = NDArray[np.bool_]
 def read(root: Path, split: str, skeleton: Skeleton = COCO) -> list[Scene]:
     """Read people's silhouettes, one scene a picture of the split, of which only the label pictures are decoded.
 
-    `ImageSets/Segmentation/{split}.txt`, `SegmentationClass/`, `SegmentationObject/` and `JPEGImages/`, in the folder or
-    in its `VOC2012/` (`VOCdevkit/VOC2012/`). With `SegmentationObject/` each person stands alone, without it all are one.
-    Labels may be in VOC's palette or the classes' numbers. The void border around objects is kept as a crowd, whose
+    `ImageSets/Segmentation/{split}.txt`, `SegmentationClass/`, `SegmentationObject/` and `JPEGImages/`, in the folder
+    or in its `VOC2012/` (`VOCdevkit/VOC2012/`). With `SegmentationObject/` each person stands alone, without it all are
+    one. Labels may be in VOC's palette or the classes' numbers. The void border around objects is kept as a crowd, whose
     pixels `mask_iou` does not count. Keypoints of `skeleton` are all absent; boxes and areas are the masks'. A scene's
     id is the picture's name. Raises DataError.
     """

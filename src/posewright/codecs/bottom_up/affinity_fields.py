@@ -121,9 +121,9 @@ def averaged_fields(people: Everyone, limbs: Sequence[tuple[int, int]], size: Si
             first = np.maximum(np.round(low - HALF_WIDTH), 0).astype(int)
             last = np.minimum(np.round(high + HALF_WIDTH), size).astype(int)
             rows, columns, near, unit = _along(start, end, first, last)
-            on = np.abs(near) < HALF_WIDTH
-            total[limb, :, rows, columns] += on * unit[:, None, None]
-            count[limb, :, rows, columns] += on
+            inner = np.abs(near) < HALF_WIDTH
+            total[limb, :, rows, columns] += inner * unit[:, None, None]
+            count[limb, :, rows, columns] += inner
     return np.divide(total, count, out=total, where=count > 0).reshape(-1, *size[::-1]).astype(np.float32)
 
 

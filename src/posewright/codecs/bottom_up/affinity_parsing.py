@@ -46,11 +46,11 @@ class Connections(NamedTuple):
 
 
 class Grouped(NamedTuple):
-    """Hold people: peaks (P, K), numbered through all keypoints, -1 where absent; total (P,) score; count (P,)."""
+    """Hold people: peaks (P, K), numbered through all keypoints, -1 where absent; total (P,) score; parts (P,) found."""
 
     peaks: NDArray[np.int_]
     total: Floats
-    count: NDArray[np.int_]
+    parts: NDArray[np.int_]
 
 
 def smoothed_peaks(maps: Maps, sigma: float = 3.0, least: float = 0.1) -> list[Peaks]:
@@ -60,13 +60,13 @@ def smoothed_peaks(maps: Maps, sigma: float = 3.0, least: float = 0.1) -> list[P
     """
     taps, found = bell_taps(sigma), []
     for one in maps:
-        smooth = np.asarray(cv2.sepFilter2D(one, -1, taps, taps, borderType=cv2.BORDER_REFLECT))
-        y, x = np.nonzero(_tops(smooth, strict=False) & (smooth > least))
+        smooth = np.asarray(cv2.sepFilter2D(one, -1, taps, taps, borderType=cv2.BORDER_REFLECT), np.float32)
+        y, x = np.nonzero(tops(smooth, strict=False) & (smooth > least))
         found.append(Peaks(x, y, one[y, x].astype(np.float64)))
     return found
 
 
-def _tops(values: Maps, strict: bool) -> NDArray[np.bool_]:
+def tops(values: NDArray[np.floating], strict: bool) -> NDArray[np.bool_]:
     """Tell which pixels of (..., h, w) are no smaller than their four neighbours (strict: larger); outside is 0."""
     edges = [(0, 0)] * (values.ndim - 2) + [(1, 1), (1, 1)]
     padded = np.pad(values, edges)
@@ -76,11 +76,11 @@ def _tops(values: Maps, strict: bool) -> NDArray[np.bool_]:
 
 
 def thinned_peaks(maps: Maps, least: float = 0.1) -> list[Peaks]:
-    """Find peaks of maps (K, h, w) as lightweight OpenPose does: not smoothed, from left to right, none near another."""
+    """Find peaks of maps (K, h, w) as lightweight OpenPose does: not smoothed, from the left, none near another."""
     found = []
     for one in maps:
         cut = np.where(one < least, 0, one)
-        y, x = np.nonzero(_tops(cut, strict=True))
+        y, x = np.nonzero(tops(cut, strict=True))
         order = np.argsort(x, kind="stable")
         x, y = x[order], y[order]
         left = np.ones(len(x), bool)

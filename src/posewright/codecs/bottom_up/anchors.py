@@ -62,11 +62,11 @@ def decode_boxes(boxes: Boxes32, deltas: Boxes32, size: Size | None = None) -> B
     """Correct boxes (N, 4) xyxy px by deltas (N, 4); of a picture's `size`, cut to 0 from below and it from above."""
     extent = boxes[:, 2:] - boxes[:, :2]
     middle = boxes[:, :2] + extent / 2
-    step = deltas * np.float32(DEVIATIONS)
+    step = deltas * np.array(DEVIATIONS, np.float32)
     middle, half = middle + step[:, :2] * extent, np.exp(step[:, 2:]) * extent / 2
     low, high = middle - half, middle + half
     if size is not None:
-        low, high = np.maximum(low, 0), np.minimum(high, np.float32(size))
+        low, high = np.maximum(low, 0), np.minimum(high, np.array(size, np.float32))
     return np.concatenate([low, high], 1)
 
 

@@ -102,7 +102,10 @@ def tag_heatmaps(xy: Floats, labelled: NDArray[np.bool_], size: Size, sigma: Arr
         s = np.broadcast_to(sigma, len(xy))[p]
         first, last = (np.round(cut[p, k] + end).astype(int) for end in (-3 * s - 1, 3 * s + 2))
         low, high = np.maximum(first, 0), np.minimum(last, size)
-        lines = [np.exp(-((np.arange(a, b) - f - 3 * s - 1) ** 2) / (2 * s**2)) for a, b, f in zip(low, high, first)]
+        lines = [
+            np.exp(-((np.arange(a, b) - f - 3 * s - 1) ** 2) / (2 * s**2))
+            for a, b, f in zip(low, high, first, strict=False)
+        ]
         part = maps[k, low[1] : high[1], low[0] : high[0]]
         np.maximum(part, lines[1][:, None] * lines[0], out=part, casting="same_kind")
     return maps

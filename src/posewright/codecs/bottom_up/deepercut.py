@@ -69,7 +69,7 @@ class DeeperCut(WholeMaps):
     mirror_tolerance: ClassVar[float] = 1e-2
 
     def encode(self, pictures: Pictures, unlabelled: Unlabelled = None) -> Parts:
-        """Everybody in B pictures, in px, to disks (B, K, h, w), offsets (B, K, 2, h, w), pairs (B, K (K - 1), 2, h, w).
+        """Everybody in B pictures, in px, to disks (B, K, h, w), offsets (B, K, 2, h, w), pairs (B, K (K-1), 2, h, w).
 
         A pixel near several people's parts is the nearest one's. joined as `pairs`, without the 2; mask (B, 1, h, w).
         """
@@ -83,7 +83,7 @@ class DeeperCut(WholeMaps):
         )
         return Parts(maps, offsets, pairs, known, masks(pictures, unlabelled, self.size, self.map_size))
 
-    def _drawn(self, people: Everyone) -> tuple[Maps, Maps, Maps, Maps]:
+    def _drawn(self, people: Everyone) -> tuple[Floats, Floats, Floats, Floats]:
         w, h = self.map_size
         count = len(self.skeleton)
         grid = self.grid()

@@ -29,6 +29,7 @@ from posewright.skeleton import Skeleton
 from posewright.warp import Size, Warp
 
 Stage = Heatmaps | Tags
+RULES = Rules()
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class HigherHRNet(WholeMaps):
     size: Size = (512, 512)
     sigma: float = 2.0
     most: int = 30
-    rules: Rules = Rules()
+    rules: Rules = RULES
 
     tolerance: ClassVar[float] = 3.0
     apart: ClassVar[float] = 24.0

@@ -128,7 +128,7 @@ class MultiPoseNet(WholeMaps):
         """Fields of the mirrored pictures to fields of the pictures; anchors change places from left to right."""
         order = self.names.mirror
         there = mirrored_anchors(self.size)
-        deltas = fields.deltas[..., there, :] * np.float32([-1, 1, 1, 1])
+        deltas = fields.deltas[..., there, :] * np.array([-1, 1, 1, 1], np.float32)
         mask = fields.mask
         if mask is not None:
             whole = [*order, len(order)] if mask.shape[-3] == len(order) + 1 else [*range(mask.shape[-3])]

@@ -29,12 +29,12 @@ from posewright.codecs.bottom_up.affinity_parsing import (
     Grouped,
     Peaks,
     Read,
-    _tops,
     assemble,
     assemble_lightly,
     connect,
     connect_lightly,
     thinned_peaks,
+    tops,
 )
 from posewright.codecs.bottom_up.whole import (
     Everyone,
@@ -43,7 +43,6 @@ from posewright.codecs.bottom_up.whole import (
     Unlabelled,
     WholeMaps,
     checked,
-    enlarged,
     everyone,
     finite,
     masks,
@@ -137,7 +136,7 @@ class OpenPose(WholeMaps):
         flat = np.concatenate([flat, [[np.nan, np.nan, 0]]])
         order = self.drawn.to(self.skeleton)
         found = []
-        for row, total, count in zip(grouped.peaks, grouped.total, grouped.count, strict=True):
+        for row, total, count in zip(grouped.peaks, grouped.total, grouped.parts, strict=True):
             values = flat[np.where(order >= 0, row[order], -1)]
             found.append(one_person(values[:, :2], values[:, 2], total / max(2 * count - 1, 1)))
         return [person for person in found if person.labelled.any()]
@@ -146,7 +145,7 @@ class OpenPose(WholeMaps):
         """Fields of the mirrored pictures to fields of the pictures; what pointed right points left."""
         order = np.append(self.drawn.mirror, len(self.drawn))
         limbs = fields.limbs.reshape(*fields.limbs.shape[:-3], -1, 2, *fields.limbs.shape[-2:])
-        limbs = limbs[..., mirrored_limbs(self.drawn), :, :, ::-1] * np.float32([-1, 1])[:, None, None]
+        limbs = limbs[..., mirrored_limbs(self.drawn), :, :, ::-1] * np.array([-1, 1], np.float32)[:, None, None]
         mask = None if fields.mask is None else fields.mask[..., ::-1]
         return Limbs(fields.maps[..., order, :, ::-1], limbs.reshape(fields.limbs.shape), mask)
 
@@ -217,7 +216,7 @@ def mirrored_limbs(drawn: Skeleton, directed: bool = True) -> list[int]:
 
 @lru_cache(maxsize=16)
 def enlarging(length: int, stride: int, sigma: float) -> Floats:
-    """Return the (stride * length, length) weights by which a line is enlarged with cubic interpolation and smoothed."""
+    """Return the (stride * length, length) weights that enlarge a line with cubic interpolation and smooth it."""
     to = stride * length
     cubic = np.asarray(cv2.resize(np.eye(length), (length, to), interpolation=cv2.INTER_CUBIC))
     taps = bell_taps(sigma)
@@ -237,7 +236,7 @@ def enlarged_peaks(maps: Maps, stride: int, sigma: float = SMOOTH, least: float 
     near = np.stack([cv2.dilate(one, np.ones((3, 3), np.uint8)) for one in middles])
     k, i, j = np.nonzero((middles >= NEARLY * near) & (middles > least / 2))
     tiles = _tiles(maps, k, i, j, (down, across), stride)
-    n, y, x = np.nonzero(_tops(tiles, strict=False)[:, 1:-1, 1:-1] & (tiles[:, 1:-1, 1:-1] > least))
+    n, y, x = np.nonzero(tops(tiles, strict=False)[:, 1:-1, 1:-1] & (tiles[:, 1:-1, 1:-1] > least))
     kind, y, x = k[n], i[n] * stride + y, j[n] * stride + x
     order = np.lexsort((x, y, kind))
     kind, y, x = kind[order], y[order], x[order]
@@ -266,7 +265,7 @@ def _tiles(
 
 
 def enlarging_reader(limbs: Maps, order: Sequence[int], stride: int) -> Read:
-    """Read fields (2 L, h, w), enlarged by `stride` with cubic interpolation, at px of the picture; limbs in `order`."""
+    """Read fields (2 L, h, w), enlarged by `stride` with cubic interpolation, at the picture's px; limbs by `order`."""
     pairs = limbs.reshape(-1, 2, *limbs.shape[1:]).transpose(0, 2, 3, 1)
 
     def read(limb: int, x: Places, y: Places) -> Floats:
@@ -286,6 +285,7 @@ def _cubic(image: Maps, x: Places, y: Places, stride: int) -> Floats:
     at = [((place.ravel() + 0.5) / stride - 0.5).astype(np.float32)[None] for place in (x, y)]
     rows = [np.array_split(one, -(-one.shape[1] // 32000), axis=1) for one in at]
     read = [
-        cv2.remap(image, *part, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE) for part in zip(*rows, strict=True)
+        np.asarray(cv2.remap(image, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+        for across, down in zip(*rows, strict=True)
     ]
     return np.concatenate(read, axis=1).reshape(*x.shape, channels).astype(np.float64)

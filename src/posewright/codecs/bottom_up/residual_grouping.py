@@ -75,10 +75,11 @@ def blurred(marks: Places) -> Maps:
 
 
 def label(xy: Floats, labelled: NDArray[np.bool_], box: Floats) -> Maps:
-    """Return where (K, 56, 36) a person's keypoints (K, 2) px are in their box: Gaussians of 2 cells, cut at its edge."""
+    """Return where (K, 56, 36) a person's keypoints (K, 2) px are in their box: Gaussians of 2 cells, cut at the edge."""
     target = np.zeros((len(xy), GRID[1], GRID[0]))
     kinds = np.flatnonzero(labelled)
-    target[kinds, *cells(xy[kinds], box)] = 1
+    rows, columns = cells(xy[kinds], box)
+    target[kinds, rows, columns] = 1
     return np.asarray(gaussian_filter(target, (0, 2, 2), mode="constant"), np.float32)
 
 

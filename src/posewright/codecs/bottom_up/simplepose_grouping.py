@@ -82,7 +82,7 @@ def connect(
         length = np.sqrt((way**2).sum(-1))
         score, likely = np.zeros(length.shape), np.zeros(length.shape, bool)
         for i, j in np.argwhere(length > 0):
-            count = min(int(round(length[i, j] + 1)), POINTS)
+            count = min(round(length[i, j] + 1), POINTS)
             x, y = (np.round(np.linspace(start[i, axis], end[j, axis], count)).astype(int) for axis in (0, 1))
             values = bands[limb, y, x]
             score[i, j] = values.mean() + min(0.5 * height / length[i, j] - 1, 0)
@@ -111,9 +111,8 @@ def grow(
                 people.append(_opened(len(peaks), (a, start), (b, end), score, length, scores))
             elif len(touched) == 1:
                 _extend(touched[0], b, end, score, length, scores)
-            elif not any(p >= 0 and q >= 0 for p, q in zip(touched[0].peaks, touched[1].peaks, strict=True)):
-                if _merged(touched[0], touched[1], score, length):
-                    people.remove(touched[1])
+            elif _merged(touched[0], touched[1], score, length):
+                people.remove(touched[1])
     kept = [one for one in people if one.count >= 2 and one.total / one.count >= 0.45]
     rows = np.array([one.peaks for one in kept], int).reshape(-1, len(peaks))
     return rows, np.array([one.total for one in kept])
@@ -147,7 +146,11 @@ def _extend(person: _Grown, k: int, peak: int, score: float, length: float, scor
 
 def _merged(one: _Grown, other: _Grown, score: float, length: float) -> bool:
     """Join two people without a keypoint in common, where the limb between them is sure and short enough."""
-    least = min(sure for person in (one, other) for peak, sure in zip(person.peaks, person.sure, strict=True) if peak >= 0)
+    if any(p >= 0 and q >= 0 for p, q in zip(one.peaks, other.peaks, strict=True)):
+        return False
+    least = min(
+        sure for person in (one, other) for peak, sure in zip(person.peaks, person.sure, strict=True) if peak >= 0
+    )
     if score < TOLERANCE * least or LONGER * one.longest <= length:
         return False
     for k, peak in enumerate(other.peaks):

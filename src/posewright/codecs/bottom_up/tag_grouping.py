@@ -167,9 +167,9 @@ def refine(people: Floats, maps: Maps, tags: Maps, rules: Rules) -> Floats:
     present = people[..., 2] > 0
     means = np.zeros((count, len(tags)), np.float32)
     for person, (row, there) in enumerate(zip(people, present, strict=True)):
-        k = np.flatnonzero(there)
-        x, y = row[k, 0].astype(int), row[k, 1].astype(int)
-        means[person] = tags[:, k, y, x].T.mean(0) if len(k) else 0
+        members = np.flatnonzero(there)
+        x, y = row[members, :2].astype(int).T
+        means[person] = tags[:, members, y, x].T.mean(0) if len(members) else 0
     for k in range(keypoints):
         absent = np.flatnonzero(~present[:, k])
         if not len(absent):

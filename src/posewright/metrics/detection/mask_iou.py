@@ -25,8 +25,8 @@ def mask_iou(predicted: Sequence[Scene], truth: Sequence[Scene]) -> Score:
     classes. Raises ValueError where scenes do not pair, a person has no mask, or a mask has another size.
     """
     paired(predicted, truth)
-    counts = np.array([_counts(place, *pair) for place, pair in enumerate(zip(pictures_of(predicted), pictures_of(truth),
-                                                                             strict=True))])  # fmt: skip
+    pairs = zip(pictures_of(predicted), pictures_of(truth), strict=True)
+    counts = np.array([_counts(place, *pair) for place, pair in enumerate(pairs)])
     both, either, neither, not_both = counts.T
 
     def again(weights: Floats) -> dict[str, Floats]:
