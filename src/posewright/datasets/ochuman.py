@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from posewright.datasets import masks
-from posewright.datasets.records import DataError, Record, find_file, find_folder, read_json, record_of
+from posewright.datasets.layout import find_file, find_folder
+from posewright.datasets.records import DataError, Record, read_json, record_of
 from posewright.scene import ABSENT, HIDDEN, SEEN, Cause, Person, Scene
 from posewright.skeleton import COCO
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.datasets.records import DataError, find_folder
+from posewright.datasets.layout import find_folder
+from posewright.datasets.records import DataError
 from posewright.picture import PictureError
 from posewright.picture import read as read_picture
 from posewright.scene import Person, Scene
@@ -24,9 +25,9 @@ def read(root: Path, split: str, skeleton: Skeleton = COCO) -> list[Scene]:
 
     `ImageSets/Segmentation/{split}.txt`, `SegmentationClass/`, `SegmentationObject/` and `JPEGImages/`, in the folder
     or in its `VOC2012/` (`VOCdevkit/VOC2012/`). With `SegmentationObject/` each person stands alone, without it all are
-    one. Labels may be in VOC's palette or the classes' numbers. The void border around objects is kept as a crowd, whose
-    pixels `mask_iou` does not count. Keypoints of `skeleton` are all absent; boxes and areas are the masks'. A scene's
-    id is the picture's name. Raises DataError.
+    one. Labels may be in VOC's palette or the classes' numbers. The void border around objects is kept as a crowd,
+    whose pixels `mask_iou` does not count. Keypoints of `skeleton` are all absent; boxes and areas are the masks'. A
+    scene's id is the picture's name. Raises DataError.
     """
     root = find_folder(Path(root), ["VOCdevkit/VOC20??", "VOC20??"])
     listed = root / "ImageSets" / "Segmentation" / f"{split}.txt"

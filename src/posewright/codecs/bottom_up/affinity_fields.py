@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from posewright.codecs.bottom_up.whole import Everyone, Flags
+from posewright.codecs.bottom_up.whole import Everyone
 from posewright.codecs.maps import Floats, Maps
 from posewright.skeleton import Skeleton
 from posewright.warp import Size
@@ -145,7 +145,7 @@ def overwritten_fields(
 
 def _ends(people: Everyone, ends: tuple[int, int], stride: int) -> list[tuple[Floats, Floats]]:
     """Return the two ends of a limb in map px, of everybody who has both, apart."""
-    there: Flags = people.labelled[:, list(ends)].all(1)
+    there = np.flatnonzero(people.labelled[:, list(ends)].all(1))
     pairs = [(xy[ends[0]] / stride, xy[ends[1]] / stride) for xy in people.xy[there]]
     return [(start, end) for start, end in pairs if (start != end).any()]
 

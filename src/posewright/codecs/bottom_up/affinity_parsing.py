@@ -46,7 +46,7 @@ class Connections(NamedTuple):
 
 
 class Grouped(NamedTuple):
-    """Hold people: peaks (P, K), numbered through all keypoints, -1 where absent; total (P,) score; parts (P,) found."""
+    """Hold people: peaks (P, K), numbered through all keypoints, -1 where absent; total (P,) score; parts (P,) had."""
 
     peaks: NDArray[np.int_]
     total: Floats

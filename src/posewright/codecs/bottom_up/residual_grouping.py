@@ -75,7 +75,7 @@ def blurred(marks: Places) -> Maps:
 
 
 def label(xy: Floats, labelled: NDArray[np.bool_], box: Floats) -> Maps:
-    """Return where (K, 56, 36) a person's keypoints (K, 2) px are in their box: Gaussians of 2 cells, cut at the edge."""
+    """Return where (K, 56, 36) a person's keypoints (K, 2) px are in a box: Gaussians of 2 cells, 0 beyond it."""
     target = np.zeros((len(xy), GRID[1], GRID[0]))
     kinds = np.flatnonzero(labelled)
     rows, columns = cells(xy[kinds], box)
