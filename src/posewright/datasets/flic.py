@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from posewright.datasets.matlab import array_of, read_matlab
-from posewright.datasets.records import DataError
+from posewright.datasets.matlab import read_matlab
+from posewright.datasets.records import DataError, array_of
 from posewright.scene import ABSENT, SEEN, Person, Scene
 from posewright.skeleton import FLIC
 
