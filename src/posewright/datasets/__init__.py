@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from posewright.datasets import aic, coco, crowdpose, h36m, jhmdb, lsp, mpi_inf_3dhp, mpii, panoptic, posetrack
+from posewright.datasets import (
+    aic,
+    coco,
+    crowdpose,
+    flic,
+    h36m,
+    jhmdb,
+    lsp,
+    mpi_inf_3dhp,
+    mpii,
+    ochuman,
+    panoptic,
+    penn_action,
+    posetrack,
+    voc,
+)
 from posewright.datasets.outside import inside
 from posewright.datasets.records import DataError
 from posewright.scene import Scene
@@ -16,14 +31,18 @@ __all__ = [
     "aic",
     "coco",
     "crowdpose",
+    "flic",
     "h36m",
     "jhmdb",
     "lsp",
     "mpi_inf_3dhp",
     "mpii",
+    "ochuman",
     "panoptic",
+    "penn_action",
     "posetrack",
     "read",
+    "voc",
 ]
 
 READERS: dict[str, Callable[[Path, str], list[Scene]]] = {
@@ -36,6 +55,10 @@ READERS: dict[str, Callable[[Path, str], list[Scene]]] = {
     "h36m": h36m.read,
     "mpi_inf_3dhp": mpi_inf_3dhp.read,
     "panoptic": panoptic.read,
+    "ochuman": ochuman.read,
+    "flic": flic.read,
+    "penn_action": penn_action.read,
+    "voc": voc.read,
     "coco": coco.read,
 }
 """The readers by the name that stands before the colon in `lsp:FOLDER`."""
@@ -50,6 +73,10 @@ _SIGNS = {
     "h36m": ("annotations/Human36M_subject*_data.json", "annotation_body3d", "*h36m*body3d*.npz", "h36m_*.npz"),
     "mpi_inf_3dhp": ("annotations/mpi_inf_3dhp_*.npz", "*3dhp_*.npz"),
     "panoptic": ("*/hdPose3d_stage1_coco19",),
+    "ochuman": ("ochuman.json", "annotations/ochuman.json"),
+    "flic": ("examples.mat",),
+    "penn_action": ("labels/*.mat",),
+    "voc": ("SegmentationClass", "VOC20??/SegmentationClass", "VOCdevkit/VOC20??/SegmentationClass"),
     "coco": (
         "annotations/person_keypoints_*.json*",
         "annotations.json",

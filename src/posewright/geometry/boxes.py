@@ -33,11 +33,26 @@ def box_nms(boxes: ArrayLike, scores: ArrayLike, threshold: float = 0.5, pixel: 
     rows, score = _rows(boxes), np.asarray(scores, np.float64)
     if score.shape != (len(rows),) or not np.isfinite(score).all():
         raise ValueError(f"scores must be {len(rows)} numbers, one a box, not {score.shape} or NaN")
-    left, kept = np.argsort(-score, kind="stable"), []
-    while len(left):
-        kept.append(left[0])
-        left = left[1:][overlap(rows[left[:1]], rows[left[1:]], pixel)[0] < threshold]
+    order, kept = np.argsort(-score, kind="stable"), []
+    x0, y0, x1, y1 = np.ascontiguousarray(rows[order].T)
+    left = np.stack([x0, y0, x1 + pixel, y1 + pixel, (x1 - x0 + pixel) * (y1 - y0 + pixel)])
+    while len(order):
+        kept.append(order[0])
+        apart = np.flatnonzero(_overlap_of_first(left) < threshold)
+        order, left = order[apart], left.take(apart, axis=1)
     return np.array(kept, np.intp)
+
+
+def _overlap_of_first(left: Floats) -> Floats:
+    """Return the overlap (N,) of the first box with all; rows x0, y0, x1, y1, area (5, N). Infinite with itself."""
+    first = left[:, :1]
+    low, high = np.maximum(left[:2], first[:2]), np.minimum(left[2:4], first[2:4])
+    inner = np.maximum(high - low, 0.0)
+    shared = inner[0] * inner[1]
+    union = left[4] + first[4] - shared
+    found = np.divide(shared, union, out=np.zeros(len(shared)), where=union > 0)
+    found[0] = np.inf
+    return found
 
 
 def _rows(boxes: ArrayLike) -> Floats:

@@ -1,5 +1,7 @@
 """Metrics: functions `(predicted, truth) -> Score`, a dict of numbers that carries its protocol."""
 
+from posewright.metrics.detection.box_ap import box_ap
+from posewright.metrics.detection.mask_iou import mask_iou
 from posewright.metrics.diagnosis.kinds import Diagnosis, Kind, diagnose, kinds
 from posewright.metrics.diagnosis.mistakes import mistakes
 from posewright.metrics.diagnosis.repair import repairs
@@ -43,6 +45,7 @@ __all__ = [
     "ap_by_truncation",
     "ap_by_visibility",
     "auc",
+    "box_ap",
     "by_person",
     "compare",
     "crowd_index",
@@ -54,6 +57,7 @@ __all__ = [
     "intervals",
     "keypoint_calibration",
     "kinds",
+    "mask_iou",
     "mistakes",
     "mpii_map",
     "nme",

@@ -25,10 +25,12 @@ from posewright.metrics import (
     ap_by_truncation,
     ap_by_visibility,
     auc,
+    box_ap,
     by_person,
     crowdpose_ap,
     epe,
     kinds,
+    mask_iou,
     mistakes,
     mpii_map,
     nme,
@@ -79,6 +81,8 @@ METRICS: tuple[Metric, ...] = (
     visibility_auc,
     aic_map,
     mpii_map,
+    box_ap,
+    mask_iou,
     *(by_person(metric) for metric in (pck, pckh, pdj, pcp, nme, epe, auc)),
 )
 """The metrics that there are, by the names of their functions."""

@@ -28,7 +28,7 @@ _LOW, _HIGH = (np.array(ends)[:, None] for ends in zip(*RANGES.values(), strict=
 
 
 class Ranked(NamedTuple):
-    """Hold predictions of many images: image by image, best score first, at most KEPT an image.
+    """Hold predictions of many images: image by image, best score first, at most so many an image.
 
     order (D,): where each stood in the list; image (D,); rank (D,) from 0 within the image.
     """
@@ -52,12 +52,12 @@ class Matches(NamedTuple):
     counted: Places
 
 
-def ranked(image: Places, score: Floats) -> Ranked:
-    """Order predictions by image, then by score from the best (equal ones as listed), and keep the first KEPT."""
+def ranked(image: Places, score: Floats, most: int = KEPT) -> Ranked:
+    """Order predictions by image, then by score from the best (equal ones as listed), and keep the first `most`."""
     order = np.lexsort((-score, image))
     image = image[order]
     rank = np.arange(len(image)) - np.searchsorted(image, image)
-    kept = rank < KEPT
+    kept = rank < most
     return Ranked(order[kept], image[kept], rank[kept])
 
 
@@ -92,7 +92,7 @@ def match(
     likely = likely[np.lexsort((person[likely], similarity[likely], prediction[likely]))]
     taken = np.zeros((ranges, len(_LIMITS), people), bool)
     chosen = np.full((ranges, len(_LIMITS), len(rank)), -1, np.intp)
-    for turn in range(KEPT):
+    for turn in range(int(rank.max(initial=-1)) + 1):
         now = likely[rank[prediction[likely]] == turn]
         if len(now):
             who, starts = np.unique(prediction[now], return_index=True)

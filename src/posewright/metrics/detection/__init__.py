@@ -1,0 +1,1 @@
+"""Where people are, as boxes and as silhouettes, whatever their keypoints are."""
