@@ -7,26 +7,21 @@ bit by bit; what that computes differs from its description in places, and the d
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from numpy.typing import ArrayLike
+from typing import TYPE_CHECKING
 
 from posewright.metrics.oks.groups import gather
 from posewright.metrics.oks.matching import summary
-from posewright.metrics.oks.similarity import PredictedArea
 from posewright.metrics.score import Score
 from posewright.metrics.trust.resampling import again_of
 from posewright.scene import Scene
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
-def oks_ap(
-    predicted: Sequence[Scene],
-    truth: Sequence[Scene],
-    sigmas: ArrayLike | None = None,
-    *,
-    box_area: float = 1.0,
-    counted_by: Sequence[str] | None = None,
-    predicted_area: PredictedArea = "own",
-) -> Score:
+    from posewright.metrics.oks.similarity import Rules
+
+
+def oks_ap(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[Rules]) -> Score:
     """Score people by COCO's average precision and recall: AP, AP50, AP75, APM, APL and AR alike.
 
     Scenes are paired by position and taken in the order of their ids, as pycocotools does (it matters only
@@ -48,9 +43,7 @@ def oks_ap(
     Raises ValueError where scenes do not pair, a prediction has no score, or a true person neither area nor
     box.
     """
-    problem = gather(
-        predicted, truth, sigmas, box_area=box_area, counted_by=counted_by, predicted_area=predicted_area
-    )  # fmt: skip
+    problem = gather(predicted, truth, **rules)
     found = problem.matches()
     told = {"metric": "COCO keypoint average precision and recall"} | problem.protocol
     return Score(summary(found), told, again_of(found))
