@@ -76,10 +76,11 @@ class Person:
     depths: Floats | None = None
     counted: bool | None = None
     box_area: float | None = None
+    seen: Floats | None = None
 
     def __post_init__(self) -> None:
         count = len(self.keypoints)
-        each = dict.fromkeys(("visible", "scores", "depths", "cause"), (count,))
+        each = dict.fromkeys(("visible", "scores", "seen", "depths", "cause"), (count,))
         for name, shape in {"keypoints": (count, 2), "points3d": (count, 3), "box": (4,), "head": (4,), **each}.items():
             value = getattr(self, name)
             if value is not None and value.shape != shape:
@@ -122,7 +123,7 @@ class Person:
 
     def _swapped(self, order: NDArray[np.intp]) -> dict[str, Any]:
         """Reorder every array that has an axis of keypoints; an order of -1 leaves that keypoint absent."""
-        absent: dict[str, Any] = {"keypoints": np.nan, "visible": ABSENT, "scores": 0.0, "points3d": np.nan,
+        absent: dict[str, Any] = {"keypoints": np.nan, "visible": ABSENT, "scores": 0.0, "seen": 0.0, "points3d": np.nan,
                                   "depths": np.nan}  # fmt: skip
         arrays = {name: getattr(self, name) for name in (*absent, "cause")}
         swapped = {name: array[order] for name, array in arrays.items() if array is not None}
