@@ -57,7 +57,7 @@ class Depthwise(torch.autograd.Function):
         of_x = conv2d(spread, mirrored, None, 1, beyond - padding, groups=x.shape[1])
         kind = kernel.dtype if kernel.shape[-1] > SMALL else x.dtype
         of_kernel = torch.ops.aten.convolution_backward(
-            gradient.to(kind), x.to(kind), kernel.to(kind), None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], x.shape[1],
-            (False, True, False),
+            gradient.to(kind), x.to(kind), kernel.to(kind), None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0],
+            x.shape[1], (False, True, False),
         )[1]  # fmt: skip
         return of_x, of_kernel.to(kernel.dtype), None, None
