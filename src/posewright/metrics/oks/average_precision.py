@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from numpy.typing import ArrayLike
+
 from posewright.metrics.oks.groups import gather
 from posewright.metrics.oks.matching import summary
 from posewright.metrics.score import Score
@@ -18,10 +20,12 @@ from posewright.scene import Scene
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from posewright.metrics.oks.similarity import Rules
+    from posewright.metrics.oks.similarity import Counting
 
 
-def oks_ap(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[Rules]) -> Score:
+def oks_ap(
+    predicted: Sequence[Scene], truth: Sequence[Scene], sigmas: ArrayLike | None = None, **rules: Unpack[Counting]
+) -> Score:
     """Score people by COCO's average precision and recall: AP, AP50, AP75, APM, APL and AR alike.
 
     Scenes are paired by position and taken in the order of their ids, as pycocotools does (it matters only
@@ -43,7 +47,7 @@ def oks_ap(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[R
     Raises ValueError where scenes do not pair, a prediction has no score, or a true person neither area nor
     box.
     """
-    problem = gather(predicted, truth, **rules)
+    problem = gather(predicted, truth, sigmas, **rules)
     found = problem.matches()
     told = {"metric": "COCO keypoint average precision and recall"} | problem.protocol
     return Score(summary(found), told, again_of(found))
