@@ -155,7 +155,7 @@ def test_a_whole_jpeg_may_have_a_tail_and_a_cut_one_may_not(tmp_path):
         (tmp_path / f"{name}.jfif").write_bytes(data)
         assert np.array_equal(picture.read(tmp_path / f"{name}.jfif"), picture.read(_put(tmp_path / "a.jpg", whole)))
     for data in (whole[:-200], (whole[:2] + thumbnail + whole[2:])[:-200]):
-        with pytest.raises(picture.PictureError, match=r"ends too early|a part of the picture is missing|not a picture"):
+        with pytest.raises(picture.PictureError, match=r"ends too early|part of the picture is missing|not a picture"):
             picture.read(_put(tmp_path / "cut.jpg", data))
 
 
