@@ -263,8 +263,8 @@ def test_show_tells_the_occlusion_and_when_it_is_at_work(capsys):
         ("grey.png", cv2.imencode(".png", np.zeros((4, 4), np.uint8))[1], "no picture of 8 bits with an alpha channel"),
         ("rgb.png", cv2.imencode(".png", np.zeros((4, 4, 3), np.uint8))[1], "no picture of 8 bits with an alpha"),
         ("deep.png", cv2.imencode(".png", np.zeros((4, 4, 4), np.uint16))[1], "no picture of 8 bits with an alpha"),
-        ("text.png", np.frombuffer(b"not a picture", np.uint8), "no picture of 8 bits with an alpha channel"),
-        ("empty.webp", np.zeros(0, np.uint8), "no picture of 8 bits with an alpha channel"),
+        ("text.png", np.frombuffer(b"not a picture", np.uint8), "not a picture that can be decoded"),
+        ("empty.webp", np.zeros(0, np.uint8), "the file is empty"),
         ("clear.png", cv2.imencode(".png", np.zeros((4, 4, 4), np.uint8))[1], "is transparent everywhere"),
     ],
 )

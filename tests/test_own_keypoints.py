@@ -176,6 +176,7 @@ def commands(text):
 def test_the_guide_goes_from_five_pictures_to_a_scored_exported_network(data, tmp_path, monkeypatch, capsys):
     relabelled(data, tmp_path / "dogs", DOG.keypoints)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POSEWRIGHT_PICTURES", str(data))
     run = [line for line in commands(GUIDE.read_text()) if line[0] == "posewright"]
     assert [line[1] for line in run] == ["draw", "train", "evaluate", "score", "export", "predict"]
     for line in run:

@@ -362,8 +362,8 @@ def test_a_study_is_read_back_as_it_was_written(tmp_path):
     assert rows[0] == "attack,kind,target,fill,radius,number,value,low,high,low90,high90,asked,p,verdict"
     (knee,) = [row for row in rows if row.startswith("keypoints-left_knee-blackout-6,") and ",target," in row]
     assert (
-        knee
-        == "keypoints-left_knee-blackout-6,keypoints,left_knee,blackout,6.0,target,-1.0,-1.0,-1.0,-1.0,-1.0,5.0,lower"
+        knee == "keypoints-left_knee-blackout-6,keypoints,left_knee,blackout,6.0,target,-1.0,-1.0,-1.0,-1.0,-1.0,5.0,"
+        "0.0392156862745098,lower"
     )
     assert len((tmp_path / "influence.csv").read_text().splitlines()) == 1 + 14 * len(found.attacks)
     for wrong in ("[]", "{", '{"format": "posewright occlusion study, 1"}'):

@@ -59,8 +59,10 @@ def picture_folders(root: Path, file: Path, split: str) -> list[Path]:
     parts = (split, f"{split}2017", *SPLITS.get(split, ()), *(own for own, others in SPLITS.items() if split in others))
     stem = file.name.removesuffix(".gz").removesuffix(".json").rpartition("_")[2]
     inside = [*parts, *(f"images/{part}" for part in (*parts, stem)), "images", "data", "train", ""]
+    apart = file.parent != root or file.parent.name == "annotations"
+    bases = (root, file.parent, *([file.parent.parent] if apart else []))
     whole = [root] if file.parent == root and file.name.startswith("annotations.json") else []
-    beside = [folder for base in (root, file.parent, file.parent.parent) for folder in (base / name for name in inside)]
+    beside = [folder for base in bases for folder in (base / name for name in inside)]
     return list(dict.fromkeys(folder for folder in [*whole, *beside] if folder.is_dir()))
 
 

@@ -33,7 +33,7 @@ def checked(content: Mapping[Any, Any], path: Path) -> dict[str, Any]:
         _normal(record_of(record.get("normal"), f"{path}: normal"))
     if "recipe" in record.fields:
         record.text("recipe")
-    for name in (name for name in TEXTS if record.has(name)):
+    for name in (name for name in TEXTS if record.has(name) and record.fields[name] != ""):
         record.text(name)
     for name in (name for name in WHOLE if record.has(name)):
         record.whole(name, 0, MOST_STEPS)

@@ -173,10 +173,15 @@ def run(
     return found
 
 
+ADDED = ("file",)
+"""What an estimator's protocol tells since studies are kept: a folder that lacks it may be gone on with."""
+
+
 def claim(file: Path, about: dict[str, Any]) -> None:
     """Write what a folder's study is of, or check that it is the same; raises ValueError where it is another."""
     if file.exists():
         before, now = dict(record_of(read_json(file), str(file)).fields), json.loads(json.dumps(about))
+        before = {key: now[key] for key in ADDED if key in now} | before
         other = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
         if other:
             raise ValueError(
