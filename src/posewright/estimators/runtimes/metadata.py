@@ -55,17 +55,33 @@ def codec_from(values: dict[str, Any]) -> Codec:
     made = found(str(values.get("codec")))
     if not (isinstance(made, type) and is_dataclass(made)):
         raise ValueError(f"{values.get('codec')} is no codec")
-    known = {field.name for field in fields(made) if field.init}
-    arguments = {name: _tuples(value) for name, value in values.items() if name != "codec"}
-    if set(arguments) - known:
-        raise ValueError(f"{values['codec']} has no field {', '.join(sorted(set(arguments) - known))}")
-    if isinstance(values.get("skeleton"), dict):
-        arguments["skeleton"] = skeleton_from(values["skeleton"])
+    known = {field.name: field.default for field in fields(made) if field.init}
+    if values.keys() - known.keys() - {"codec"}:
+        raise ValueError(
+            f"{values['codec']} has no field {', '.join(sorted(values.keys() - known.keys() - {'codec'}))}"
+        )
+    arguments = {name: _field(value, known[name]) for name, value in values.items() if name != "codec"}
     try:
         codec: Any = made(**arguments)
     except TypeError as error:
         raise ValueError(f"{values['codec']}: {error}") from None
     return codec
+
+
+def _field(value: Any, default: Any) -> Any:
+    """Return a codec's field as it was: a skeleton, a NamedTuple like the default, or a value; else ValueError."""
+    if isinstance(value, dict):
+        return skeleton_from(value)
+    if not hasattr(default, "_fields"):
+        return _tuples(value)
+    if not isinstance(value, list) or [_kind(one) for one in value] != [_kind(one) for one in default]:
+        raise ValueError(f"{type(default).__name__} must be {list(default)} or values of the same types, not {value!r}")
+    return type(default)(*value)
+
+
+def _kind(value: Any) -> type:
+    """The type of a JSON value; a whole number may stand for any."""
+    return float if type(value) is int else type(value)
 
 
 def skeleton_described(skeleton: Skeleton) -> dict[str, Any]:
