@@ -50,10 +50,11 @@ def load(
     as transformers:NAME, rtmlib:FILE.onnx or mediapipe:FILE.task; or `my_file.py:my_estimator`, a file that is run.
     The other arguments are for networks of posewright's own. flip: average with the mirrored picture, at twice the
     cost. batch: crops, or whole pictures of a bottom-up network, a call. backend: auto is openvino where it is
-    installed, else onnxruntime, and torch for a checkpoint. precision: bf16 needs openvino or torch. recipe: what a checkpoint is of where it does not say so
-    itself, a name or my_file.py:my_recipe: those of the authors and MMPose (docs/weights.md). Raises
-    FileNotFoundError where there is no such file, ModelFileError or WeightsError where it is no network of
-    posewright's, ValueError for a combination that there is not, ImportError where what runs it is not installed.
+    installed, else onnxruntime, and torch for a checkpoint. precision: bf16 needs openvino or torch. recipe: what a
+    checkpoint is of where it does not say so itself, a name or my_file.py:my_recipe: those of the authors and MMPose
+    (docs/weights.md). Raises FileNotFoundError where there is no such file, ModelFileError or WeightsError where it is
+    no network of posewright's, ValueError for a combination that there is not, ImportError where what runs it is not
+    installed.
 
     >>> people = load()("photo.jpg")  # doctest: +SKIP
     """

@@ -35,10 +35,14 @@ class ModelFileError(ValueError):
 
 
 def described(codec: Codec) -> dict[str, Any]:
-    """Return a codec as JSON values; raises TypeError where it is no dataclass of such values."""
+    """Return a codec as JSON values; raises TypeError where it is no dataclass of such values.
+
+    A function, as MultiPoseNet's `respond`, is left out where it is the default; another one cannot be written down.
+    """
     if not is_dataclass(codec):
         raise TypeError(f"codec {codec!r} is no dataclass, so it cannot be written down")
-    values = {field.name: getattr(codec, field.name) for field in fields(codec) if field.init}
+    values = {field.name: (getattr(codec, field.name), field.default) for field in fields(codec) if field.init}
+    values = {name: value for name, (value, usual) in values.items() if not (callable(value) and value is usual)}
     values = {name: skeleton_described(v) if isinstance(v, Skeleton) else v for name, v in values.items()}
     json.dumps(values)
     return {"codec": named(type(codec)), **values}
@@ -56,10 +60,9 @@ def codec_from(values: dict[str, Any]) -> Codec:
     if not (isinstance(made, type) and is_dataclass(made)):
         raise ValueError(f"{values.get('codec')} is no codec")
     known = {field.name: field.default for field in fields(made) if field.init}
-    if values.keys() - known.keys() - {"codec"}:
-        raise ValueError(
-            f"{values['codec']} has no field {', '.join(sorted(values.keys() - known.keys() - {'codec'}))}"
-        )
+    strange = sorted(values.keys() - known.keys() - {"codec"})
+    if strange:
+        raise ValueError(f"{values['codec']} has no field {', '.join(strange)}")
     arguments = {name: _field(value, known[name]) for name, value in values.items() if name != "codec"}
     try:
         codec: Any = made(**arguments)
