@@ -1,6 +1,7 @@
 """Files of bottom-up networks: what is exported or kept is loaded again as an estimator that finds everybody."""
 
 import json
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -15,8 +16,10 @@ from posewright.codecs.bottom_up.residual_grouping import unary
 from posewright.codecs.bottom_up.simplepose import SimplePose
 from posewright.datasets.synthetic import world
 from posewright.estimators.bottom_up import BottomUp
-from posewright.estimators.runtimes import metadata
+from posewright.estimators.runtimes import Network, metadata
 from posewright.skeleton import COCO, LSP
+from posewright.verbs.load import recipe_by
+from posewright.warp import around
 
 CODECS = (AssociativeEmbedding, HigherHRNet, OpenPose, LightweightOpenPose, SimplePose, MultiPoseNet, DeeperCut)
 
@@ -45,21 +48,25 @@ def test_a_function_of_ones_own_cannot_be_written_down():
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
+from posewright.estimators.runtimes.torch import network_of  # noqa: E402
 from posewright.models import higher_hrnet, openpose  # noqa: E402
+from posewright.models.original import original_of  # noqa: E402
+from posewright.models.pixels import FromPixels  # noqa: E402
 from posewright.train import export  # noqa: E402
+from posewright.train.export.checkpoint import export_checkpoint  # noqa: E402
 from posewright.train.export.parity import Bound, Drift, trial_pictures  # noqa: E402
 
 SIZE = (96, 64)
 RECIPE = """
 from dataclasses import replace
 
-from posewright.codecs.bottom_up.higher_hrnet import HigherHRNet
-from posewright.models import higher_hrnet
+from posewright.codecs.bottom_up.openpose import OpenPose
+from posewright.models import openpose
 from posewright.recipes import default
 from posewright.skeleton import COCO
 
-mine = replace(default, name="mine", codec=HigherHRNet(COCO, size=(96, 64)),
-               network=lambda: higher_hrnet.HigherHRNet(4, 17))
+mine = replace(default, name="mine", codec=OpenPose(COCO, size=(96, 64)),
+               network=lambda: openpose.OpenPose(18, 19, stages=2))
 """
 
 
@@ -74,6 +81,12 @@ def shaken(network):
     return network.eval()
 
 
+def narrow(patch):
+    """Let OpenPose be built narrower."""
+    patch.setattr(openpose, "WIDTH", 16)
+    patch.setattr(openpose, "VGG", (8, 8, 0, 8, 8, 0, 16, 16, 16, 16, 0, 16, 16))
+
+
 @pytest.fixture(scope="module", params=["higher_hrnet", "openpose"])
 def built(request):
     """A published network, as narrow as it can be made, and its codec."""
@@ -81,8 +94,7 @@ def built(request):
     if request.param == "higher_hrnet":
         return shaken(higher_hrnet.HigherHRNet(4, 17)), HigherHRNet(COCO, size=SIZE)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(openpose, "WIDTH", 16)
-        patch.setattr(openpose, "VGG", (8, 8, 0, 8, 8, 0, 16, 16, 16, 16, 0, 16, 16))
+        narrow(patch)
         network = openpose.OpenPose(18, 19, stages=2)
     return shaken(network), OpenPose(COCO, size=SIZE)
 
@@ -93,58 +105,45 @@ def test_an_exported_network_is_loaded_as_one_that_finds_everybody(built, tmp_pa
     assert drift.fields < 1e-4
     assert drift.people == 0
     assert drift.pictures == 16
-    estimator = posewright.load(tmp_path / "file.onnx", flip=True, backend="onnx")
+    estimator = posewright.load(tmp_path / "file.onnx", flip=True, backend="onnxruntime")
     assert isinstance(estimator, BottomUp)
     assert estimator.codec == codec
     assert repr(estimator) == "BottomUp(mine, 17 keypoints of coco, pictures of 96x64, flip test)"
     pictures = [scene.pixels() for scene in world(3, seed=5, size=(120, 90))]
-    from posewright.estimators.runtimes.torch import network_of
-    from posewright.models.original import original_of
-    from posewright.models.pixels import FromPixels
-
     same = BottomUp(network_of(FromPixels(network, *original_of(network).normal), codec), codec, flip=True)
     people = list(estimator.many(pictures))
     assert sum(map(len, people)) > 0
     assert list(map(len, people)) == list(map(len, same.many(pictures)))
-    for person in sum(people, []):
+    for person in chain.from_iterable(people):
         assert person.labelled.any()
         assert 0 <= person.score <= 1
 
 
-def test_the_gate_counts_people(built, tmp_path):
+def test_the_gate_counts_people(built):
     network, codec = built
-    assert trial_pictures(codec, posewright.warp.around, 1.25, count=2).shape == (2, 64, 96, 3)
+    assert trial_pictures(codec, around, 1.25, count=2).shape == (2, 64, 96, 3)
     assert Drift(2, 0, 0.0, None, None, 0.0, people=1).exceeds(Bound()) == "people is 1, allowed is 0"
     assert Drift(2, 0, 0.0, None, None, 0.0).exceeds(Bound()) is None
 
-    class Blind:
-        def __call__(self, pixels):
-            stages = run(pixels)
-            return [*stages[:-1], stages[-1]._replace(maps=0 * stages[-1].maps)]
-
-    from posewright.estimators.runtimes import Network
-    from posewright.estimators.runtimes.torch import network_of
-    from posewright.models.pixels import FromPixels
-
     seeing = network_of(FromPixels(network), codec)
-    run = seeing.run
-    assert export.drift(seeing, Network(Blind(), codec), trial_pictures(codec, posewright.warp.around, 1.25)).people > 0
+
+    def blind(pixels):
+        *stages, last = seeing.run(pixels)
+        return [*stages, last._replace(maps=0 * last.maps)]
+
+    assert export.drift(seeing, Network(blind, codec), trial_pictures(codec, around, 1.25)).people > 0
 
 
 def test_a_checkpoint_is_loaded_as_one_that_finds_everybody(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    narrow(monkeypatch)
     (tmp_path / "my.py").write_text(RECIPE)
-    torch.save(shaken(higher_hrnet.HigherHRNet(4, 17)).state_dict(), tmp_path / "weights.pth")
+    torch.save(shaken(openpose.OpenPose(18, 19, stages=2)).state_dict(), tmp_path / "weights.pth")
     estimator = posewright.load("weights.pth", recipe="my.py:mine")
     assert isinstance(estimator, BottomUp)
-    assert estimator(np.zeros((90, 120, 3), np.uint8)) is not None
-    again = export.checkpoint.export_checkpoint(tmp_path / "weights.pth", tmp_path / "out.onnx",
-                                                recipe=estimator_recipe("my.py:mine"))  # fmt: skip
-    assert again.people == 0
-    assert isinstance(posewright.load("out.onnx"), BottomUp)
-
-
-def estimator_recipe(name):
-    from posewright.verbs.load import recipe_by
-
-    return recipe_by(name)
+    drift = export_checkpoint(tmp_path / "weights.pth", tmp_path / "out.onnx", recipe=recipe_by("my.py:mine"))
+    assert drift.people == 0
+    pictures = [scene.pixels() for scene in world(3, seed=5, size=(120, 90))]
+    counts = list(map(len, estimator.many(pictures)))
+    assert sum(counts) > 0
+    assert list(map(len, posewright.load("out.onnx").many(pictures))) == counts

@@ -37,7 +37,8 @@ class ModelFileError(ValueError):
 def described(codec: Codec) -> dict[str, Any]:
     """Return a codec as JSON values; raises TypeError where it is no dataclass of such values.
 
-    A function, as MultiPoseNet's `respond`, is left out where it is the default; another one cannot be written down.
+    A function, as MultiPoseNet's `respond`, is left out where it is the default; another one, and what DeeperCut fitted
+    to data, cannot be written down.
     """
     if not is_dataclass(codec):
         raise TypeError(f"codec {codec!r} is no dataclass, so it cannot be written down")
@@ -73,8 +74,10 @@ def codec_from(values: dict[str, Any]) -> Codec:
 
 def _field(value: Any, default: Any) -> Any:
     """Return a codec's field as it was: a skeleton, a NamedTuple like the default, or a value; else ValueError."""
-    if isinstance(value, dict):
-        return skeleton_from(value)
+    if isinstance(value, dict) and value:
+        skeleton = skeleton_from(value)
+        usual = isinstance(default, Skeleton) and skeleton_described(default) == skeleton_described(skeleton)
+        return default if usual else skeleton
     if not hasattr(default, "_fields"):
         return _tuples(value)
     if not isinstance(value, list) or [_kind(one) for one in value] != [_kind(one) for one in default]:
