@@ -29,6 +29,13 @@ class BottomUp:
     kept beside each other, as arXiv:1611.05424 and arXiv:1908.10357 do. batch: pictures a call.
 
     Departure: the papers choose a size for each picture by its shorter side; here the size is the codec's.
+
+    >>> from posewright.codecs.bottom_up.openpose import OpenPose
+    >>> from posewright.skeleton import COCO
+    >>> codec = OpenPose(COCO, size=(64, 48))
+    >>> blind = Network(lambda pixels: [codec.encode([[]] * len(pixels))], codec)
+    >>> BottomUp(blind, codec)(np.zeros((90, 160, 3), np.uint8))
+    []
     """
 
     network: Network
