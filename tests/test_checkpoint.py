@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ import torch
 
 import posewright
 from posewright.codecs.distribution import Distribution
+from posewright.models.compact import Compact
 from posewright.models.load import WeightsError, load_into
 from posewright.models.resnet import ResNet
 from posewright.models.simple_baseline import RENAMES, SimpleBaseline, simple_baseline_r50
 from posewright.recipes import recipe_named
-from posewright.skeleton import COCO, LSP
+from posewright.skeleton import COCO, LSP, Skeleton
 from posewright.train import Machine, first_weights, prepared, train
 from posewright.train.export import checkpoint as checkpoints
 from posewright.train.export.checkpoint import export_checkpoint
@@ -150,6 +152,21 @@ def test_authors_weights_for_other_keypoints_leave_the_head_as_it_is(tmp_path, c
     assert "matched    2 of" in capsys.readouterr().err
     found = first_weights(str(tmp_path / "w.pth"), replace(tiny, network=lambda: baseline(len(COCO)))).weights
     assert torch.equal(found["head.bias"], given["module.final_layer.bias"])
+
+
+def test_a_head_begins_from_the_keypoints_of_the_same_names(last, tmp_path, capsys):
+    swapped = Skeleton("swapped", ("tail", *reversed(LSP.keypoints)), ())
+    network = partial(Compact, len(swapped), widths=(4, 8, 8, 8), depths=(1, 1, 1))
+    recipe = replace(tiny, network=network, codec=replace(tiny.codec, skeleton=swapped))
+    export_checkpoint(last, tmp_path / "tiny.onnx", recipe=tiny)
+    torch.manual_seed(1)
+    for start in (last, tmp_path / "tiny.onnx"):
+        found, own = first_weights(str(start), recipe).weights, averages(last)
+        for part in ("head.weight", "head.bias"):
+            assert torch.equal(found[part][1:], own[part].flip(0))
+        assert found["head.bias"][0] == 0
+        assert found["head.weight"][0].abs().sum() > 0
+    assert "misfits    none" in capsys.readouterr().err
 
 
 def test_what_the_start_lacks_is_drawn_by_the_seed(last):

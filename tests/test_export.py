@@ -59,6 +59,23 @@ def test_the_weights_come_back_to_the_bit(network, file):
     compact(14).load_state_dict(weights)
 
 
+def test_half_the_space_holds_the_rounded_weights_to_the_bit(network, file, tmp_path, rng):
+    path = tmp_path / "half.onnx"
+    drift = export.onnx(network, CODEC, {}, path, half=True)
+    assert drift.fields < 1e-4
+    assert path.stat().st_size < 0.52 * file.stat().st_size
+    wanted = {name: v.half().float() if v.ndim > 1 else v for name, v in network.state_dict().items()}
+    assert same(export.weights_of(path), wanted)
+    assert not same(network.state_dict(), wanted)
+    rebuilt = compact(14)
+    rebuilt.load_state_dict(export.weights_of(path))
+    crops = rng.integers(0, 256, (2, 64, 64, 3)).astype(np.uint8)
+    with torch.no_grad():
+        expected = FromPixels(rebuilt).eval()(torch.from_numpy(crops))[-1].maps.numpy()
+    maps = runtimes.load(path, "onnxruntime", threads=1)(crops)[-1].maps
+    np.testing.assert_allclose(maps, expected, atol=1e-4 * np.abs(expected).max())
+
+
 def test_equal_weights_keep_their_own_names(tmp_path):
     network = compact(14).eval()  # untrained: all biases are equal, all running means
     export.onnx(network, CODEC, {}, tmp_path / "fresh.onnx")

@@ -152,7 +152,9 @@ def test_a_key_that_stands_twice_is_refused(files, capsys, file, key):
     first, _, rest = path.read_text().rpartition(f'"{key}":')
     path.write_text(f'{first}"{key}":[1],"{key}":{rest}')
     assert scored() == 2
-    assert f"{file}.json: '{key}' stands twice in one object" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith(f"posewright: {file}.json: ")
+    assert f"'{key}' stands twice in one record" in said
 
 
 def test_results_without_a_score_have_the_mean_of_their_keypoints(files, truth, capsys):

@@ -199,3 +199,17 @@ class Everybody(NamedTuple):
     deltas: Any
     mask: Any = None
     weights: Any = None
+
+
+class Sightings(NamedTuple):
+    """One map a keypoint, and whether the keypoint is seen, apart from where it is.
+
+    maps (..., K, h, w) and weights (..., K) as in `Heatmaps`; seen (..., K): logits of the probability that the
+    keypoint is in the picture and nothing hides it; known (..., K): how much that counts in the loss, None in an
+    answer.
+    """
+
+    maps: Any
+    seen: Any
+    weights: Any = None
+    known: Any = None

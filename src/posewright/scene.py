@@ -47,7 +47,8 @@ class Person:
     """Say where a person's keypoints are; truth and prediction alike.
 
     keypoints (K, 2) px, NaN where absent; visible (K,) of ABSENT, HIDDEN, SEEN (None in a prediction that
-    does not tell); scores (K,) and score in [0, 1], predictions only; box (4,) and head (4,) xyxy px;
+    does not tell); scores (K,) and score in [0, 1], of predictions, and of labels that are predictions; seen (K,) in
+    [0, 1]: how likely each keypoint is seen, predictions only; box (4,) and head (4,) xyxy px;
     area px^2; points3d (K, 3) mm of the world; depths (K,) px: how much farther than the root each keypoint is, as
     long as the picture shows such a length at the root's distance (1 mm is focal length / distance px); mask (H, W)
     bool; cause (K,) of `Cause`; id joins a person's views or frames; crowd marks a box around many people. counted:
@@ -76,10 +77,11 @@ class Person:
     depths: Floats | None = None
     counted: bool | None = None
     box_area: float | None = None
+    seen: Floats | None = None
 
     def __post_init__(self) -> None:
         count = len(self.keypoints)
-        each = dict.fromkeys(("visible", "scores", "depths", "cause"), (count,))
+        each = dict.fromkeys(("visible", "scores", "seen", "depths", "cause"), (count,))
         for name, shape in {"keypoints": (count, 2), "points3d": (count, 3), "box": (4,), "head": (4,), **each}.items():
             value = getattr(self, name)
             if value is not None and value.shape != shape:
@@ -122,8 +124,8 @@ class Person:
 
     def _swapped(self, order: NDArray[np.intp]) -> dict[str, Any]:
         """Reorder every array that has an axis of keypoints; an order of -1 leaves that keypoint absent."""
-        absent: dict[str, Any] = {"keypoints": np.nan, "visible": ABSENT, "scores": 0.0, "points3d": np.nan,
-                                  "depths": np.nan}  # fmt: skip
+        absent: dict[str, Any] = {"keypoints": np.nan, "visible": ABSENT, "scores": 0.0, "seen": 0.0,
+                                  "points3d": np.nan, "depths": np.nan}  # fmt: skip
         arrays = {name: getattr(self, name) for name in (*absent, "cause")}
         swapped = {name: array[order] for name, array in arrays.items() if array is not None}
         missing = order < 0

@@ -121,7 +121,10 @@ def test_decode_of_noise_is_people_with_places_and_scores(codec, rng):
             assert np.isfinite(person.keypoints).all()
             assert (person.keypoints >= -0.5 - codec.beyond).all()
             assert (person.keypoints <= np.array(codec.size) - 0.5 + codec.beyond).all()
-            assert person.visible is None
+            if person.seen is None:
+                assert person.visible is None
+            else:
+                assert ((person.seen >= 0) & (person.seen <= 1)).all()
             assert ((person.scores >= 0) & (person.scores <= 1)).all()
             assert person.score == pytest.approx(person.scores.mean())
 

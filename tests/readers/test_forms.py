@@ -388,21 +388,21 @@ def test_layouts_of_labelling_tools(tmp_path, layout):
     labels = content()
     for image in labels["images"]:
         (tmp_path / "data" / place.format(image["file_name"])).parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(tmp_path / "data" / place.format(image["file_name"])), np.zeros((8, 8, 3), np.uint8))
+        cv2.imwrite(str(tmp_path / "data" / place.format(image["file_name"])), np.zeros((256, 256, 3), np.uint8))
         image["file_name"] = called.format(image["file_name"])
     path = put(tmp_path / "data" / file, labels)
     for spec in (f"coco:{tmp_path / 'data'}", f"coco:{path}", str(path)):
         scenes = datasets.read(spec, "val")
-        assert [scene.pixels().shape for scene in scenes] == [(8, 8, 3)] * 2
+        assert [scene.pixels().shape for scene in scenes] == [(256, 256, 3)] * 2
 
 
 def test_a_file_and_a_folder_are_named_apart(tmp_path):
     path = put(tmp_path / "labels" / "mine.json", content())
     (tmp_path / "photos").mkdir()
     for name in NAMES.values():
-        cv2.imwrite(str(tmp_path / "photos" / name), np.zeros((8, 8, 3), np.uint8))
+        cv2.imwrite(str(tmp_path / "photos" / name), np.zeros((256, 256, 3), np.uint8))
     for spec in (f"coco:{path}@{tmp_path / 'photos'}", f"{path}@{tmp_path / 'photos'}"):
-        assert [scene.pixels().shape for scene in datasets.read(spec, "train")] == [(8, 8, 3)] * 2
+        assert [scene.pixels().shape for scene in datasets.read(spec, "train")] == [(256, 256, 3)] * 2
 
 
 def test_another_parts_file_is_not_taken_for_this_one(tmp_path):

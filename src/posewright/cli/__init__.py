@@ -62,9 +62,10 @@ def export(
     checkpoint: Positional[Annotated[Path, arg(metavar="CHECKPOINT", help="runs/NAME/last.pt of a training")]],
     out: Annotated[Path, arg(metavar="FILE", help="the .onnx file to write")],
     data: Annotated[
-        str | None, arg(metavar="DIR", help="real pictures to compare on, beside synthetic ones", **QUIET)
+        str | None, arg(metavar="DIR", help="real pictures to compare and calibrate on, beside synthetic ones", **QUIET)
     ] = None,
     recipe: RecipeFile = None,
+    half: Annotated[bool, arg(help="store the weights in half precision, in half the space", **QUIET)] = False,
 ) -> int:
     """Export a checkpoint to ONNX, with its codec, its card and a check against torch."""
     from posewright.cli.form import folder
@@ -72,7 +73,7 @@ def export(
     from posewright.verbs.load import recipe_by
 
     by = None if recipe is None else recipe_by(recipe)
-    drift = export_checkpoint(checkpoint, out, None if data is None else folder(data), by)
+    drift = export_checkpoint(checkpoint, out, None if data is None else folder(data), by, half)
     px = "no keypoint was confident" if drift.px_max is None else f"at most {drift.px_max:.2g} px"
     print(f"{out}: like torch on {drift.pictures} pictures, {px} and {drift.score:.2g} of score apart")
     return 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from posewright.cli.options import QUIET, Draws, MetricNames, Out, Seed, Sigmas, Split
-from posewright.text import cell
+from posewright.text import apart, cell, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -186,14 +186,14 @@ def print_results(results: list[Result], compared: Mapping[str, Mapping[str, Dif
     """Print warnings, then tables of all numbers, each with what its protocol says anew."""
     from rich.console import Console
 
-    from posewright.report.tables import differences_of, printable, protocol_of, table_of
+    from posewright.report.tables import differences_of, protocol_of, table_of
 
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
-    for result in results:
+    for result, name in zip(results, apart([result.path for result in results]), strict=True):
         for warning in result.warnings:
-            where = f"{result.path.name}: " if len(results) > 1 else ""
+            where = f"{name}: " if len(results) > 1 else ""
             console.print(printable(f"warning: {where}{warning}"), style="yellow", highlight=False, markup=False)
     said: dict[str, str] = {}
     for name, score in results[0].scores.items():

@@ -13,7 +13,7 @@ def find_file(root: Path, names: Sequence[str], what: str) -> Path:
     """Return the first of these files in a folder, gzipped (.gz) or not, * standing for any text; else DataError."""
     for name in names:
         for form in (name, f"{name}.gz"):
-            found = sorted(root.glob(form))
+            found = [Path(form)] if Path(form).is_absolute() else sorted(root.glob(form))
             if found and found[0].is_file():
                 return found[0]
     lack = f"holds no {what}" if root.is_dir() else f"no such folder; it should hold {what}"

@@ -13,6 +13,8 @@ on a processor they run near its peak, which depthwise ones do not.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
@@ -69,13 +71,16 @@ class Compact(nn.Module):
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
-    def forward(self, images: Tensor) -> list[Heatmaps]:
+    def forward(self, images: Tensor) -> list[Any]:
+        return [Heatmaps(self.head(self.features(images)[0]))]
+
+    def features(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is known at a quarter (B, fine, H/4, W/4) and a sixteenth (B, coarse, H/16, W/16)."""
         fine = self.fine(self.stem(images))  # (B, fine, H/4, W/4)
         middle = self.middle(fine)  # (B, middle, H/8, W/8)
         coarse = self.coarse(middle)  # (B, coarse, H/16, W/16)
         middle = self.middle_up(torch.relu(middle + doubled(self.coarse_to_middle(coarse))))
-        fine = self.fine_up(torch.relu(fine + doubled(self.middle_to_fine(middle))))
-        return [Heatmaps(self.head(fine))]
+        return self.fine_up(torch.relu(fine + doubled(self.middle_to_fine(middle)))), coarse
 
 
 def doubled(x: Tensor) -> Tensor:

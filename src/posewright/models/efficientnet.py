@@ -21,6 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from posewright.models.depthwise import depthwise, halved
+
 EPSILON = 1e-3  # of every normalisation, as in the authors' code
 MOMENTUM = 0.01  # Keras's 0.99, the other way round
 SQUEEZE = 4  # the squeezed width is the block's entering width over this
@@ -39,6 +41,8 @@ class Same(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         if self.stride[0] > 1:
             x = pad(x, [side for n in (x.shape[-1], x.shape[-2]) for side in self._sides(int(n))])
+        if self.groups > 1 and halved(x):
+            return depthwise(x, self.weight, self.stride[0], int(self.padding[0]))
         return super().forward(x)
 
     def _sides(self, length: int) -> tuple[int, int]:

@@ -12,6 +12,8 @@ import numpy as np
 from posewright.occlusion.occluder import Alpha, Occluder, beneath
 from posewright.scene import ABSENT, Crop, Floats, Person, Scene
 
+FEW = 3
+"""Pictures that are described one by one."""
 Choose = Callable[[Crop, int, np.random.Generator], Iterable[Occluder]]
 """(crop, the person's place, rng) -> what is put on it, one after the other."""
 
@@ -62,7 +64,7 @@ class Augmentation:
 def described(part: Any) -> str:
     """Say what an occluder or an augmentation is, number by number: what differs in effect differs in words.
 
-    Pixels are told by their hash, scenes by their count.
+    Pixels are told by their hash, more than FEW pictures by one of them all, scenes by their count.
 
     >>> described(Augmentation((), chance=0.5, target=None))
     'Augmentation(choices=(), chance=0.5, target=None, everyone=False)'
@@ -75,6 +77,9 @@ def described(part: Any) -> str:
     if isinstance(part, Sequence) and not isinstance(part, str):
         if part and isinstance(part[0], Scene):
             return f"{len(part)} scenes"
+        if len(part) > FEW and isinstance(part[0], np.ndarray):
+            digest = sha256("".join(map(described, part)).encode()).hexdigest()
+            return f"{len(part)} pictures {digest[:12]}"
         return f"({', '.join(map(described, part))})"
     return str(getattr(part, "__name__", part))
 

@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from posewright.recipes.body import compact_body, lite_body
 from posewright.recipes.compact import default
 from posewright.recipes.cpm import cpm_lsp, cpm_mpii
 from posewright.recipes.cpn import cpn_r50_coco, cpn_r50_coco_384x288, cpn_r50_lsp, cpn_r101_coco_384x288
@@ -88,6 +89,8 @@ __all__ = ["RECIPES", "Phase", "Recipe", "recipe_named"]
 
 RECIPES = (
     default,
+    compact_body,
+    lite_body,
     jain_lsp,
     cpm_lsp,
     cpm_mpii,

@@ -27,10 +27,10 @@ def read(folder: Path, split: str) -> list[Scene]:
     if split != "train":
         return scenes
     drawn = each_person(world(DRAWN, seed=1, skeleton=LSP))
-    return [*scenes, *(scene for scene in drawn if _learnable(scene.people[0]))]
+    return [*scenes, *(scene for scene in drawn if learnable(scene.people[0]))]
 
 
-def _learnable(person: Person) -> bool:
+def learnable(person: Person) -> bool:
     """Whether a drawn person is large enough and more seen than hidden."""
     if person.box is None or person.visible is None:
         return False

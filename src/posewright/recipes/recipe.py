@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import cos, pi
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from posewright.augment.jitter import Aim, Given, Jitter
 from posewright.codecs.codec import Codec
 from posewright.occlusion import Augmentation
 from posewright.scene import Scene, each_person
-from posewright.warp import around
+from posewright.warp import Size, around
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Phase:
     straight: bool = False
     jitter: Jitter | None = None
     """What takes the place of the recipe's jitter."""
+    size: Size | None = None
+    """(width, height) px of the crops, where it is not the codec's own."""
 
     def rate_at(self, step: int, steps: int) -> float:
         """Return the learning rate of a step of this phase's `steps`.
@@ -49,7 +51,7 @@ class Optimiser:
     """Say how weights follow their gradients.
 
     rule: AdamW shrinks weights apart from their gradients, Adam (older papers) as part of them; momentum is 0.9.
-    rates: (pattern, times), parameters whose names match learn at so many times the rate; the first match counts.
+    rates: (pattern, times), parameters whose names match learn at so many times the rate, at 0 not; the first counts.
     average: decay a step of a running average of the weights, which is then what is evaluated and exported; 0: none.
     """
 
@@ -131,6 +133,14 @@ class Recipe:
     def jitters(self) -> tuple[Jitter, ...]:
         """The jitter of each epoch."""
         return tuple(phase.jitter or self.jitter for phase in self.phases for _ in range(phase.epochs))
+
+    @property
+    def codecs(self) -> tuple[Codec, ...]:
+        """The codec of each epoch."""
+        own: Any = self.codec
+        return tuple(
+            replace(own, size=phase.size) if phase.size else own for phase in self.phases for _ in range(phase.epochs)
+        )
 
     def rate_at(self, step: int, steps_per_epoch: int) -> float:
         """Return the learning rate of a step counted from the start of training."""

@@ -118,15 +118,6 @@ def protocol_of(score: Score) -> list[tuple[str, str]]:
     return [(key.replace("_", " "), _said(value)) for key, value in score.protocol.items() if "/" not in key]
 
 
-def printable(text: str) -> str:
-    """Return a text that may come out of a file with every character escaped that would not be seen.
-
-    >>> print(printable("left\x1b[31m knee"))
-    left\\x1b[31m knee
-    """
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
-
-
 def empty(value: float) -> bool:
     """Tell whether a number has no data: NaN, or COCO's -1."""
     return math.isnan(value) or value == -1

@@ -248,6 +248,14 @@ MPI_INF_3DHP = Skeleton(
     (*_LIMBS, *_chains("head_top head neck spine pelvis", "left_shoulder neck right_shoulder",
                        "left_hip pelvis right_hip")),
 )  # fmt: skip
+BODY = Skeleton(
+    "body",
+    (*COCO.keypoints, "neck", "head_top"),
+    (*COCO.limbs, *_chains("head_top neck left_shoulder", "neck right_shoulder")),
+    (*_COCO_SIGMAS, .079, .079),
+    "COCO, and CrowdPose for neck and head top",
+)  # fmt: skip
+"""What COCO and LSP label, together."""
 
 PANOPTIC = Skeleton(
     "panoptic",
@@ -257,7 +265,7 @@ PANOPTIC = Skeleton(
                        "left_shoulder neck right_shoulder", "left_hip pelvis right_hip")),
 )  # fmt: skip
 
-SKELETONS = (COCO, CROWDPOSE, AIC, MPII, LSP, FLIC, H36M, POSETRACK, JHMDB, PENN_ACTION, MPI_INF_3DHP, PANOPTIC)
+SKELETONS = (COCO, CROWDPOSE, AIC, MPII, LSP, FLIC, H36M, POSETRACK, JHMDB, PENN_ACTION, MPI_INF_3DHP, PANOPTIC, BODY)
 
 
 def skeleton_named(name: str) -> Skeleton:

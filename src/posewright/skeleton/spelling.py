@@ -30,6 +30,8 @@ _KIN = {
     "hip_center": "mid_hip", "hip_centre": "mid_hip", "center_hip": "mid_hip", "neck_upper": "upper_neck",
 }  # fmt: skip
 _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_STRANGE = re.compile(r"[^\w\s.,;:/()#'-]")
+"""What no usual style has: a name with it stays as it is."""
 _GLUED = re.compile(r"^(?P<before>left|right|[lr])?(?P<rest>.+?)(?P<behind>left|right|[lr])?$")
 
 Reading = tuple[str, str, bool]
@@ -92,6 +94,8 @@ def _stem(name: str) -> str:
 
 def _readings(name: str) -> list[Reading]:
     """Return what a name may mean, likeliest first; the last is always the name without a side."""
+    if _STRANGE.search(name):
+        return [("", name, True)]
     words = [word.lower() for word in re.split(r"[\W_]+", _HUMPS.sub("_", name)) if word] or [name.lower()]
     sided = [place for place, word in enumerate(words) if word in SIDES]
     long = [place for place in sided if len(words[place]) > 1]

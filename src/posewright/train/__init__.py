@@ -92,7 +92,7 @@ def train(
         occlusion = recipe.occlusion and recipe.occlusion(scenes)
         batches = Batches(
             scenes, recipe.codec, recipe.jitter, recipe.batch, seed, recipe.aim, occlusion, recipe.occluded,
-            recipe.jitters, recipe.apart.given
+            recipe.jitters, recipe.apart.given, recipe.codecs
         )  # fmt: skip
         state = prepared(recipe, seed, machine)
         if recipe.apart.counted:

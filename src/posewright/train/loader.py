@@ -39,9 +39,9 @@ class Batches:
 
     scenes hold one person each (`scene.each_person`). The last batch of an epoch is filled up from its
     start, so that all have the same size. occlusion hides something of a jittered crop, in the epochs that
-    `occluded` holds (None: in all), and says how much the targets that it covers still count. jitters: one an
-    epoch, where they differ. given makes what is told beside the pixels, which then come as (pixels, given); it is
-    shown everybody of a scene, the person first.
+    `occluded` holds (None: in all), and says how much the targets that it covers still count. jitters, codecs:
+    one an epoch, where they differ. given makes what is told beside the pixels, which then come as (pixels, given); it
+    is shown everybody of a scene, the person first.
     """
 
     scenes: Sequence[Scene]
@@ -54,6 +54,7 @@ class Batches:
     occluded: Container[int] | None = None
     jitters: Sequence[Jitter] = ()
     given: Given | None = None
+    codecs: Sequence[Codec] = ()
 
     def __len__(self) -> int:
         return -(-len(self.scenes) // self.size)
@@ -79,8 +80,11 @@ class Batches:
         pixels, crops = self._views(epoch, number)
         told = pixels if self.given is None else (pixels, self.given(crops, self._rng(epoch, number, GIVEN)))
         if self.occlusion is None or not (self.occluded is None or epoch in self.occluded):
-            return told, self.codec.encode([crop.people[0] for crop in crops])
-        return told, self._hidden(pixels, crops, self.occlusion, self._rng(epoch, number, HIDDEN))
+            return told, self._codec(epoch).encode([crop.people[0] for crop in crops])
+        return told, self._hidden(epoch, pixels, crops, self.occlusion, self._rng(epoch, number, HIDDEN))
+
+    def _codec(self, epoch: int) -> Codec:
+        return self.codecs[epoch] if self.codecs else self.codec
 
     def _rng(self, epoch: int, number: int, *stream: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, epoch, number, *stream))
@@ -90,7 +94,7 @@ class Batches:
         chosen = np.take(_order(self, epoch), range(number * self.size, (number + 1) * self.size), mode="wrap")
         rng = self._rng(epoch, number)
         jitter = self.jitters[epoch] if self.jitters else self.jitter
-        width, height = self.codec.size
+        width, height = size = self._codec(epoch).size
         pixels = np.empty((len(chosen), height, width, 3), np.uint8)
         crops: list[Crop] = []
         decoded, picture = -1, pixels[0]
@@ -99,7 +103,7 @@ class Batches:
             if place != decoded:
                 decoded, picture = place, scene.pixels()
             person = scene.people[0]
-            warp = jitter(person, scene.skeleton, self.codec.size, rng, self.aim)
+            warp = jitter(person, scene.skeleton, size, rng, self.aim)
             warp.image(picture, out=row)
             row[:] = jitter.paint(row, rng)
             shown = scene.people if self.given else scene.people[:1]
@@ -113,7 +117,9 @@ class Batches:
         return Person(person.keypoints, person.visible, box=person.box, area=person.area, mask=mask, id=person.id,
                       depths=person.depths, scores=person.scores)  # fmt: skip
 
-    def _hidden(self, pixels: Pixels, crops: Sequence[Crop], occlusion: Augmentation, rng: np.random.Generator) -> Any:
+    def _hidden(
+        self, epoch: int, pixels: Pixels, crops: Sequence[Crop], occlusion: Augmentation, rng: np.random.Generator
+    ) -> Any:
         """Hide something of each crop, in `pixels`, and return targets that weigh what it covers."""
         people, counts = [], []
         for row, crop in zip(pixels, crops, strict=True):
@@ -121,7 +127,7 @@ class Batches:
             row[:] = hidden.pixels
             people.append(hidden.people[0])
             counts.append(factors[0])
-        fields = self.codec.encode(people)
+        fields = self._codec(epoch).encode(people)
         weights, factors = fields.weights.copy(), np.stack(counts).astype(np.float32)
         weights[:, : factors.shape[1]] *= factors  # what stands behind the keypoints, as a background, counts as before
         return fields._replace(weights=weights)

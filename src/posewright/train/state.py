@@ -152,6 +152,7 @@ def optimiser_of(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     groups: dict[float, list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         times = next((times for pattern, times in recipe.optimiser.rates if re.match(pattern, name)), 1.0)
+        parameter.requires_grad_(parameter.requires_grad and times > 0)
         groups.setdefault(times, []).append(parameter)
     optimisers: dict[str, Callable[..., torch.optim.Optimizer]] = {
         "adamw": partial(torch.optim.AdamW, fused=True),

@@ -60,11 +60,18 @@ def steps(
 
 
 def trained(module: nn.Module, machine: Machine, team: int) -> nn.Module:
-    """Return the module in the form that is called in training: shared by a team, compiled if wished."""
+    """Return the module in the form that is called in training: shared by a team, compiled if wished.
+
+    Normalisations whose weights do not learn keep their statistics too.
+    """
     network: nn.Module = DistributedDataParallel(module) if team > 1 else module
     if machine.compile:
         network = torch.compile(network)  # type: ignore[assignment]
-    return network.train()
+    network.train()
+    for layer in module.modules():
+        if isinstance(layer, nn.BatchNorm2d) and layer.affine and not layer.weight.requires_grad:
+            layer.eval()
+    return network
 
 
 def _loaded(drawn: Drawn, numbers: range, machine: Machine) -> Iterator[tuple[Any, Any]]:

@@ -57,7 +57,8 @@ def evaluate(
     names, said = chosen(metric, truth), dict(protocol or {})
     out.mkdir(parents=True, exist_ok=True)
     asked = translated(truth, estimator.skeleton)
-    of = {**estimator.protocol(), **said, **versions(), "asked": digest(asked, detected)}
+    own = estimator.protocol() if hasattr(estimator, "protocol") else {}
+    of = {**own, **said, **versions(), "asked": digest(asked, detected)}
     with kept(out, of) as answers:
         coco.write_results(list(track(predicted(answers, estimator, asked, detected))), out / "predictions.json")
         boxes = str(said.get("boxes", "annotation" if detected is None else "detected"))

@@ -1,8 +1,8 @@
 """The graph of an exported file, as far as it is checked before anything runs: inputs, outputs, and the weights' hash.
 
 Field numbers are those of onnx.proto: ModelProto.graph 7; GraphProto.initializer 5, input 11, output 12; ValueInfoProto
-name 1, type 2, in it tensor_type 1 with elem_type 1, shape 2, dim 1, dim_value 1; TensorProto name 8, float_data 4,
-int64_data 7, raw_data 9.
+name 1, type 2, in it tensor_type 1 with elem_type 1, shape 2, dim 1, dim_value 1; TensorProto data_type 2, name 8,
+float_data 4, int64_data 7, raw_data 9.
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+import numpy as np
+
 from posewright.estimators.runtimes.metadata import ModelFileError
 from posewright.estimators.runtimes.protobuf import Span, numbers, spans, varint
 
 BYTES = 2
 """TensorProto's code of uint8."""
+HALF = 10
+"""TensorProto's code of float16."""
 WEIGHT = "network."
 """Begins the names of the weights in the graph."""
 Shape = tuple[int, ...]
@@ -75,11 +79,13 @@ def _hash(file: BinaryIO, stored: Mapping[str, Span], state: Mapping[str, Any]) 
 
 
 def _content(file: BinaryIO, tensor: Span) -> bytes:
-    """Return a tensor's bytes, whichever field they stand in."""
+    """Return a tensor's bytes, whichever field they stand in; numbers of half precision as single ones."""
+    half = (2, HALF) in numbers(file, *tensor)
     for number, first, last in spans(file, *tensor):
         if number in (4, 9):
             file.seek(first)
-            return file.read(last - first)
+            data = file.read(last - first)
+            return np.frombuffer(data, "<f2").astype("<f4").tobytes() if half else data
         if number == 7:
             return b"".join(struct.pack("<Q", value) for value in _packed(file, first, last))
     return b""

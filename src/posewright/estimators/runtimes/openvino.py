@@ -34,7 +34,7 @@ def load(path: Path, precision: Literal["fp32", "bf16"] = "fp32", threads: int |
     except RuntimeError as error:
         raise metadata.ModelFileError(f"{path}: OpenVINO refuses it: {str(error).splitlines()[0]}") from None
     inputs = {one.any_name: [part.get_min_length() for part in one.partial_shape] for one in compiled.inputs}
-    names = [output.any_name for output in compiled.outputs]
+    names = [next(name for name in output.names if name[0].isdigit()) for output in compiled.outputs]  # of its aliases
 
     requests = threading.local()  # a request holds one picture's answer, so every thread has its own
 

@@ -57,9 +57,9 @@ def load(path: Path, build: Callable[[], nn.Module], precision: Precision = "fp3
 def weights_of(path: Path, facts: metadata.Facts | None = None) -> dict[str, Tensor]:
     """Return the state dict of the network that was exported, to the bit and in its order.
 
-    What the network's answer does not need, as a BatchNorm's count of batches, lies in the metadata. facts: these,
-    where they are checked already.
-    Raises ModelFileError where the file is no network of posewright's.
+    Weights that are stored in half precision come in single. What the network's answer does not need, as a
+    BatchNorm's count of batches, lies in the metadata. facts: these, where they are checked already. Raises
+    ModelFileError where the file is no network of posewright's.
     """
     import onnx
 
@@ -68,7 +68,7 @@ def weights_of(path: Path, facts: metadata.Facts | None = None) -> dict[str, Ten
     state = {}
     for name, rest in facts.state.items():
         array = onnx.numpy_helper.to_array(stored[f"network.{name}"]) if rest is None else _array(*rest)
-        state[name] = torch.from_numpy(array.copy())
+        state[name] = torch.from_numpy(array.astype(np.float32 if array.dtype == np.float16 else array.dtype))
     return state
 
 

@@ -7,25 +7,24 @@ bit by bit; what that computes differs from its description in places, and the d
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
 from posewright.metrics.oks.groups import gather
 from posewright.metrics.oks.matching import summary
-from posewright.metrics.oks.similarity import PredictedArea
 from posewright.metrics.score import Score
 from posewright.metrics.trust.resampling import again_of
 from posewright.scene import Scene
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from posewright.metrics.oks.similarity import Counting
+
 
 def oks_ap(
-    predicted: Sequence[Scene],
-    truth: Sequence[Scene],
-    sigmas: ArrayLike | None = None,
-    *,
-    box_area: float = 1.0,
-    counted_by: Sequence[str] | None = None,
-    predicted_area: PredictedArea = "own",
+    predicted: Sequence[Scene], truth: Sequence[Scene], sigmas: ArrayLike | None = None, **rules: Unpack[Counting]
 ) -> Score:
     """Score people by COCO's average precision and recall: AP, AP50, AP75, APM, APL and AR alike.
 
@@ -48,9 +47,7 @@ def oks_ap(
     Raises ValueError where scenes do not pair, a prediction has no score, or a true person neither area nor
     box.
     """
-    problem = gather(
-        predicted, truth, sigmas, box_area=box_area, counted_by=counted_by, predicted_area=predicted_area
-    )  # fmt: skip
+    problem = gather(predicted, truth, sigmas, **rules)
     found = problem.matches()
     told = {"metric": "COCO keypoint average precision and recall"} | problem.protocol
     return Score(summary(found), told, again_of(found))

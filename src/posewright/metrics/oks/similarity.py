@@ -35,13 +35,18 @@ _KIN = {"head": "head_top", "head_bottom": "neck", "upper_neck": "neck", "thorax
         "pelvis": "left_hip", "spine": "left_hip", "belly": "left_hip"}  # fmt: skip
 
 
-class Rules(TypedDict, total=False):
-    """What a metric by OKS may be told; `oks_ap` says what each of these means."""
+class Counting(TypedDict, total=False):
+    """What a metric by OKS may be told beside sigmas; `oks_ap` says what each of these means."""
 
-    sigmas: ArrayLike | None
     box_area: float
     counted_by: Sequence[str] | None
     predicted_area: PredictedArea
+
+
+class Rules(Counting, total=False):
+    """What a metric by OKS may be told."""
+
+    sigmas: ArrayLike | None
 
 
 class Truths(NamedTuple):

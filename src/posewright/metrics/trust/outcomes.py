@@ -131,8 +131,9 @@ def person_outcomes(
 def visibility_outcomes(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[Rules]) -> Outcomes:
     """Collect what is said of keypoints' visibility beside whether they are seen (1) or hidden (0).
 
-    Said is `Person.visible` where every paired prediction has it, absent below hidden below seen; else the
-    keypoints' scores stand in, and the protocol names them so. Keypoints that the truth leaves absent do not count.
+    Said is `Person.seen` where every paired prediction has it; else `Person.visible` where every one has that, absent
+    below hidden below seen; else the keypoints' scores stand in, and the protocol names them so. Keypoints that the
+    truth leaves absent do not count.
     Raises ValueError where a paired true person has no visibility, a prediction neither it nor scores, or as
     `couples`.
     """
@@ -141,8 +142,10 @@ def visibility_outcomes(predicted: Sequence[Scene], truth: Sequence[Scene], **ru
     for scene, place in zip(found.truth, found.picture, strict=True):
         if scene.people[0].visible is None:
             raise ValueError(f"truth, {named(int(place), scene)}: a person has no visibility to compare with")
-    said = [scene.people[0].visible for scene in found.predicted]
-    told = [visible / SEEN for visible in said if visible is not None]
+    said = [scene.people[0] for scene in found.predicted]
+    told: list[Floats] = [person.seen for person in said if person.seen is not None]
+    if len(told) < len(said):
+        told = [person.visible / SEEN for person in said if person.visible is not None]
     own = len(told) == len(said)
     values = np.array(told, np.float64).reshape(-1, len(skeleton)) if own else _scores(found, len(skeleton))
     true = np.array([scene.people[0].visible for scene in found.truth], np.uint8).reshape(-1, len(skeleton))

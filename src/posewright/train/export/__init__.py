@@ -25,7 +25,7 @@ from posewright.models.original import original_of
 from posewright.models.pixels import FromPixels
 from posewright.picture import Pixels
 from posewright.scene import PADDING
-from posewright.train.export.graph import ExportError, evaluating, graph_of, hash_of, state_of
+from posewright.train.export.graph import ExportError, evaluating, graph_of, halved, hash_of, rounded, state_of
 from posewright.train.export.parity import Bound, Drift, drift, trial_pictures
 from posewright.warp import around
 
@@ -43,20 +43,24 @@ def onnx(
     padding: float = PADDING,
     bound: Bound = Bound(),  # noqa: B008
     pictures: Pixels | None = None,
+    half: bool = False,
 ) -> Drift:
     """Write a network as an ONNX file with its codec, card and weights' hash, and return how far it drifts.
 
     model: images (B, 3, H, W) normalised with mean and std (of values in 0..1; by default those of the model's file),
     or a `FromPixels`, which knows its own. card: JSON values. aim, padding: how crops were cut in training. pictures
     (B, H, W, 3): what the file is compared with torch on, by default 16 of the synthetic world, half of them with
-    black shapes over them. Raises ExportError above the bound, or where the file does not give the weights back to
+    black shapes over them. half: round the weights to half precision and store them so, in half the space; the
+    arithmetic stays single. Raises ExportError above the bound, or where the file does not give the weights back to
     the bit; then nothing is written.
     """
     path = Path(path)
     own = original_of(model).normal
     module = model if isinstance(model, FromPixels) else FromPixels(model, mean or own.mean, std or own.std)
+    if half:
+        module = rounded(module)
     with evaluating(module):
-        return _export(module, codec, card, path, (aim, padding), bound, pictures)
+        return _export(module, codec, card, path, (aim, padding), bound, pictures, half)
 
 
 def _export(
@@ -67,8 +71,10 @@ def _export(
     view: tuple[Aim, float],
     bound: Bound,
     pictures: Pixels | None,
+    half: bool,
 ) -> Drift:
     exported = graph_of(module, codec.size)
+    exported = halved(exported) if half else exported
     state = module.network.state_dict()
     about = {
         "format": metadata.FORMAT,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from posewright.codecs.bottom_up.whole import WholeMaps
+from posewright.codecs.sightings import VisibleDistribution
 from posewright.estimators.bottom_up import fitted
 from posewright.estimators.runtimes import metadata
 from posewright.estimators.runtimes.network import Network
@@ -24,6 +25,7 @@ from posewright.recipes.own import with_skeleton
 from posewright.recipes.recipe import Recipe
 from posewright.scene import PADDING, each_person, region, take
 from posewright.train.export import onnx
+from posewright.train.export.calibrate import RULE, calibrated
 from posewright.train.export.graph import hash_of
 from posewright.train.export.parity import Drift, trial_pictures
 from posewright.train.facts import checked
@@ -50,17 +52,25 @@ def load(path: Path, precision: Precision = "fp32", device: str = "cpu", recipe:
     return network_of(module, found.recipe.codec, precision, aim=found.recipe.aim, padding=PADDING, **said)
 
 
-def export_checkpoint(checkpoint: Path, out: Path, data: str | None = None, recipe: Recipe | None = None) -> Drift:
+def export_checkpoint(
+    checkpoint: Path, out: Path, data: str | None = None, recipe: Recipe | None = None, half: bool = False
+) -> Drift:
     """Write a checkpoint's network as an ONNX file that says everything about itself; returns its drift.
 
     data: a folder of the recipe's data; people of it are then among the pictures that file and torch are
-    compared on. Raises as `trained_in` does, and ExportError where the exported network says something else.
+    compared on, and a network that tells probabilities is calibrated on the split that its epochs were judged on.
+    half: as in `onnx`. Raises as `trained_in` and `calibrated` do, and ExportError where the exported network says
+    something else.
     """
     recipe, module, card = trained_in(checkpoint, recipe)
     pictures = trial_pictures(recipe.codec, recipe.aim, PADDING)
+    codec = recipe.codec
     if data:
         pictures = np.concatenate([pictures, _crops(recipe, data)])
-    return onnx(module, recipe.codec, card, out, aim=recipe.aim, pictures=pictures)
+    if data and isinstance(codec, VisibleDistribution):
+        codec = calibrated(network_of(module, codec, aim=recipe.aim), codec, recipe.read(Path(data), recipe.judged_on))
+        card |= {"calibration": f"{RULE}; on the {recipe.judged_on} split"}
+    return onnx(module, codec, card, out, aim=recipe.aim, pictures=pictures, half=half)
 
 
 def trained_in(path: Path, recipe: Recipe | None = None) -> Trained:
