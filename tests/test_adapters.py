@@ -143,7 +143,7 @@ def test_many_answers_like_one_after_the_other():
 def test_skeletons_have_their_counts_and_sides():
     assert {count: skeleton.keypoints[0] for count, skeleton in BY_COUNT.items()} == dict.fromkeys(BY_COUNT, "nose")
     for skeleton in (WHOLEBODY_23, HALPE_26, BLAZEPOSE_33):
-        assert len(skeleton) == int(skeleton.name.rpartition("_")[2])
+        assert len(skeleton) == int(re.search(r"\d+$", skeleton.name)[0])
         assert set(COCO.keypoints) <= set(skeleton.keypoints)
         assert {mirrored_name(name) for name in skeleton.keypoints} == set(skeleton.keypoints)
     assert WHOLEBODY_23.keypoints[17:20] == ("left_big_toe", "left_small_toe", "left_heel")
