@@ -9,6 +9,7 @@ from posewright import moved
 
 if TYPE_CHECKING:
     from posewright.datasets import read
+    from posewright.estimators.bottom_up import BottomUp
     from posewright.estimators.estimator import Estimator
     from posewright.estimators.top_down import TopDown
     from posewright.geometry import Camera
@@ -44,10 +45,12 @@ HOMES = {
     "Recipe": "recipes",
     "Estimator": "estimators.estimator",
     "TopDown": "estimators.top_down",
+    "BottomUp": "estimators.bottom_up",
 }
 """Where each name of the public face lives; it is imported when it is first asked for."""
 
 __all__ = [
+    "BottomUp",
     "Camera",
     "Crop",
     "Estimator",

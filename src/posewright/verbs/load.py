@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
+from posewright.codecs.bottom_up.whole import WholeMaps
 from posewright.estimators import runtimes
 from posewright.estimators.adapters import mediapipe, rtm, vitpose
+from posewright.estimators.bottom_up import BottomUp
 from posewright.estimators.estimator import Estimator
-from posewright.estimators.runtimes import Backend, metadata
+from posewright.estimators.runtimes import Backend, Network, metadata
 from posewright.estimators.top_down import TopDown, default_file
 from posewright.estimators.weights import fetch
 from posewright.recipes import RECIPES, recipe_named
@@ -47,11 +49,12 @@ def load(
     checkpoint (.pt); a URL of either; a recipe's name, which means its `runs/NAME/last.pt`; somebody else's network
     as transformers:NAME, rtmlib:FILE.onnx or mediapipe:FILE.task; or `my_file.py:my_estimator`, a file that is run.
     The other arguments are for networks of posewright's own. flip: average with the mirrored picture, at twice the
-    cost. batch: crops a call. backend: auto is openvino where it is installed, else onnxruntime, and torch for a
-    checkpoint. precision: bf16 needs openvino or torch. recipe: what a checkpoint is of where it does not say so
-    itself, a name or my_file.py:my_recipe: those of the authors and MMPose (docs/weights.md). Raises
-    FileNotFoundError where there is no such file, ModelFileError or WeightsError where it is no network of
-    posewright's, ValueError for a combination that there is not, ImportError where what runs it is not installed.
+    cost. batch: crops, or whole pictures of a bottom-up network, a call. backend: auto is openvino where it is
+    installed, else onnxruntime, and torch for a checkpoint. precision: bf16 needs openvino or torch. recipe: what a
+    checkpoint is of where it does not say so itself, a name or my_file.py:my_recipe: those of the authors and MMPose
+    (docs/weights.md). Raises FileNotFoundError where there is no such file, ModelFileError or WeightsError where it is
+    no network of posewright's, ValueError for a combination that there is not, ImportError where what runs it is not
+    installed.
 
     >>> people = load()("photo.jpg")  # doctest: +SKIP
     """
@@ -70,11 +73,17 @@ def load(
         from posewright.train.export import checkpoint
 
         network = checkpoint.load(path, precision, recipe=recipe_by(recipe) if recipe else None)
-        return TopDown(network, network.codec, flip=flip, batch=batch)
+        return estimating(network, flip, batch)
     build = maker(path) if backend == "torch" else None
     options: dict[str, Any] = {"backend": backend, "precision": precision, "threads": threads, "build": build}
     network = runtimes.load(path, **options)
-    return TopDown(network, network.codec, flip=flip, batch=batch)
+    return estimating(network, flip, batch)
+
+
+def estimating(network: Network, flip: bool = False, batch: int = 8) -> TopDown | BottomUp:
+    """Return what estimates people with a network of posewright's: bottom-up where its codec is of whole pictures."""
+    kind = BottomUp if isinstance(network.codec, WholeMaps) else TopDown
+    return kind(network, network.codec, flip=flip, batch=batch)
 
 
 def _is_checkpoint(path: Path) -> bool:

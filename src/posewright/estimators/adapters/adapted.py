@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from posewright.estimators.adapters.answer import nobody
+from posewright.estimators.adapters.answer import nobody, one_a_box
 from posewright.estimators.estimator import WHOLE_PICTURE, Boxes, Image, View, box_in, pixels_of
-from posewright.geometry.boxes import overlap
 from posewright.picture import Pixels
-from posewright.scene import PADDING, Floats, Person, box_around, region
+from posewright.scene import PADDING, Floats, Person, region
 from posewright.skeleton import COCO, Skeleton
 
 Find = Callable[[Pixels], list[Person]]
@@ -82,18 +81,8 @@ def whole_picture(find: Find, own: Skeleton = COCO) -> Look:
     """
 
     def look(pixels: Pixels, boxes: list[Floats] | None) -> list[Person]:
-        from scipy.optimize import linear_sum_assignment
-
         people = find(pixels)
-        if boxes is None:
-            return people
-        there = [(person, box) for person in people if (box := _extent(person)) is not None]
-        shared = overlap(boxes, [box for _, box in there])
-        answers = [nobody(own) for _ in boxes]
-        for place, one in zip(*linear_sum_assignment(shared, maximize=True), strict=True):
-            if shared[place, one] > 0:
-                answers[place] = there[one][0]
-        return answers
+        return people if boxes is None else one_a_box(people, boxes, own)
 
     return look
 
@@ -117,12 +106,3 @@ def each_box(find: Find, own: Skeleton = COCO, padding: float = PADDING) -> Look
         return replace(person, keypoints=person.keypoints + corner)
 
     return look
-
-
-def _extent(person: Person) -> Floats | None:
-    """The person's box, or else that around the keypoints, half a px wider so that it has an area."""
-    if person.box is not None:
-        return person.box
-    if not person.labelled.any():
-        return None
-    return box_around(person.keypoints) + np.array([-0.5, -0.5, 0.5, 0.5])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewright.estimators.weights import sha256_of
+from posewright.geometry.boxes import overlap
 from posewright.picture import Pixels
-from posewright.scene import Floats, Person
+from posewright.scene import Floats, Person, box_around
 from posewright.skeleton import Skeleton
 
 
@@ -44,6 +47,33 @@ def found(
 def nobody(skeleton: Skeleton) -> Person:
     """Return the answer for a box in which nobody was found: every keypoint absent, every score 0."""
     return found(np.full((len(skeleton), 2), np.nan), np.zeros(len(skeleton)))
+
+
+def one_a_box(people: Sequence[Person], boxes: Sequence[Floats], skeleton: Skeleton) -> list[Person]:
+    """Give each box (4,) xyxy px its person by overlap, no person twice; the box is then the person's.
+
+    The pairs are those with the largest sum of overlaps (intersection over union); a box that nobody overlaps is
+    answered with nobody.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    there = [(person, extent) for person in people if (extent := _extent(person)) is not None]
+    answers = [nobody(skeleton) for _ in boxes]
+    if boxes and there:
+        shared = overlap(boxes, [extent for _, extent in there])
+        for place, one in zip(*linear_sum_assignment(shared, maximize=True), strict=True):
+            if shared[place, one] > 0:
+                answers[place] = there[one][0]
+    return [replace(person, box=np.array(box, np.float64)) for person, box in zip(answers, boxes, strict=True)]
+
+
+def _extent(person: Person) -> Floats | None:
+    """The person's box, or else that around the keypoints, half a px wider so that it has an area."""
+    if person.box is not None:
+        return person.box
+    if not person.labelled.any():
+        return None
+    return box_around(person.keypoints) + np.array([-0.5, -0.5, 0.5, 0.5])
 
 
 def about(package: str, weights: str | Path | None = None, **said: Any) -> dict[str, Any]:

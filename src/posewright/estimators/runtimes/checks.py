@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from posewright import fields as kinds
+from posewright.codecs.bottom_up.whole import WholeMaps
 from posewright.codecs.codec import Codec
 from posewright.estimators.runtimes import metadata
 from posewright.estimators.runtimes.graph import BYTES, Graph, Value, graph_of
@@ -36,11 +37,13 @@ def checked(path: Path) -> tuple[metadata.Facts, Graph]:
         )
     stages = _stages(path, graph)
     try:
-        targets = facts.codec.encode([_anybody(facts.codec)])
+        targets = _answer(facts.codec)
     except Exception as error:  # whatever a stranger's values make the codec stumble over
         raise metadata.ModelFileError(f"{path}: its codec draws no targets: {type(error).__name__}: {error}") from None
     for key, shape in stages[max(stages)].items():
         wanted = np.shape(getattr(targets, key, 0))[1:][-len(shape) :]
+        if key == "tags":  # of which a person may have several
+            shape, wanted = shape[1:], wanted[1:]
         if wanted and all(shape) and shape != wanted:
             raise metadata.ModelFileError(f"{path}: its {key} are {shape}, but its codec reads {wanted}")
     return facts, graph
@@ -80,6 +83,15 @@ def _stages(path: Path, graph: Graph) -> dict[int, dict[str, tuple[int, ...]]]:
     if lacking or not stages:
         raise metadata.ModelFileError(f"{path}: its outputs lack {', '.join(lacking[:3]) or 'everything'}")
     return stages
+
+
+def _answer(codec: Codec) -> Any:
+    """Return what a perfect network would say of somebody, or at least the target, which has the same shapes."""
+    somebody = _anybody(codec)
+    if not isinstance(codec, WholeMaps):
+        return codec.encode([somebody])
+    target = codec.encode([[somebody]])
+    return codec.perfect(target) if hasattr(codec, "perfect") else target
 
 
 def _anybody(codec: Codec) -> Person:

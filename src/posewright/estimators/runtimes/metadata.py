@@ -35,10 +35,15 @@ class ModelFileError(ValueError):
 
 
 def described(codec: Codec) -> dict[str, Any]:
-    """Return a codec as JSON values; raises TypeError where it is no dataclass of such values."""
+    """Return a codec as JSON values; raises TypeError where it is no dataclass of such values.
+
+    A function, as MultiPoseNet's `respond`, is left out where it is the default; another one, and what DeeperCut fitted
+    to data, cannot be written down.
+    """
     if not is_dataclass(codec):
         raise TypeError(f"codec {codec!r} is no dataclass, so it cannot be written down")
-    values = {field.name: getattr(codec, field.name) for field in fields(codec) if field.init}
+    values = {field.name: (getattr(codec, field.name), field.default) for field in fields(codec) if field.init}
+    values = {name: value for name, (value, usual) in values.items() if not (callable(value) and value is usual)}
     values = {name: skeleton_described(v) if isinstance(v, Skeleton) else v for name, v in values.items()}
     json.dumps(values)
     return {"codec": named(type(codec)), **values}
@@ -55,17 +60,34 @@ def codec_from(values: dict[str, Any]) -> Codec:
     made = found(str(values.get("codec")))
     if not (isinstance(made, type) and is_dataclass(made)):
         raise ValueError(f"{values.get('codec')} is no codec")
-    known = {field.name for field in fields(made) if field.init}
-    arguments = {name: _tuples(value) for name, value in values.items() if name != "codec"}
-    if set(arguments) - known:
-        raise ValueError(f"{values['codec']} has no field {', '.join(sorted(set(arguments) - known))}")
-    if isinstance(values.get("skeleton"), dict):
-        arguments["skeleton"] = skeleton_from(values["skeleton"])
+    known = {field.name: field.default for field in fields(made) if field.init}
+    strange = sorted(values.keys() - known.keys() - {"codec"})
+    if strange:
+        raise ValueError(f"{values['codec']} has no field {', '.join(strange)}")
+    arguments = {name: _field(value, known[name]) for name, value in values.items() if name != "codec"}
     try:
         codec: Any = made(**arguments)
     except TypeError as error:
         raise ValueError(f"{values['codec']}: {error}") from None
     return codec
+
+
+def _field(value: Any, default: Any) -> Any:
+    """Return a codec's field as it was: a skeleton, a NamedTuple like the default, or a value; else ValueError."""
+    if isinstance(value, dict) and value:
+        skeleton = skeleton_from(value)
+        usual = isinstance(default, Skeleton) and skeleton_described(default) == skeleton_described(skeleton)
+        return default if usual else skeleton
+    if not hasattr(default, "_fields"):
+        return _tuples(value)
+    if not isinstance(value, list) or [_kind(one) for one in value] != [_kind(one) for one in default]:
+        raise ValueError(f"{type(default).__name__} must be {list(default)} or values of the same types, not {value!r}")
+    return type(default)(*value)
+
+
+def _kind(value: Any) -> type:
+    """The type of a JSON value; a whole number may stand for any."""
+    return float if type(value) is int else type(value)
 
 
 def skeleton_described(skeleton: Skeleton) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from posewright.codecs.bottom_up.whole import WholeMaps
 from posewright.codecs.sightings import VisibleDistribution
+from posewright.estimators.bottom_up import fitted
 from posewright.estimators.runtimes import metadata
 from posewright.estimators.runtimes.network import Network
 from posewright.estimators.runtimes.torch import Precision, network_of
@@ -161,7 +163,10 @@ def card_of(content: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
 
 
 def _crops(recipe: Recipe, data: str) -> Pixels:
-    """Cut out the first people of the split that the recipe is judged on."""
+    """Cut out the first people of the split that the recipe is judged on, or take its first pictures whole."""
+    if isinstance(recipe.codec, WholeMaps):
+        scenes = recipe.read(Path(data), recipe.judged_on)[:TRIALS]
+        return np.stack([fitted(scene, recipe.codec.size).pixels for scene in scenes])
     crops: list[Pixels] = []
     for scene in each_person(recipe.read(Path(data), recipe.judged_on)):
         box = scene.people[0].box

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from posewright.augment.jitter import Aim
+from posewright.codecs.bottom_up.whole import WholeMaps
 from posewright.codecs.codec import Codec
 from posewright.datasets.synthetic import world
 from posewright.estimators.runtimes.network import Given, Network
 from posewright.picture import Pixels
-from posewright.scene import Floats, Scene, region, take, whole
+from posewright.scene import Floats, Person, Scene, region, take, whole
 
 CONFIDENT = 0.3
 """A keypoint is compared in px where the first network's score reaches this; others may jump between equal peaks."""
@@ -22,7 +24,8 @@ class Drift:
     """Say how far two networks are apart: largest differences, and px of confident keypoints.
 
     fields: of any array, relative to its largest value; px_99: 99th percentile, None where no keypoint is
-    confident; score: of any keypoint.
+    confident; score: of any keypoint; people: of how many were found in a whole picture. Of whole pictures people are
+    counted, and their scores compared, the best first, where as many were found; nobody's keypoints are.
     """
 
     pictures: int
@@ -31,11 +34,13 @@ class Drift:
     px_99: float | None
     px_max: float | None
     score: float
+    people: int = 0
 
     def exceeds(self, bound: Bound) -> str | None:
         """Return what lies above the bound, in words, or None."""
         for name, found, allowed in (("fields", self.fields, bound.fields), ("px_99", self.px_99, bound.px),
-                                     ("score", self.score, bound.score)):  # fmt: skip
+                                     ("score", self.score, bound.score),
+                                     ("people", self.people, bound.people)):  # fmt: skip
             if found is not None and found > allowed:
                 return f"{name} is {found:.3g}, allowed is {allowed:.3g}"
         return None
@@ -48,6 +53,7 @@ class Bound:
     px: float = 0.5
     score: float = 0.02
     fields: float = 1e-2
+    people: int = 0
 
 
 def drift(first: Network, second: Network, pixels: Pixels, *given: Given) -> Drift:
@@ -56,11 +62,30 @@ def drift(first: Network, second: Network, pixels: Pixels, *given: Given) -> Dri
     apart = max(_relative(a, b) for one, other in zip(says, answers, strict=True)
                 for a, b in zip(one, other, strict=True) if a is not None)  # fmt: skip
     people, others = first.codec.decode(says[-1]), second.codec.decode(answers[-1])
+    if isinstance(first.codec, WholeMaps):
+        return _of_whole_pictures(people, others, apart)
     xy, scores = np.stack([p.keypoints for p in people]), np.stack([p.scores for p in people])
     other_xy, other_scores = np.stack([p.keypoints for p in others]), np.stack([p.scores for p in others])
     px = np.linalg.norm(xy - other_xy, axis=-1)[scores >= CONFIDENT]
     px_99, px_max = (float(np.percentile(px, 99)), float(px.max())) if len(px) else (None, None)
     return Drift(len(pixels), len(px), apart, px_99, px_max, float(np.abs(scores - other_scores).max()))
+
+
+def _of_whole_pictures(pictures: Sequence[list[Person]], others: Sequence[list[Person]], fields: float) -> Drift:
+    """Compare how many people each picture has, and the scores of pictures with as many."""
+    counts = [(len(people), len(again)) for people, again in zip(pictures, others, strict=True)]
+    scores = [
+        abs(one - other)
+        for people, again in zip(pictures, others, strict=True)
+        if len(people) == len(again)
+        for one, other in zip(_scores(people), _scores(again), strict=True)
+    ]
+    unlike = max(abs(one - other) for one, other in counts)
+    return Drift(len(pictures), 0, fields, None, None, max(scores, default=0.0), unlike)
+
+
+def _scores(people: Sequence[Person]) -> list[float]:
+    return sorted((person.score or 0.0 for person in people), reverse=True)
 
 
 def _relative(a: np.ndarray, b: np.ndarray) -> float:
@@ -70,12 +95,18 @@ def _relative(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def trial_pictures(codec: Codec, aim: Aim, padding: float, count: int = 16, seed: int = 0) -> Pixels:
-    """Draw crops (count, H, W, 3) of the synthetic world, black disks and bars over every second one."""
+    """Draw crops (count, H, W, 3) of the synthetic world, black disks and bars over every second one.
+
+    Of a codec of whole pictures they are whole pictures, of up to 4 people.
+    """
     rng = np.random.default_rng(seed)
-    scenes = world(count, seed, skeleton=codec.skeleton, people=(1, 2))
+    if isinstance(codec, WholeMaps):
+        pictures = [scene.pixels() for scene in world(count, seed, codec.size, codec.skeleton)]
+    else:
+        scenes = world(count, seed, skeleton=codec.skeleton, people=(1, 2))
+        pictures = [take(scene, aim(*region(_box(scene), padding), codec.size)).pixels for scene in scenes]
     crops = []
-    for number, scene in enumerate(scenes):
-        pixels = take(scene, aim(*region(_box(scene), padding), codec.size)).pixels
+    for number, pixels in enumerate(pictures):
         crops.append(_hidden(pixels, rng) if number % 2 else pixels)
     return np.stack(crops)
 
