@@ -20,6 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from posewright.models.hourglass import DEPTH, WIDTH, Hourglass, Residual, Stacks, doubled, rectified
+from posewright.models.original import Original
+from posewright.models.pixels import Normal
 
 STEPS = 3  # of the mean field
 KERNEL = 11  # px of the map that see each other in a step, as the authors' training script has it
@@ -123,3 +125,7 @@ class MultiContextAttention(Stacks):
 def multi_context_attention_8(keypoints: int = 16) -> MultiContextAttention:
     """Eight stacks, the paper's network."""
     return MultiContextAttention(8, keypoints)
+
+
+# Half is taken from each channel, and nothing is divided (opts.lua, data.lua).
+ORIGINAL = Original(head=r"(heads\.\d+\.2|returned_maps)\.", normal=Normal((0.5,) * 3, (1.0,) * 3))

@@ -3,7 +3,7 @@
 Schedule of the authors' README: RMSProp at 2.5e-4, divided by 10 after 100 and after 125 of 130 epochs of 3,000
 steps of 8 crops, which is 108, 135 and 140 epochs of MPII's 22,246 people. Views are scaled and turned as in the
 first hourglass code; that code multiplies each channel by 0.8 to 1.2, here a gain and an offset are drawn to the
-same measure. Their test code expects a seventeenth map, of the background, for which the training script does not
+same measure. Targets are those that the code draws, 1.75 map px wide in a square of 7, and not 1 px. Their test code expects a seventeenth map, of the background, for which the training script does not
 ask; it is left out.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from posewright.augment.jitter import Jitter
-from posewright.codecs.hourglass import Hourglass
+from posewright.codecs.hourglass import TorchGaussian
 from posewright.recipes.data import on_mpii
 from posewright.recipes.losses import mean_squared_error
 from posewright.recipes.recipe import Optimiser, Phase
@@ -31,13 +31,13 @@ def network() -> Any:
 multi_context_attention_8_mpii = on_mpii(
     "multi_context_attention_8",
     "8 hourglasses with holistic and part attention",
-    Hourglass(MPII),
+    TorchGaussian(MPII),
     paper="https://arxiv.org/abs/1702.07432",
     network=network,
     loss=mean_squared_error,
     phases=(Phase(108, 2.5e-4), Phase(27, 2.5e-5), Phase(5, 2.5e-6)),
     jitter=JITTER,
-    aim=Hourglass.around,
+    aim=TorchGaussian.around,
     batch=8,
     optimiser=Optimiser("rmsprop"),
     parameters=58_312_088,
