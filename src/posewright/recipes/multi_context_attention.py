@@ -1,10 +1,10 @@
 """Multi-context attention (Chu et al. 2017, arXiv:1702.07432): eight hourglasses that weigh where they look.
 
-Schedule of the authors' README: RMSProp at 2.5e-4, divided by 10 after 100 and after 125 of 130 epochs of 3,000
-steps of 8 crops, which is 108, 135 and 140 epochs of MPII's 22,246 people. Views are scaled and turned as in the
-first hourglass code; that code multiplies each channel by 0.8 to 1.2, here a gain and an offset are drawn to the
-same measure. Targets are those that the code draws, 1.75 map px wide in a square of 7, and not 1 px. Their test code expects a seventeenth map, of the background, for which the training script does not
-ask; it is left out.
+Schedule of the authors' README: RMSProp at 2.5e-4, divided by 10 after 100 and after 125 of 130 epochs of 3,000 steps
+of 8 crops, which is 108, 135 and 140 epochs of MPII's 22,246 people. Views are scaled and turned as in the first
+hourglass code; that code multiplies each channel by 0.8 to 1.2, here a gain and an offset are drawn to the same
+measure. Targets are those that the code draws, 1.75 map px wide in a square of 7, and not 1 px. Their test code expects
+a seventeenth map, of the background, for which the training script does not ask; it is left out.
 """
 
 from __future__ import annotations
