@@ -90,8 +90,8 @@ def targeted(
     """
     kernel = {"keypoint": 9, "part": 31}[on]
     looks: dict[str, Fill] = {"blur": fills.Blur(kernel, 0.0, WIDTH), "cutout": fills.mean}
-    choose = {"keypoint": OneKeypoint, "part": partial(OnePart, parts=parts)}[on]
-    return Augmentation(tuple(choose(looks[name]) for name in show), chance, None if removal else 1.0, everyone)
+    choices = tuple(OneKeypoint(looks[name]) if on == "keypoint" else OnePart(looks[name], parts) for name in show)
+    return Augmentation(choices, chance, None if removal else 1.0, everyone)
 
 
 def several_keypoints(chance: float = 0.2, removal: bool = False, everyone: bool = False) -> Augmentation:

@@ -11,7 +11,7 @@ from posewright.codecs.codec import Codec
 from posewright.datasets.synthetic import world
 from posewright.estimators.runtimes.network import Given, Network
 from posewright.picture import Pixels
-from posewright.scene import Floats, Scene, region, take, whole
+from posewright.scene import Floats, Padding, Scene, region, take, whole
 
 CONFIDENT = 0.3
 """A keypoint is compared in px where the first network's score reaches this; others may jump between equal peaks."""
@@ -69,7 +69,7 @@ def _relative(a: np.ndarray, b: np.ndarray) -> float:
     return float(largest) if np.isfinite(largest) else float("inf")
 
 
-def trial_pictures(codec: Codec, aim: Aim, padding: float, count: int = 16, seed: int = 0) -> Pixels:
+def trial_pictures(codec: Codec, aim: Aim, padding: Padding, count: int = 16, seed: int = 0) -> Pixels:
     """Draw crops (count, H, W, 3) of the synthetic world, black disks and bars over every second one."""
     rng = np.random.default_rng(seed)
     scenes = world(count, seed, skeleton=codec.skeleton, people=(1, 2))
