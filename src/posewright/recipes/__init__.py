@@ -47,7 +47,10 @@ from posewright.recipes.hrnet import (
 )
 from posewright.recipes.jain import jain_lsp
 from posewright.recipes.mspn import mspn_1_coco, mspn_2_coco, mspn_3_coco, mspn_4_coco, mspn_4_coco_384x288
-from posewright.recipes.multi_context_attention import multi_context_attention_8_mpii
+from posewright.recipes.multi_context_attention import (
+    multi_context_attention_8_mpii,
+    multi_context_attention_8_paper_mpii,
+)
 from posewright.recipes.occlusion import (
     hrnet_w32_coco_keypoint_aware_s1,
     hrnet_w32_coco_keypoint_aware_s2,
@@ -100,6 +103,7 @@ RECIPES = (
     hourglass_2_mpii,
     hourglass_8_mpii,
     multi_context_attention_8_mpii,
+    multi_context_attention_8_paper_mpii,
     pyranet_2_mpii,
     pyranet_8_mpii,
     cpn_r50_lsp,

@@ -9,6 +9,8 @@ a seventeenth map, of the background, for which the training script does not ask
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from posewright.augment.jitter import Jitter
@@ -21,11 +23,11 @@ from posewright.skeleton import MPII
 JITTER = Jitter(scale=0.25, turn=30.0, turn_chance=0.4, half_body=0.0, colour=0.2)
 
 
-def network() -> Any:
-    """Build the network of eight stacks."""
-    from posewright.models import multi_context_attention
+def network(paper: bool = False) -> Any:
+    """Build the network of eight stacks, the code's or the paper's."""
+    from posewright.models.multi_context_attention import MultiContextAttention
 
-    return multi_context_attention.multi_context_attention_8(len(MPII))
+    return MultiContextAttention(8, len(MPII), paper=paper)
 
 
 multi_context_attention_8_mpii = on_mpii(
@@ -41,5 +43,13 @@ multi_context_attention_8_mpii = on_mpii(
     batch=8,
     optimiser=Optimiser("rmsprop"),
     parameters=58_312_088,
-    reported={"PCKh@0.5 (MPII test, annotated centre and scale, flip, six scales)": 0.915},
+    reported={"PCKh@0.5 (MPII test, annotated centre and scale, flip, six scales, the paper's network)": 0.915},
 )
+multi_context_attention_8_paper_mpii = replace(
+    multi_context_attention_8_mpii,
+    name="multi_context_attention_8_paper_mpii",
+    summary="8 hourglasses with holistic and part attention of many resolutions, MPII, 256x256",
+    network=partial(network, paper=True),
+    parameters=58_377_740,
+)
+"""The paper's attention of many resolutions; trained as the code's."""
