@@ -62,13 +62,14 @@ def export_checkpoint(
     """
     recipe, module, card = trained_in(checkpoint, recipe)
     pictures = trial_pictures(recipe.codec, recipe.aim, recipe.padding)
-    codec, view = recipe.codec, {"aim": recipe.aim, "padding": recipe.padding}
+    codec, aim, padding = recipe.codec, recipe.aim, recipe.padding
     if data:
         pictures = np.concatenate([pictures, _crops(recipe, data)])
     if data and isinstance(codec, VisibleDistribution):
-        codec = calibrated(network_of(module, codec, **view), codec, recipe.read(Path(data), recipe.judged_on))
+        judged = recipe.read(Path(data), recipe.judged_on)
+        codec = calibrated(network_of(module, codec, aim=aim, padding=padding), codec, judged)
         card |= {"calibration": f"{RULE}; on the {recipe.judged_on} split"}
-    return onnx(module, codec, card, out, pictures=pictures, half=half, **view)
+    return onnx(module, codec, card, out, aim=aim, padding=padding, pictures=pictures, half=half)
 
 
 def trained_in(path: Path, recipe: Recipe | None = None) -> Trained:
