@@ -59,7 +59,7 @@ from posewright.recipes.occlusion import (
 from posewright.recipes.posefix import posefix_r50_coco, posefix_r152_coco_384x288
 from posewright.recipes.pyranet import pyranet_2_mpii, pyranet_8_mpii
 from posewright.recipes.recipe import Phase, Recipe
-from posewright.recipes.rmpe import rmpe_mpii
+from posewright.recipes.rmpe import rmpe_mpii, rmpe_proposals_mpii
 from posewright.recipes.rsn import (
     rsn18_coco,
     rsn18_lsp,
@@ -99,6 +99,7 @@ RECIPES = (
     cpm_mpii,
     fastpose_r50_coco,
     rmpe_mpii,
+    rmpe_proposals_mpii,
     hourglass_2_lsp,
     hourglass_2_mpii,
     hourglass_8_mpii,

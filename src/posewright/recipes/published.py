@@ -35,6 +35,7 @@ PUBLISHED: dict[str, Published] = {
     "pyranet_8": Published("26.9", "45.9", "pyranet, 1e-6", "Torch7's are not read"),
     "fastpose": Published(held_to="fastpose, 3e-7", weights="AlphaPose's checkpoints"),
     "rmpe": Published(held_to="no vector: the transformer and its inverse"),
+    "rmpe_proposals": Published(held_to="hourglass (2 stacks), 8e-7"),
     "cpn_r50_coco": Published("27.0", "6.20", "cpn_r50, 6e-7", "the PyTorch port's checkpoints"),
     "cpn_r50_coco_384x288": Published("27.0", "-", "cpn_r50, 6e-7", "the PyTorch port's checkpoints"),
     "cpn": Published(held_to="cpn_r50, 6e-7", weights="the PyTorch port's checkpoints"),
