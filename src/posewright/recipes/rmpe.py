@@ -10,8 +10,9 @@ the rest.
 Departures: the offsets of the authors' detector, a mean and a deviation for each person, could not be read, so the
 boxes are AlphaPose's, of which .3 are cut as here (`proposals.fitted` learns those of any detector); boxes do not end
 where the picture does; the locator learns at a hundredth of the rate, where theirs has the same rate for all: at the
-whole of it, on one picture, 80 steps of RMSProp at 5e-5 drove it away for good (loss .0017 to .028); the branch beside is the network itself, and cut boxes are not exempt from its target (see
-`models.sstn` and `codecs.centred`). People who are found twice are merged by `metrics.pose_nms`.
+whole of it, on one picture, 80 steps of RMSProp at 5e-5 drove it away for good (loss .0017 to .028); the branch beside
+is the network itself, and cut boxes are not exempt from its target (see `models.sstn` and `codecs.centred`). People who
+are found twice are merged by `metrics.pose_nms`.
 """
 
 from __future__ import annotations
