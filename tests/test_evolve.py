@@ -22,6 +22,7 @@ from posewright.datasets.synthetic import world
 from posewright.fields import Heatmaps
 from posewright.models.count import macs
 from posewright.models.evopose2d import ANCESTOR, BRED, EvoPose2D, output_stride
+from posewright.models.report import WeightsError
 from posewright.recipes import recipe_named
 from posewright.recipes.recipe import Phase
 from posewright.scene import Person
@@ -32,6 +33,7 @@ from posewright.train.evolve.comparison import contestants, differences
 from posewright.train.evolve.folder import Folder
 from posewright.train.evolve.page import spelled, verdict, write_search_page
 from posewright.train.evolve.search import Candidate, Trained, bred
+from posewright.train.evolve.transfer import inherited
 from posewright.train.loader import Batches
 
 TINY = Search(
@@ -303,7 +305,7 @@ def test_one_picture_is_learnt_by_heart(genes, taken):
     stride = output_stride(genes)
     codec = EvoPose(COCO, (64, 64), stride, sigma=8 / stride, peak=8)
     recipe = replace(
-        recipe_named("evopose2d_s_coco"), codec=codec, network=lambda: training.network(genes, 17, 0.5), batch=2,
+        recipe_named("evopose2d_s_coco"), codec=codec, network=lambda: training.network(genes, 17, 0.5, 0.1), batch=2,
         phases=(Phase(taken, 1e-2, to=1e-3),), jitter=Jitter(0.0, 0.0, mirror=0.0, half_body=0.0),
     )  # fmt: skip
     scenes = world(1, seed=5, size=(128, 128), skeleton=COCO, people=(1, 1))
@@ -324,3 +326,49 @@ def test_the_verb_has_every_setting_and_the_same_defaults():
     options = signature(verb).parameters
     for setting in fields(Search):
         assert options[setting.name].default == setting.default, setting.name
+
+
+def test_the_ancestor_starts_from_imagenets_weights_and_nobody_else(tmp_path, monkeypatch):
+    """EfficientNet-B0 by Keras's names, of which a narrower ancestor takes what fits; momentum is the search's."""
+    begun = EvoPose2D(ANCESTOR, 14)
+    state = begun.state_dict()
+    theirs = {"stem_conv/kernel": state["stem.0.weight"].permute(2, 3, 1, 0).numpy(),
+              "block1a_project_conv/kernel": state["blocks.block1a.project.0.weight"].permute(2, 3, 1, 0).numpy(),
+              "predictions/bias": np.zeros(1000)}  # fmt: skip
+    np.savez(tmp_path / "b0.npz", **theirs)
+    search = replace(TINY, start=str(tmp_path / "b0.npz"), momentum=0.02)
+    told = []
+
+    def learn(_, recipe, __, parent=None):
+        told.append(parent)
+        network = recipe.network()
+        assert {layer.momentum for layer in network.modules() if isinstance(layer, torch.nn.BatchNorm2d)} == {0.02}
+        return training.Learnt(network.state_dict(), [1.0] * recipe.epochs, {})
+
+    monkeypatch.setattr(training, "learn", learn)
+    training.bred_and_trained(search, Candidate(0, 0, None, ANCESTOR), None)
+    parent = {"head.bias": torch.zeros(14)}
+    training.bred_and_trained(search, Candidate(1, 1, 0, ANCESTOR), parent)
+    assert told[1] is parent
+    assert torch.equal(told[0]["stem.0.weight"], state["stem.0.weight"])
+    narrow = training.network(ANCESTOR, 14, 0.5, 0.1).state_dict()
+    taken = inherited(narrow, told[0])
+    rows = len(narrow["stem.0.weight"])
+    assert torch.equal(taken["stem.0.weight"], state["stem.0.weight"][:rows])
+    name = "blocks.block1a.project.0.weight"
+    rows, columns = narrow[name].shape[:2]
+    assert torch.equal(taken[name], state[name][:rows, :columns])
+    np.savez(tmp_path / "other.npz", **{"conv/kernel": np.zeros((3, 3, 3, 8))})
+    with pytest.raises(WeightsError, match="holds no EfficientNet"):
+        training.weights_of(tmp_path / "other.npz")
+
+
+def test_a_search_of_before_goes_on_with_what_it_did_not_say(tmp_path):
+    Folder(tmp_path).claim(TINY)
+    said = json.loads((tmp_path / "search.json").read_text())
+    del said["search"]["momentum"], said["search"]["start"]
+    (tmp_path / "search.json").write_text(json.dumps(said))
+    Folder(tmp_path).claim(TINY)
+    with pytest.raises(ValueError, match=r"its momentum is 0\.1, not 0\.01"):
+        Folder(tmp_path).claim(replace(TINY, momentum=0.01))
+    assert AUTHORS.momentum == 0.01

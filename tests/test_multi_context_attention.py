@@ -14,6 +14,7 @@ from torch.nn.functional import batch_norm, conv2d, interpolate, max_pool2d, rel
 
 from posewright.models import multi_context_attention as paper
 from posewright.models.count import macs, parameters
+from posewright.models.hourglass import Hourglass
 from posewright.models.multi_context_attention import Attention, HourglassResidual, MultiContextAttention, PartAttention
 from posewright.recipes import recipe_named
 from posewright.train import Machine, prepared
@@ -284,14 +285,43 @@ def test_answers_as_the_description_says(rng):
         torch.testing.assert_close(stage.maps, maps, atol=1e-6 * float(maps.abs().max()), rtol=1e-5)
 
 
+def test_the_papers_attention_is_summed_over_the_resolutions(rng):
+    """h1 = f x sum of the maps at 1, 1/2, 1/4 and 1/8 of the hourglass's resolution, each of what it answers there."""
+    torch.manual_seed(2)
+    look = lively(paper.hourglass(4, 8))
+    seen = {}
+    for level in (module for module in look.modules() if isinstance(module, Hourglass)):
+        level.register_forward_hook(lambda _, __, answer: seen.setdefault(answer.shape[-1], answer))
+    many, x = paper.ManyResolutions(look, 8).eval(), features(rng, 8, (32, 48))
+    with torch.no_grad():
+        answer = look(x)
+        assert sorted(seen) == [6, 12, 24, 48]
+        total = torch.zeros(2, 1, 32, 48)
+        for times, attention in zip((1, 2, 4, 8), many.attentions, strict=True):
+            total += attention.weights(seen[48 // times]).repeat_interleave(times, -1).repeat_interleave(times, -2)
+        torch.testing.assert_close(many(x), answer * total)
+    assert total.std() > 1e-4
+
+
+def test_the_papers_first_stacks_have_a_second_holistic_attention():
+    with torch.device("meta"):
+        model = paper.multi_context_attention_8_paper()
+        size = parameters(model)
+    assert [isinstance(head[1], Attention) for head in model.heads] == [True] * 4 + [False] * 4
+    assert [isinstance(head[2], PartAttention) for head in model.heads] == [False] * 4 + [True] * 4
+    attention = [9 * width + 1 + 11 * 11 + 1 for width in (256, 512)]
+    assert size == count_by_hand(8, 16) + 8 * 4 * attention[0] - 3 * attention[0] - attention[1]
+
+
 def test_part_attention_begins_in_the_fifth_stack():
     heads = MultiContextAttention(8, 16, width=8).heads
     assert [isinstance(head[-1], PartAttention) for head in heads] == [False] * 4 + [True] * 4
 
 
-def test_every_weight_learns():
+@pytest.mark.parametrize("papers", [False, True])
+def test_every_weight_learns(papers):
     torch.manual_seed(0)
-    model = MultiContextAttention(5, 14, width=8)
+    model = MultiContextAttention(5, 14, width=8, paper=papers)
     stages = model(torch.rand(2, 3, 64, 64))
     sum(stage.maps.square().mean() for stage in stages).backward()
     still = [name for name, value in model.named_parameters() if value.grad is None or not value.grad.any()]

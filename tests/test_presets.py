@@ -11,10 +11,12 @@ import pytest
 
 from posewright.datasets.synthetic import thing, world
 from posewright.occlusion import Augmentation, Occluder, described, fills, regions
-from posewright.occlusion.choices import AwareDisc, Objects, OtherPart, OthersPart
+from posewright.occlusion.choices import AwareDisc, Objects, OnePart, OtherPart, OthersPart
 from posewright.occlusion.presets import (
+    ALL_BUT_HIPS,
     ATTACKS,
     AUGMENTATIONS,
+    LIMBS_AND_HIPS,
     RADII,
     RADIUS,
     OneKeypoint,
@@ -489,3 +491,16 @@ def test_descriptions_tell_augmentations_apart_and_say_every_number():
         "fill=Constant(colour=(124, 116, 104)))), chance=1.0, target=1.0, everyone=False)"
     )
     assert "others=2 scenes" in words["pytel_part_mix_0.5"]
+
+
+def test_parts_as_the_released_code_draws_them():
+    """Five of the seven are cut out or blurred, six are mixed."""
+    hidden = set()
+    for seed in range(60):
+        (occluder,) = OnePart(fills.black, LIMBS_AND_HIPS)(CROP, 0, np.random.default_rng(seed))
+        hidden.add(occluder.region.part)
+    assert hidden == set(COCO.small_parts) - {"head", "corpus"} == set(LIMBS_AND_HIPS)
+    mixed = {next(OtherPart(others(), ALL_BUT_HIPS)(CROP, 0, np.random.default_rng(s))).region.part for s in range(60)}
+    assert mixed == set(COCO.small_parts) - {"hips"} == set(ALL_BUT_HIPS)
+    assert targeted("blur", on="part", parts=LIMBS_AND_HIPS).choices[0].parts == LIMBS_AND_HIPS
+    assert part_mix(others(), parts=ALL_BUT_HIPS).choices[0].parts == ALL_BUT_HIPS

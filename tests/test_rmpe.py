@@ -1,6 +1,7 @@
 """RMPE: what is moved comes back, the branch beside teaches the locator alone, and a person off the middle is found."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -23,13 +24,13 @@ from posewright.models.pixels import FromPixels
 from posewright.models.report import renamed
 from posewright.models.sstn import STAYING, SymmetricTransformer, inverted, sampled
 from posewright.recipes.recipe import Phase
-from posewright.recipes.rmpe import rmpe_mpii
+from posewright.recipes.rmpe import rmpe_mpii, rmpe_proposals_mpii
 from posewright.scene import Person, each_person
 from posewright.skeleton import COCO, MPII
 from posewright.train import Machine, export, prepared, steps
 from posewright.train.loader import Batches
 
-STILL = Jitter(scale=0.0, turn=0.0, mirror=0.0, half_body=0.0)
+STILL = Jitter(scale=0.0, turn=0.0, mirror=0.0, half_body=0.0, padding=1.3)
 
 
 def thetas(count=8):
@@ -151,25 +152,26 @@ def test_the_locator_learns_to_bring_people_to_the_middle():
 
 def test_the_loss_is_that_of_both_targets():
     rng = torch.Generator().manual_seed(0)
-    maps, centred, one, two, three = (torch.rand(2, 3, 4, 5, generator=rng) for _ in range(5))
+    maps, centred, *answers = (torch.rand(2, 3, 4, 5, generator=rng) for _ in range(6))
     weights = torch.tensor([[1.0, 0, 1], [1, 1, 1]])
     target = Twofold(maps, centred, weights)
-    stages = [Heatmaps(one), Heatmaps(two), Heatmaps(three)]
-    wanted = mean_squared_error(stages[1:], Heatmaps(maps, weights))
+    stages = [Heatmaps(answer) for answer in answers]
+    wanted = mean_squared_error(stages[2:], Heatmaps(maps, weights))
     assert torch.allclose(
-        centred_and_back(stages, target), wanted + mean_squared_error(stages[:1], Heatmaps(centred, weights))
+        centred_and_back(stages, target), wanted + mean_squared_error(stages[:2], Heatmaps(centred, weights))
     )
     centred[0, 2] = 0
-    less = mean_squared_error(stages[:1], Heatmaps(centred, torch.tensor([[1.0, 0, 0], [1, 1, 1]])))
+    less = mean_squared_error(stages[:2], Heatmaps(centred, torch.tensor([[1.0, 0, 0], [1, 1, 1]])))
     assert torch.allclose(centred_and_back(stages, target), wanted + less)
 
 
-def test_centred_targets_are_those_of_the_pose_in_the_middle(rng):
+def test_centred_targets_are_those_of_the_crop_of_the_true_box(rng):
     codec, plain = Centred(COCO, (64, 96)), Hourglass(COCO, (64, 96))
     xy = rng.uniform((4, 4), (40, 60), (17, 2))
     box = np.array([3.0, 2, 43, 64])
     target = codec.encode([Person(xy, box=box), Person(xy)])
-    moved = plain.encode([Person(xy + np.array([31.5, 47.5]) - (23, 33)), Person(xy)])
+    factor = min(64 / (1.3 * 40), 96 / (1.3 * 62))
+    moved = plain.encode([Person(np.array([31.5, 47.5]) + factor * (xy - (23, 33))), Person(xy)])
     np.testing.assert_array_equal(target.maps, plain.encode([Person(xy)] * 2).maps)
     np.testing.assert_array_equal(target.centred, moved.maps)
 
@@ -194,13 +196,13 @@ def _columns(maps):
     return np.where(maps.max((-2, -1)) > 0, place, np.nan)
 
 
-def test_is_a_hourglass_of_four_stacks_and_a_resnet_of_18_layers():
+def test_is_a_hourglass_of_eight_stacks_and_a_resnet_of_18_layers():
     with torch.device("meta"):
-        model = sstn.sstn_hourglass_4()
-        inside = StackedHourglass(4, 16)
+        model = sstn.sstn_hourglass_8()
+        inside = StackedHourglass(8, 16)
         assert parameters(model.pose) == parameters(inside)
         assert parameters(model.locator) == 11_176_512 + 6 * 513  # ImageNet's ResNet-18 without its classes
-        assert macs(model, (256, 320)) == macs(inside, (256, 320)) + macs(model.locator, (256, 320))
+        assert macs(model, (256, 256)) == macs(inside, (256, 256)) + macs(model.locator, (256, 256))
         assert parameters(model) == rmpe_mpii.parameters
 
 
@@ -215,15 +217,23 @@ def test_a_hourglass_starts_it():
     assert sstn.ORIGINAL.normal == hourglass.ORIGINAL.normal
 
 
-def test_one_picture_is_learnt_by_heart():
-    recipe = replace(
-        rmpe_mpii, codec=replace(rmpe_mpii.codec, size=(64, 64)), jitter=STILL, batch=2, phases=(Phase(40, 2e-3),),
-        network=lambda: SymmetricTransformer(StackedHourglass(1, 16, width=64)),
-    )  # fmt: skip
+def test_one_picture_is_learnt_by_heart_in_both_halves():
+    """The hourglass alone, then the transformer around it at the published 5e-5."""
+    machine, small = Machine(device="cpu", workers=0), partial(StackedHourglass, 1, 16, width=64)
     scenes = world(1, seed=5, size=(128, 128), skeleton=MPII, people=(1, 1))
+    alone, recipe = (
+        replace(each, codec=replace(each.codec, size=(64, 64)), jitter=STILL, batch=2, phases=phases, network=build)
+        for each, phases, build in (
+            (rmpe_proposals_mpii, (Phase(60, 1e-3), Phase(30, 1e-4)), small),
+            (rmpe_mpii, (Phase(40, 5e-5),), lambda: SymmetricTransformer(small())),
+        )
+    )
+    first = prepared(alone, 0, machine)
+    list(steps(alone, Batches(scenes, alone.codec, STILL, 2, 0, alone.aim), first, machine))
     batches = Batches(scenes, recipe.codec, STILL, 2, 0, recipe.aim)
-    state = prepared(recipe, 0, Machine(device="cpu"))
-    losses = list(steps(recipe, batches, state, Machine(device="cpu", workers=0)))
+    state = prepared(recipe, 0, machine)
+    state.begin_with({f"pose.{name}": value for name, value in first.module.network.state_dict().items()})
+    losses = list(steps(recipe, batches, state, machine))
     pixels, target = batches.batch(0, 0)
     shown = target.weights[0] > 0
     wanted = recipe.codec.decode(target)[0].keypoints[shown]
@@ -247,3 +257,16 @@ def test_the_exported_file_moves_people_too(tmp_path, backend):
     wanted = network_of(module, codec)(pixels)[-1].maps
     found = runtimes.load(tmp_path / "tiny.onnx", backend)(pixels)[-1].maps
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-3 * np.abs(wanted).max())
+
+
+def test_learns_at_the_authors_rates():
+    """8,000 steps of 5 crops an epoch: 20 and 10 of the hourglasses alone, 20 and 10 with the transformer."""
+    passes = 8_000 * 5 / 22_246
+    locator = ((r"locator\.", 0.01),)  # ours
+    for recipe, rate, rates in ((rmpe_proposals_mpii, (2.5e-4, 5e-5), ()), (rmpe_mpii, (5e-5, 1e-5), locator)):
+        assert [(phase.epochs, phase.rate) for phase in recipe.phases] == [
+            (round(epochs * passes), value) for epochs, value in zip((20, 10), rate, strict=True)
+        ]
+        assert (recipe.batch, recipe.optimiser.rule, recipe.optimiser.rates) == (5, "rmsprop", rates)
+        assert (recipe.codec.size, recipe.padding, recipe.jitter.padding) == ((256, 256), 1.3, 1.3)
+        assert recipe.jitter.proposal.cut == 0.3

@@ -14,6 +14,7 @@ from posewright.codecs.udp import Udp, UdpOffsets
 from posewright.estimators import runtimes
 from posewright.estimators.runtimes import ModelFileError, free_cores, metadata
 from posewright.estimators.runtimes.network import rebuilt
+from posewright.estimators.top_down import TopDown
 from posewright.fields import Heatmaps, Offsets
 from posewright.skeleton import COCO, LSP, SKELETONS, Skeleton
 from posewright.warp import around
@@ -92,6 +93,18 @@ def test_every_runtime_answers_as_the_module(file, crops, backend, precision, to
     assert network.protocol["precision"] == precision
     assert network.protocol["backend"].startswith(backend)
     assert len(network.protocol["weights"]) == 64
+
+
+def test_a_padding_of_two_numbers_comes_back_and_cuts_so(tmp_path):
+    path = tmp_path / "two.onnx"
+    export.onnx(small(), CODEC, {"data": "none"}, path, padding=(1.09, 1.135))
+    network = runtimes.load(path, "onnxruntime", threads=1)
+    assert network.padding == (1.09, 1.135)
+    estimator = TopDown(network, network.codec)
+    assert estimator.protocol()["padding"] == [1.09, 1.135]
+    warp = estimator._warp((10, 20, 50, 180))
+    assert warp.matrix[0, 0] == pytest.approx(CODEC.size[1] / (1.135 * 160))
+    np.testing.assert_allclose(warp.points([[30.0, 100.0]]), (np.array([CODEC.size]) - 1) / 2, atol=0.51)
 
 
 def test_answers_stay_as_they_were_when_the_next_are_asked(file, crops):

@@ -28,6 +28,8 @@ Floats = NDArray[np.float64]
 ABSENT, HIDDEN, SEEN = 0, 1, 2
 """Visibility of a keypoint, COCO's three values: not labelled, labelled but hidden, labelled and seen."""
 
+Padding = float | tuple[float, float]
+"""How much larger than a box its crop is: both ways, or its width and its height."""
 PADDING = 1.25
 """How much larger than a person's box a crop is, by default: what the top-down papers use."""
 
@@ -205,7 +207,7 @@ def take(scene: Scene, warp: Warp, pixels: Pixels | None = None) -> Crop:
     return Crop(warp.image(whole), people, warp, scene.skeleton, (whole.shape[1], whole.shape[0]))
 
 
-def aim(box: ArrayLike, size: Size, padding: float = PADDING) -> Warp:
+def aim(box: ArrayLike, size: Size, padding: Padding = PADDING) -> Warp:
     """Aim at a box xyxy px: its centre goes to the middle of a crop of `size`, its longer side fits.
 
     Raises ValueError for a box without width or height.
@@ -216,10 +218,15 @@ def aim(box: ArrayLike, size: Size, padding: float = PADDING) -> Warp:
     return around(*region((x0, y0, x1, y1), padding), size)
 
 
-def region(box: ArrayLike, padding: float = PADDING) -> tuple[Floats, Floats]:
+def region(box: ArrayLike, padding: Padding = PADDING) -> tuple[Floats, Floats]:
     """Return the centre and the padded extent (2,) px of a box xyxy px, which is what a crop is aimed by."""
     corners = np.asarray(box, np.float64)
-    return (corners[:2] + corners[2:]) / 2, padding * (corners[2:] - corners[:2])
+    return (corners[:2] + corners[2:]) / 2, np.asarray(padding) * (corners[2:] - corners[:2])
+
+
+def padding_told(padding: Padding) -> float | list[float]:
+    """Return a padding as a protocol and JSON have it."""
+    return list(padding) if isinstance(padding, tuple) else padding
 
 
 def whole(size: Size) -> Floats:

@@ -1,12 +1,15 @@
 """Codecs and half body against what the original authors' code returned."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
-from posewright.augment.jitter import half_body, half_body_region
+from posewright.augment.jitter import HalfOfBox, HalfOfMean, half_body_region
 from posewright.codecs import dark, gaussian, megvii, udp
 from posewright.codecs.maps import fitted
+from posewright.recipes import recipe_named
 from posewright.scene import SEEN, Person
 from posewright.skeleton import COCO, MPII
 
@@ -229,6 +232,55 @@ def test_half_body_halves_as_the_authors_list_them():
 def test_half_body_needs_more_than_eight_keypoints(rng):
     xy = rng.uniform(0, 100, (17, 2))
     visible = np.full(17, SEEN, np.uint8)
-    assert half_body(Person(xy, visible), COCO, rng) is not None
+    assert HalfOfMean()(Person(xy, visible), COCO, rng) is not None
     xy[8:], visible[8:] = np.nan, 0
-    assert half_body(Person(xy, visible), COCO, rng) is None
+    assert HalfOfMean()(Person(xy, visible), COCO, rng) is None
+
+
+def test_megvii_halves_lie_in_the_middle_of_their_boxes(rng):
+    """From four keypoints on, hips above: the wanted half where it has four, else the other where it has three."""
+    xy = rng.uniform(0, 100, (17, 2))
+    halves = [HalfOfBox()(Person(xy, np.full(17, SEEN, np.uint8)), COCO, rng) for _ in range(200)]
+    boxes = [(part.min(0), part.max(0)) for part in (xy[:13], xy[13:])]
+    counts = [0, 0]
+    for center, extent in halves:
+        (which,) = [n for n, (low, high) in enumerate(boxes) if np.allclose(center, (low + high) / 2)]
+        np.testing.assert_allclose(extent, 0.8 * (boxes[which][1] - boxes[which][0]))
+        counts[which] += 1
+    assert 0.59 < counts[0] / 200 < 0.79  # a normal draw is below 0.5 in 69 %
+    few = np.where(np.isin(np.arange(17), (5, 6, 15, 16, 14))[:, None], xy, np.nan)
+    legs = HalfOfBox()(Person(few, np.where(np.isfinite(few[:, 0]), SEEN, 0)), COCO, rng)
+    while legs is None:  # the legs were wanted, of whom there are three, and above there are two
+        legs = HalfOfBox()(Person(few, np.where(np.isfinite(few[:, 0]), SEEN, 0)), COCO, rng)
+    np.testing.assert_allclose(legs[0], (few[14:].min(0) + few[14:].max(0)) / 2)
+    xy[3:], alone = np.nan, HalfOfBox()
+    assert alone(Person(xy, np.where(np.isfinite(xy[:, 0]), SEEN, 0)), COCO, rng) is None
+
+
+def test_crops_are_the_authors_in_training_and_at_test():
+    """MSPN's and RSN's: 1.05 (1 + U(0, .6)) x 1.05 (1 + U(0, .8)), x 0.8 (.75 to 1.25); 1.09 x 1.135 at test.
+
+    CPN's: 1.2 x 1.3, in training times U(.7, 1.35) cut at 1.25.
+    """
+    person = Person(np.full((17, 2), np.nan), box=np.array([0.0, 0.0, 100.0, 100.0]))
+    rng = np.random.default_rng(0)
+
+    def extents(jitter):
+        seen = []
+        for _ in range(2000):
+            jitter(person, COCO, (192, 256), rng, lambda _, extent, *__: seen.append(extent))
+        return np.array(seen)
+
+    mspn, cpn = recipe_named("mspn_4_coco"), recipe_named("cpn_r50_coco")
+    assert (mspn.padding, recipe_named("rsn18_coco").padding, cpn.padding) == ((1.09, 1.135),) * 2 + ((1.2, 1.3),)
+    views = extents(replace(mspn.jitter, half_body=0.0))
+    np.testing.assert_allclose(views.mean(0), (84 * 1.3, 84 * 1.4), rtol=0.02)
+    assert 63 <= views[:, 0].min() < 66
+    assert 150 < views[:, 1].max() <= 189
+    assert np.abs(np.corrcoef(views.T)[0, 1]) < 0.9
+    views = extents(cpn.jitter)
+    np.testing.assert_allclose(views[:, 1] / views[:, 0], 1.3 / 1.2)
+    assert 84 <= views[:, 0].min() < 86
+    assert views[:, 0].max() == 150
+    assert 0.12 < (views[:, 0] == 150).mean() < 0.19
+    assert [recipe_named(f"cpn_{name}").batch for name in ("r50_coco", "r50_coco_384x288")] == [32, 24]

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ from posewright.datasets import coco, mpii  # noqa: E402
 from posewright.fields import Affinities, Heatmaps  # noqa: E402
 from posewright.models import efficientpose, efficientpose_lite  # noqa: E402
 from posewright.models.count import macs, numbers, parameters  # noqa: E402
-from posewright.models.load import load_into, ordered  # noqa: E402
-from posewright.models.pixels import FromPixels  # noqa: E402
+from posewright.models.load import load_into, load_original, ordered  # noqa: E402
+from posewright.models.pixels import FromPixels, Normal  # noqa: E402
 from posewright.models.report import WeightsError, renamed  # noqa: E402
 from posewright.scene import Person, each_person  # noqa: E402
 from posewright.skeleton import COCO, MPII  # noqa: E402
@@ -162,6 +163,71 @@ def test_photographs_enter_as_in_the_original(name, data_dir, reference):
         assert np.abs(entered.astype(int) - vector[f"input_image{number}_uint8"]).max() <= 1
 
 
+LITE_SIDES = {"rt_lite": 224, "i_lite": 256}
+lite = pytest.mark.parametrize("name", LITE_SIDES)
+
+
+def folded(model):
+    """Fold each normalisation into the convolution before it and round both to half precision, as TFLite's files do."""
+    for row in list(model.modules()):
+        layers = list(row.children()) if isinstance(row, torch.nn.Sequential) else []
+        for number, (convolution, norm) in enumerate(pairwise(layers)):
+            if isinstance(norm, torch.nn.BatchNorm2d):
+                fused = torch.nn.utils.fuse_conv_bn_weights(
+                    convolution.weight, None, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+                )
+                convolution.weight, convolution.bias = fused
+                row[number + 1] = torch.nn.Identity()
+    for value in model.parameters():
+        value.data = value.half().float()
+    return model
+
+
+@pytest.fixture(scope="module")
+def lite_weighted(data_dir):
+    """Build a LITE network with its authors' weights."""
+
+    def build(name):
+        model, side = NETWORKS[name](), LITE_SIDES[name]
+        report, normal = load_original(model, data_dir / "weights" / f"efficientpose_{name}.npz", size=(side, side))
+        assert (report.missing, report.unused, report.misfits) == ((), (), ())
+        assert normal == Normal((0.5,) * 3, (0.5,) * 3)
+        return model.eval()
+
+    return build
+
+
+@lite
+@pytest.mark.parametrize(("prepare", "tolerance"), [(lambda model: model, 1.5e-2), (folded, 5e-4)],
+                         ids=["single precision", "half precision, folded"])  # fmt: skip
+def test_lite_answers_as_the_original(name, prepare, tolerance, lite_weighted, reference):
+    vector = reference(f"efficientpose_{name}")
+    side = LITE_SIDES[name]
+    noise = np.random.default_rng(int(vector["input_seed"])).uniform(-1, 1, (1, side, side, 3)).astype(np.float32)
+    with torch.inference_mode():
+        answer = prepare(lite_weighted(name))(torch.from_numpy(noise).permute(0, 3, 1, 2))[-1].maps.numpy()
+    assert answer.shape == tuple(vector["output_upscaled_confs_shape"])
+    theirs = np.empty_like(answer)  # in their order, as the samples are
+    theirs[:, list(ORDER)] = answer
+    away = np.abs(theirs.reshape(-1)[vector["output_upscaled_confs_index"]] - vector["output_upscaled_confs_sample"])
+    assert away.max() < tolerance * float(vector["output_upscaled_confs_absmax"])
+
+
+def test_lite_renames_leave_our_own_names_alone():
+    with torch.device("meta"):
+        names = list(NETWORKS["ii_lite"]().state_dict())
+    assert [renamed(name, efficientpose_lite.RENAMES) for name in names] == names
+
+
+def test_lite_weights_load_as_keras_saves_them(data_dir, tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with np.load(data_dir / "weights" / "efficientpose_rt_lite.npz") as arrays, h5py.File(tmp_path / "w.h5", "w") as h5:
+        for name, values in arrays.items():
+            h5[f"model_weights/{name.rpartition('/')[0]}/{name}:0"] = values
+    report, _ = load_original(NETWORKS["rt_lite"](), tmp_path / "w.h5", size=(224, 224))
+    assert (report.missing, report.unused, report.misfits) == ((), (), ())
+
+
 # all numbers, those that training changes, multiply-accumulates; then the authors' parameters (M) and FLOPs (G)
 COUNTS = {
     "rt": (224, 465_608, 441_000, 432_431_872),
@@ -207,7 +273,7 @@ def test_doublings_are_the_published_ones_and_stay(weighted):
         assert not any(value.requires_grad for value in (ours, theirs))
 
 
-@pytest.mark.parametrize(("name", "right"), [("rt", 75), ("i", 74), ("ii", 76)])
+@pytest.mark.parametrize(("name", "right"), [("rt", 75), ("i", 74), ("ii", 76), ("rt_lite", 67), ("i_lite", 73)])
 def test_finds_people_in_photographs(name, right, data_dir):
     """Of 76 joints of five people of MPII so many are within half a head and neck of the truth."""
     file = data_dir / "weights" / f"efficientpose_{name}.npz"

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from posewright.codecs.hourglass import hourglass_decode, hourglass_target
+from posewright.codecs.hourglass import TorchGaussian, hourglass_decode, hourglass_target
 from posewright.models import hourglass
 from posewright.models.count import macs, parameters
 from posewright.models.load import load_into
 from posewright.models.report import renamed
 from posewright.recipes import recipe_named
+from posewright.scene import Person
+from posewright.skeleton import MPII
 from posewright.train.export import checkpoint as checkpoints
 
 UNUSED = re.compile(r".*\.skip_layer\.conv\.(weight|bias)")
@@ -95,3 +97,14 @@ def test_decode_moves_a_quarter_toward_the_larger_neighbour_but_not_at_the_borde
     xy, scores = hourglass_decode(maps)
     np.testing.assert_array_equal(xy, [[3.25, 1.75], [3, 2], [3, 0], [0.75, 1]])
     np.testing.assert_array_equal(scores, 1)
+
+
+def test_torchs_gaussian_of_seven_is_a_square_that_ends_high():
+    """image.gaussian(7) is exp(-((i - 4) / 1.75)^2 / 2) for i of 1 to 7 along each axis."""
+    person = Person(np.full((len(MPII), 2), 130.0))
+    maps = TorchGaussian(MPII).encode([person]).maps[0, 0]
+    line = np.exp(-(((np.arange(1, 8) - 4) / 1.75) ** 2) / 2)
+    expected = np.zeros((64, 64))
+    expected[29:36, 29:36] = line[:, None] * line
+    np.testing.assert_allclose(maps, expected, atol=1e-6)
+    assert maps[32, 35] == pytest.approx(0.23, abs=0.005)

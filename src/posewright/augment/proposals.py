@@ -1,6 +1,6 @@
 """Proposals: boxes such as a detector finds around people, drawn for training from where the truth is.
 
-Fang et al., "RMPE: Regional multi-person pose estimation", ICCV 2017 (arXiv:1612.00137), section 3.4, the
+Fang et al., "RMPE: Regional multi-person pose estimation", ICCV 2017 (arXiv:1612.00137), section 3.3, the
 pose-guided proposals generator: how a detector errs hangs on the pose, P(offset | pose), and poses are taken for
 the nearest of a few atomic ones. `fitted` learns it from true and detected boxes; AlphaPose, which came later, leaves
 the pose out (`ALPHAPOSE`). Either is a `Jitter`'s proposal.

@@ -29,6 +29,8 @@ Peak = Annotated[float, arg(metavar="X", help="of the targets: the authors' 255 
 Target = Annotated[float, arg(metavar="N", help="numbers that a network should have")]
 Exponent = Annotated[float, arg(metavar="X", help="how strongly more numbers are fined")]
 Seed = Annotated[int, arg(metavar="N", help="of mutations, first weights and the order of crops")]
+Momentum = Annotated[float, arg(metavar="X", help="of the statistics of normalisation; the authors' is 0.01")]
+Start = Annotated[str, arg(metavar="FILE", help="of ImageNet's EfficientNet-B0 by Keras's names, for the ancestor")]
 Processes = Annotated[int, arg(metavar="N", help="candidates trained side by side, one thread each")]
 Seeds = Annotated[int, arg(metavar="N", help="that the fittest and its ancestor are trained anew with; 0: none")]
 AnewEpochs = Annotated[int, arg(metavar="N", help="that they are then trained")]
@@ -54,6 +56,8 @@ def evolve(
     target: Target = 5e6,
     exponent: Exponent = -0.07,
     seed: Seed = 0,
+    momentum: Momentum = 0.1,
+    start: Start = "",
     processes: Processes = 1,
     compare_seeds: Seeds = 3,
     compare_epochs: AnewEpochs = 8,
@@ -68,7 +72,7 @@ def evolve(
     from posewright.train.evolve.page import spelled, verdict, write_search_page
 
     search = Search(data, generations, children, parents, first_epochs, epochs, size, width, people, judged, splits,
-                    batch, rate, sigma, peak, target, exponent, seed)  # fmt: skip
+                    batch, rate, sigma, peak, target, exponent, seed, momentum, start)  # fmt: skip
     comparison = Comparison(compare_seeds, compare_epochs)
     if processes < 1 or compare_seeds < 0 or compare_epochs < 1:
         raise ValueError("processes and compare-epochs must be 1 or more, compare-seeds 0 or more")

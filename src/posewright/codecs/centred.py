@@ -1,7 +1,9 @@
-"""Centred: a hourglass's targets, and beside them those of the same pose in the middle of the crop.
+"""Centred: a hourglass's targets, and beside them those of the same pose as the crop of its own box shows it.
 
-Fang et al., "RMPE: Regional multi-person pose estimation", ICCV 2017 (arXiv:1612.00137), section 3.2: the parallel
-branch is held against the pose as it would be had the detector's box been centred.
+Fang et al., "RMPE: Regional multi-person pose estimation", ICCV 2017 (arXiv:1612.00137), section 3.1: the parallel
+branch is held against the pose as it would be had the detector's box been right, in place and in scale (out_center of
+the authors' training code, commit 094e29b). Departure: there a box that was cut small on purpose is exempt, and its
+pose stays as the cut shows it; here no codec is told which boxes were cut.
 """
 
 from __future__ import annotations
@@ -16,15 +18,18 @@ from posewright.codecs.maps import mirrored
 from posewright.fields import Heatmaps, Twofold
 from posewright.scene import Person
 
+GROWN = 1.3
+"""How much larger than a person's box the crop is that shows them as they should be (section 4.2)."""
+
 
 @dataclass(frozen=True)
 class Centred(Hourglass):
-    """Draw each keypoint where it is and where it would be in the middle; read it back from where it is."""
+    """Draw each keypoint where it is and where the crop of its own box has it; read it back from where it is."""
 
     def encode(self, people: Sequence[Person]) -> Twofold:  # type: ignore[override]
         """One person a crop, in crop px, to maps and centred maps (P, K, h, w) and weights (P, K).
 
-        The middle of a person is that of their box; one without box is taken to be in the middle.
+        That crop is GROWN times as large as the box; one without box is taken to be shown so already.
         """
         here, there = super().encode(people), super().encode([self._centred(person) for person in people])
         return Twofold(here.maps, there.maps, here.weights)
@@ -43,5 +48,6 @@ class Centred(Hourglass):
     def _centred(self, person: Person) -> Person:
         if person.box is None:
             return person
-        away = (np.array(self.size) - 1) / 2 - (person.box[:2] + person.box[2:]) / 2
-        return replace(person, keypoints=person.keypoints + away)
+        sides = np.maximum(GROWN * (person.box[2:] - person.box[:2]), 1)
+        away = person.keypoints - (person.box[:2] + person.box[2:]) / 2
+        return replace(person, keypoints=(np.array(self.size) - 1) / 2 + (self.size / sides).min() * away)

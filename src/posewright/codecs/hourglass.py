@@ -48,7 +48,12 @@ class Hourglass(KeypointMaps):
         no weights, and so teach a network to answer 0 for it.
         """
         xy, labelled = stacked(people, self.skeleton)
-        return Heatmaps(*hourglass_target(xy / self.stride, labelled, self.map_size, self.sigma))
+        return Heatmaps(*hourglass_target(xy / self.stride, labelled, self.map_size, self.sigma, self._reach))
+
+    @property
+    def _reach(self) -> float | None:
+        """How far a Gaussian goes along each axis from its middle, map px; None: as far as the authors' own."""
+        return None
 
     def decode(self, fields: Heatmaps) -> list[Person]:
         """Maps (P, K, h, w) to P people in crop px; the score is the map's maximum.
@@ -68,11 +73,30 @@ class Hourglass(KeypointMaps):
         return off_middle(center, extent, size, turn, mirror)
 
 
-def hourglass_target(joints: ArrayLike, labelled: ArrayLike, map_size: Size, sigma: float = 1.0) -> tuple[Maps, Maps]:
+@dataclass(frozen=True)
+class TorchGaussian(Hourglass):
+    """Draw what Lua Torch's `image.gaussian(7)` is: 1.75 map px wide in a square of 7, which ends at 0.23.
+
+    Its sigma is a quarter of its size. PyraNet's and multi-context attention's code draw it (commits 56d4f47 and
+    417a501).
+    """
+
+    sigma: float = 1.75
+    reach: float = 3.0
+    """Map px along each axis from the middle to the square's last pixel."""
+
+    @property
+    def _reach(self) -> float:
+        return self.reach
+
+
+def hourglass_target(
+    joints: ArrayLike, labelled: ArrayLike, map_size: Size, sigma: float = 1.0, reach: float | None = None
+) -> tuple[Maps, Maps]:
     """Draw joints (..., K, 2) in map px as Gaussians, and return maps (..., K, h, w) and weights (..., K).
 
-    G(p) = exp(-|p - m|^2 / 2 sigma^2) within 3 sigma + 1 of m along each axis, with m = int(x), truncated
-    toward zero. Source: GenerateHeatmap of the authors' code.
+    G(p) = exp(-|p - m|^2 / 2 sigma^2) within `reach`, by default 3 sigma + 1, of m along each axis, with m = int(x),
+    truncated toward zero. Source: GenerateHeatmap of the authors' code.
 
     >>> maps, weights = hourglass_target([[2.9, 0.0]], [True], map_size=(5, 2))
     >>> maps[0].round(2)
@@ -82,7 +106,8 @@ def hourglass_target(joints: ArrayLike, labelled: ArrayLike, map_size: Size, sig
     joints, labelled = np.asarray(joints, np.float64), np.asarray(labelled, bool)
     pixels = np.trunc(joints)
     drawn = labelled & ((pixels >= 0) & (pixels < map_size)).all(-1)
-    return bells(pixels, drawn, map_size, sigma, 3 * sigma + 1), drawn.astype(np.float32)
+    reach = 3 * sigma + 1 if reach is None else reach
+    return bells(pixels, drawn, map_size, sigma, reach), drawn.astype(np.float32)
 
 
 def hourglass_decode(maps: ArrayLike) -> tuple[Floats, NDArray[np.float32]]:

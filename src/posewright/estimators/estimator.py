@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from posewright import picture
 from posewright.augment.jitter import Aim
 from posewright.picture import Pixels
-from posewright.scene import PADDING, Floats, Person, Scene
+from posewright.scene import PADDING, Floats, Padding, Person, Scene
 from posewright.skeleton import Skeleton
 from posewright.warp import Size, around
 
@@ -28,7 +28,7 @@ class View(NamedTuple):
     """
 
     size: Size | None = None
-    padding: float = PADDING
+    padding: Padding = PADDING
     aim: Aim = around
 
 

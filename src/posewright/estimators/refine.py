@@ -74,7 +74,7 @@ class Refined:
             **self.network.protocol,
             "codec": repr(self.network.codec),
             "flip": self.flip,
-            "padding": ROOM * self.network.padding,
+            "padding": (ROOM * np.asarray(self.network.padding)).tolist(),
         }
         return {**self.estimator.protocol(), **{f"refined/{name}": said for name, said in second.items()}}
 

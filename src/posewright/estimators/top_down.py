@@ -18,7 +18,7 @@ from posewright.estimators.estimator import Boxes, Image, View, box_in, pixels_o
 from posewright.estimators.one_person import one_person
 from posewright.estimators.runtimes.network import Network
 from posewright.picture import Pixels
-from posewright.scene import Crop, Person, Scene, region, take
+from posewright.scene import Crop, Padding, Person, Scene, padding_told, region, take
 from posewright.skeleton import Skeleton
 from posewright.warp import Warp
 
@@ -34,9 +34,9 @@ class _View(NamedTuple):
 class TopDown:
     """Estimate people one crop each: `estimator("photo.jpg")` returns list[Person].
 
-    network answers crops and codec reads the answers; flip: also ask for the mirrored crop, and take the
-    mean of both fields; padding: how much larger than the box a crop is, and aim how it is cut, by default as
-    the network says; batch: crops a call.
+    network answers crops and codec reads the answers; flip: also ask for the mirrored crop, and take the mean of both
+    fields; padding: how much larger than the box a crop is, both ways or across and down, and aim how it is cut, by
+    default as the network says; batch: crops a call.
 
     >>> from posewright.verbs.load import load
     >>> load("default", flip=True)
@@ -46,7 +46,7 @@ class TopDown:
     network: Network
     codec: Codec
     flip: bool = False
-    padding: float | None = None
+    padding: Padding | None = None
     batch: int = 8
     aim: Aim | None = None
 
@@ -97,7 +97,7 @@ class TopDown:
             **self.network.protocol,
             "codec": repr(self.codec),
             "flip": self.flip,
-            "padding": padding,
+            "padding": padding_told(padding),
             "aim": f"{aim.__module__}:{aim.__qualname__}",
         }
 

@@ -95,13 +95,14 @@ def summed_squared_error(stages: Sequence[Heatmaps], target: Heatmaps) -> Tensor
 
 
 def centred_and_back(stages: Sequence[Heatmaps], target: Twofold) -> Tensor:
-    """What RMPE learns by: the first stage holds the centred maps, all others the maps as they are.
+    """What RMPE learns by: the first half of the stages holds the centred maps, the others the maps as they are.
 
-        L = mean_squared_error(stages[1:], maps) + mean_squared_error(stages[:1], centred)
+        L = mean_squared_error(second half, maps) + mean_squared_error(first half, centred)
 
-    Fang et al. 2017 (arXiv:1612.00137, section 3.2); how the two are weighed against each other could not be read. A
-    keypoint that lies outside the crop once it is centred does not count there.
+    Fang et al. 2017 (arXiv:1612.00137, section 3.1): each stack of the network and each of the branch beside it counts
+    alike, as in the authors' code. A keypoint that lies outside the crop once it is centred does not count there.
     """
     inside = target.weights * (target.centred.amax((-2, -1)) > 0)
-    beside = mean_squared_error(stages[:1], Heatmaps(target.centred, inside))
-    return mean_squared_error(stages[1:], Heatmaps(target.maps, target.weights)) + beside
+    half = len(stages) // 2
+    beside = mean_squared_error(stages[:half], Heatmaps(target.centred, inside))
+    return mean_squared_error(stages[half:], Heatmaps(target.maps, target.weights)) + beside

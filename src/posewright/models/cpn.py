@@ -9,8 +9,9 @@
 
 Drawn as the PyTorch code that the vector was made with has it. There every prediction ends in a normalisation,
 which in GlobalNet follows the enlargement; RefineNet's bottlenecks project their shortcuts even where the
-width stays; enlargement keeps the corners in their places. In the authors' TensorFlow code a map's values come
-straight from a convolution.
+width stays; enlargement keeps the corners in their places. The authors' TensorFlow code (tf-cpn, commit 48ea10d) ends
+its predictions in a normalisation too, in GlobalNet before the enlargement. What is otherwise there: the merging 1x1
+has a bias and no normalisation, shortcuts of equal width are the identity, and enlargement keeps no corners.
 """
 
 from __future__ import annotations

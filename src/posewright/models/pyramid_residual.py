@@ -155,8 +155,9 @@ def initialise(network: nn.Module) -> None:
 
     C_i branches are summed into what enters a convolution and C_o branches take what leaves it, within a pyramid
     residual module; elsewhere both are 1. n_i and n_o are the products that make one number, and one number of the
-    gradient. With one branch each and alpha 1 this is Glorot's and Bengio's compromise between the two directions.
-    The authors' code notes one C_i beside its convolution, and lets Torch draw.
+    gradient. The paper writes 1 / (alpha^2 (...)), which at 1/2 is the same and at 1 half as much. With one branch each
+    and alpha 1 this is Glorot's and Bengio's compromise between the two directions. The authors' code notes one C_i
+    beside its convolution, and lets Torch draw.
     """
     meeting: dict[nn.Module, tuple[int, int]] = {}
     for module in network.modules():

@@ -11,8 +11,10 @@
 The blocks stand in MSPN's pyramids, on which the authors build. Drawn as their code has it: a block is as wide
 inside as what enters it asks for, not as what leaves it, and halves the resolution in its first 1x1.
 
-The pose refine machine at the end (section 3.3) is in no vector: the authors' code defines it and never calls
-it. Here `refine` puts it behind the last unit's maps, with as many channels as keypoints.
+The pose refine machine (section 3.3) is in no vector: the authors' code (network.py of 4XRSN18.coco, commit ca3ba3a)
+defines it and never calls it. Here `refine` puts it, drawn as there, behind the last unit's maps, with as many
+channels as keypoints: 5,100 parameters of 17. MMPose's is another, with one place map, behind every unit: its files
+with a machine do not load.
 
 Sources disagree on RSN-50. The vector and MMPose's weights have ResNet-50's depths at RSN-18's widths: 19.4 M
 parameters, 4.07 GMACs. The paper's tables say 6.4 "GFLOPs"; widths four times larger would give 38.4 M and
@@ -68,20 +70,21 @@ class ResidualSteps(nn.Module):
 
 
 class PoseRefineMachine(nn.Module):
-    """Weigh maps by channel and by place: k (1 + a b) of k = 3x3(x), a (B, K, 1, 1) and b (B, 1, h, w) (section 3.3).
+    """Weigh maps by channel and by place: k (1 + a b) of k = 3x3(x), a (B, K, 1, 1) and b (B, K, h, w) (section 3.3).
 
-    A channel's weight a comes of its mean, through two 1x1 convolutions; a place's weight b of a 1x1 and a
-    separable 9x9 convolution; each through a sigmoid.
+    A channel's weight a comes of its mean, through two 1x1 convolutions; its places' weights b of a 1x1 and a
+    depthwise 9x9; each through a sigmoid. Every convolution is normalised and rectified, as the authors' code has it,
+    so that a and b lie between 1/2 and 1, and training needs two pictures a batch for the statistics of means.
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.local = rectified(channels, channels, 3, bias=True)
-        self.channel = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(channels, channels, 1), nn.ReLU(),
-                                     nn.Conv2d(channels, channels, 1), nn.Sigmoid())  # fmt: skip
+        self.channel = nn.Sequential(nn.AdaptiveAvgPool2d(1), rectified(channels, channels, 1, bias=True),
+                                     rectified(channels, channels, 1, bias=True), nn.Sigmoid())  # fmt: skip
         apart = nn.Conv2d(channels, channels, 9, padding=4, groups=channels)
-        self.place = nn.Sequential(*rectified(channels, channels, 1, bias=True), apart,
-                                   nn.Conv2d(channels, 1, 1), nn.Sigmoid())  # fmt: skip
+        self.place = nn.Sequential(rectified(channels, channels, 1, bias=True), apart, nn.BatchNorm2d(channels),
+                                   nn.ReLU(inplace=True), nn.Sigmoid())  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
         local: Tensor = self.local(x)

@@ -9,9 +9,9 @@
 
 A detector's box is seldom right; the locator learns to find the person in it. That it does is seen to by the branch
 beside: its maps are compared with those of the pose in the middle, and what is wrong with them reaches the locator
-alone. Departure: that branch of the paper is a copy of the pose network as it was before, frozen; here it is the pose
-network itself with its weights held fixed for the moment, so that no second set must be kept. Its authors' Caffe layer
-counts pixels from their corners and rows first; here from their middles, so that maps and picture move alike.
+alone. Departure: that branch of the paper is a smaller network of 4 stacks, trained before and frozen; here it is the
+pose network itself with its weights held fixed for the moment, so that no second set must be kept. Its authors' Caffe
+layer counts pixels from their corners and rows first; here from their middles, so that maps and picture move alike.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ def inverted(theta: Tensor) -> Tensor:
 class SymmetricTransformer(nn.Module):
     """Let any network of heatmaps see people centred, and answer in the picture as it is.
 
-    images (B, 3, H, W) as `pose` takes them; its stages of `Heatmaps` (B, K, h, w). In training there is one more
-    before them: the last one's maps as they are of the centred picture, from which only the locator learns.
+    images (B, 3, H, W) as `pose` takes them; its stages of `Heatmaps` (B, K, h, w). In training as many
+    come before them: their maps as they are of the centred picture, from which only the locator learns.
     """
 
     def __init__(self, pose: nn.Module) -> None:
@@ -93,19 +93,19 @@ class SymmetricTransformer(nn.Module):
         centred = sampled(images, theta)
         back = inverted(theta)
         stages = [Heatmaps(sampled(stage.maps, back)) for stage in self.pose(centred)]
-        return [self._beside(centred), *stages] if self.training else stages
+        return [*self._beside(centred), *stages] if self.training else stages
 
-    def _beside(self, centred: Tensor) -> Heatmaps:
+    def _beside(self, centred: Tensor) -> list[Heatmaps]:
         """Ask the pose network with its weights held fixed, and leave its statistics alone."""
         fixed = {name: value.detach() for name, value in self.pose.named_parameters()}
         counted = {name: value.clone() for name, value in self.pose.named_buffers()}
         stages: list[Heatmaps] = functional_call(self.pose, fixed | counted, (centred,))
-        return stages[-1]
+        return stages
 
 
-def sstn_hourglass_4(keypoints: int = 16) -> SymmetricTransformer:
-    """The paper's own: around four stacked hourglasses (section 4.2)."""
-    return SymmetricTransformer(StackedHourglass(4, keypoints))
+def sstn_hourglass_8(keypoints: int = 16) -> SymmetricTransformer:
+    """The paper's own: around eight stacked hourglasses (section 4.2)."""
+    return SymmetricTransformer(StackedHourglass(8, keypoints))
 
 
 # From the names of a stacked hourglass, which is what the paper starts from.

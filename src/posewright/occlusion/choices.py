@@ -41,12 +41,13 @@ class OneKeypoint:
 
 @dataclass(frozen=True)
 class OnePart:
-    """Draw one of the small body parts and put its rectangle over it."""
+    """Draw one of the small body parts, or of those that `parts` names, and put its rectangle over it."""
 
     fill: Fill
+    parts: tuple[str, ...] = ()
 
     def __call__(self, crop: Crop, person: int, rng: np.random.Generator) -> Iterator[Occluder]:
-        parts = crop.skeleton.small_parts
+        parts = _drawn_from(crop, self.parts)
         yield Occluder(regions.PartRectangle(parts[rng.integers(len(parts))], person), self.fill)
 
 
@@ -69,13 +70,17 @@ class SomeKeypoints:
 
 @dataclass(frozen=True, eq=False)
 class OtherPart:
-    """Draw a part that is wholly labelled, and show in its rectangle another part of a person of another scene."""
+    """Draw a part that is wholly labelled, and show in its rectangle another part of a person of another scene.
+
+    Both are small parts, or of those that `parts` names.
+    """
 
     others: Sequence[Scene]
+    parts: tuple[str, ...] = ()
 
     def __call__(self, crop: Crop, person: int, rng: np.random.Generator) -> Iterator[Occluder]:
         known, parts = set(_labelled(crop, person)), crop.skeleton.parts
-        whole = [part for part in crop.skeleton.small_parts if known.issuperset(parts[part])]
+        whole = [part for part in _drawn_from(crop, self.parts) if known.issuperset(parts[part])]
         if whole:
             part = whole[rng.integers(len(whole))]
             piece = self._piece(part, rng)
@@ -86,7 +91,7 @@ class OtherPart:
         """Return the rectangle of a part other than `part` of a random scene; None where none is found."""
         for _ in range(TRIES if self.others else 0):
             scene = self.others[int(rng.integers(len(self.others)))]
-            names = [name for name in scene.skeleton.small_parts if name != part]
+            names = [name for name in _drawn_from(scene, self.parts) if name != part]
             name = names[rng.integers(len(names))]
             places = [scene.skeleton.index(k) for k in scene.skeleton.parts[name]]
             people = [p for p in scene.people if p.labelled[places].all()]
@@ -170,6 +175,11 @@ class Anywhere:
 
     def __call__(self, crop: Crop, person: int, rng: np.random.Generator) -> Iterator[Occluder]:  # noqa: ARG002
         yield Occluder(self.region, self.fill)
+
+
+def _drawn_from(shown: Crop | Scene, parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the small parts that a skeleton has of `parts`, or all of them where none is named."""
+    return tuple(part for part in shown.skeleton.small_parts if not parts or part in parts)
 
 
 def _labelled(crop: Crop, person: int) -> tuple[str, ...]:

@@ -31,8 +31,10 @@ from posewright.occlusion.occluder import Fill, Occluder, Region
 from posewright.scene import Scene
 
 __all__ = [
+    "ALL_BUT_HIPS",
     "ATTACKS",
     "AUGMENTATIONS",
+    "LIMBS_AND_HIPS",
     "RADII",
     "RADIUS",
     "WIDTH",
@@ -55,6 +57,12 @@ ATTACKS: Mapping[str, Fill] = {"blackout": fills.black, "meanout": fills.mean, "
 """The fills of the attacks, by the paper's names."""
 
 
+LIMBS_AND_HIPS = ("left_arm", "right_arm", "hips", "left_leg", "right_leg")
+"""Parts that the code released with Pytel et al. 2020 (commit 6a21650) draws from, against the paper's words."""
+ALL_BUT_HIPS = ("head", "left_arm", "right_arm", "left_leg", "right_leg", "corpus")
+"""Parts that its PartMix draws from."""
+
+
 def keypoint_attack(keypoint: str, fill: str = "blackout", radius: float = RADIUS) -> Occluder:
     """Cover a disc on one keypoint (Pytel et al. 2020, arXiv:2010.10451, section III)."""
     return Occluder(regions.KeypointDisc(keypoint, radius, WIDTH), ATTACKS[fill])
@@ -71,17 +79,19 @@ def targeted(
     chance: float = 0.5,
     removal: bool = False,
     everyone: bool = False,
+    parts: tuple[str, ...] = (),
 ) -> Augmentation:
     """Blur or cut out keypoints or parts, each with a chance of its own (Pytel et al. 2020, section IV, Table I).
 
     The blur's kernel is 9 on keypoints and 31 on parts, the cutout shows the mean; discs have radius 6 on a
-    crop 192 wide. removal drops the labels of what is hidden. Departures of the released code: its keypoint
-    kernel is 11, and removal reaches twice as far as the rectangle.
+    crop 192 wide. removal drops the labels of what is hidden. parts: to draw from, by default all small ones, "such as
+    head, arms, hips". Departures of the released code: its keypoint kernel is 11, removal reaches twice as far as
+    the rectangle, and neither head nor corpus is drawn (parts=LIMBS_AND_HIPS).
     """
     kernel = {"keypoint": 9, "part": 31}[on]
     looks: dict[str, Fill] = {"blur": fills.Blur(kernel, 0.0, WIDTH), "cutout": fills.mean}
-    choose = {"keypoint": OneKeypoint, "part": OnePart}[on]
-    return Augmentation(tuple(choose(looks[name]) for name in show), chance, None if removal else 1.0, everyone)
+    choices = tuple(OneKeypoint(looks[name]) if on == "keypoint" else OnePart(looks[name], parts) for name in show)
+    return Augmentation(choices, chance, None if removal else 1.0, everyone)
 
 
 def several_keypoints(chance: float = 0.2, removal: bool = False, everyone: bool = False) -> Augmentation:
@@ -91,10 +101,17 @@ def several_keypoints(chance: float = 0.2, removal: bool = False, everyone: bool
 
 
 def part_mix(
-    others: Sequence[Scene], chance: float = 0.5, removal: bool = False, everyone: bool = False
+    others: Sequence[Scene],
+    chance: float = 0.5,
+    removal: bool = False,
+    everyone: bool = False,
+    parts: tuple[str, ...] = (),
 ) -> Augmentation:
-    """Show another person's part in place of one (Pytel et al. 2020, section IV, "PartMix"); its labels stay away."""
-    return Augmentation((OtherPart(others),), chance, None if removal else 1.0, everyone)
+    """Show another person's part in place of one (Pytel et al. 2020, section IV, "PartMix"); its labels stay away.
+
+    parts: to draw from, by default all small ones; the released code leaves the hips out (parts=ALL_BUT_HIPS).
+    """
+    return Augmentation((OtherPart(others, parts),), chance, None if removal else 1.0, everyone)
 
 
 def keypoint_aware() -> Augmentation:
@@ -102,7 +119,9 @@ def keypoint_aware() -> Augmentation:
 
     The radius is a tenth to a fifth of the width; with a chance of a half the centre is shifted, here by a
     vector drawn evenly from the disc, which the paper leaves open. Its pixels "are set to 0", which is black here
-    and not the zero of normalised space: the authors' released pipelines hide before they normalise.
+    and not the zero of normalised space: the authors' released pipelines hide before they normalise. Those pipelines do
+    something else: an ellipse of radii .2 x (1 to 2) of the width lies anywhere, on keypoints or not, while UDPv1's
+    weights are trained on for 150 epochs at 3e-3 (their README's AP .779).
     """
     return Augmentation((AwareDisc(),))
 

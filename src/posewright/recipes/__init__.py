@@ -47,7 +47,10 @@ from posewright.recipes.hrnet import (
 )
 from posewright.recipes.jain import jain_lsp
 from posewright.recipes.mspn import mspn_1_coco, mspn_2_coco, mspn_3_coco, mspn_4_coco, mspn_4_coco_384x288
-from posewright.recipes.multi_context_attention import multi_context_attention_8_mpii
+from posewright.recipes.multi_context_attention import (
+    multi_context_attention_8_mpii,
+    multi_context_attention_8_paper_mpii,
+)
 from posewright.recipes.occlusion import (
     hrnet_w32_coco_keypoint_aware_s1,
     hrnet_w32_coco_keypoint_aware_s2,
@@ -56,7 +59,7 @@ from posewright.recipes.occlusion import (
 from posewright.recipes.posefix import posefix_r50_coco, posefix_r152_coco_384x288
 from posewright.recipes.pyranet import pyranet_2_mpii, pyranet_8_mpii
 from posewright.recipes.recipe import Phase, Recipe
-from posewright.recipes.rmpe import rmpe_mpii
+from posewright.recipes.rmpe import rmpe_mpii, rmpe_proposals_mpii
 from posewright.recipes.rsn import (
     rsn18_coco,
     rsn18_lsp,
@@ -96,10 +99,12 @@ RECIPES = (
     cpm_mpii,
     fastpose_r50_coco,
     rmpe_mpii,
+    rmpe_proposals_mpii,
     hourglass_2_lsp,
     hourglass_2_mpii,
     hourglass_8_mpii,
     multi_context_attention_8_mpii,
+    multi_context_attention_8_paper_mpii,
     pyranet_2_mpii,
     pyranet_8_mpii,
     cpn_r50_lsp,

@@ -1,9 +1,10 @@
 """CPN (Chen et al. 2018, arXiv:1711.07319): the easy keypoints first, then the hard ones.
 
 Schedule of the authors' TensorFlow code: Adam at 5e-4, halved every 3.6 million crops, 24 epochs of COCO's 149,813
-people; its README judges after 21 million. Weights shrink by 1e-5, 32 crops a device. The paper starts from
-ImageNet weights, which `--start` takes. Of four crops of a person they mirror one and turn two, and never both;
-here the two are drawn apart, with the same chances. They show 1.2 and 1.3 times a box's sides, here it is 1.25.
+people; its README judges after 21 million. Weights shrink by 1e-5, 32 crops a device, 24 at 384x288. The paper starts
+from ImageNet weights, which `--start` takes. Of four crops of a person they mirror one and turn two, and never both;
+here the two are drawn apart, with the same chances. Crops are 1.2 times as wide as the box and 1.3 times as high, in
+training times an even draw of 0.7 to 1.35 that is cut at 1.25, since they cut out that much and then only shrink.
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ from posewright.warp import Size
 
 PAPER = "https://arxiv.org/abs/1711.07319"
 PHASES = (*(Phase(24, 5e-4 / 2**halvings) for halvings in range(5)), Phase(20, 5e-4 / 2**5))
-JITTER = Jitter(scale=0.35, turn=45.0, turn_chance=0.5, mirror=0.25, half_body=0.0, uniform=True)
+PADDING = (1.2, 1.3)
+JITTER = Jitter(
+    scale=(0.7, 1.35), largest=1.25, turn=45.0, turn_chance=0.5, mirror=0.25, half_body=0.0, uniform=True,
+    padding=PADDING,
+)  # fmt: skip
+BATCHES = {(192, 256): 32, (288, 384): 24}
 KERNELS = {(192, 256): (15, 11, 9, 7), (256, 256): (15, 11, 9, 7), (288, 384): (23, 17, 13, 9)}
 """Sides of the targets' blurs by the size of the crop, from the coarsest feature to the finest; 256x256 is ours."""
 SMOOTH = 21
@@ -53,7 +59,8 @@ def over_resnet(depth: int, size: Size, parameters: int, ap: float) -> Recipe:
         phases=PHASES,
         jitter=JITTER,
         aim=Megvii.around,
-        batch=32,
+        padding=PADDING,
+        batch=BATCHES[size],
         optimiser=Optimiser("adam", 1e-5),
         parameters=parameters,
         reported={"AP (minival, detector boxes of 55.3 person AP, flip, the authors' code)": ap},

@@ -3,7 +3,11 @@
 Schedule of the authors' code: Adam at 5e-4 a device, up from a tenth of it over 2,400 steps (here from 0) and
 straight down to 0 at 96,000 steps of 8 devices with 32 crops each, which are 164 epochs of COCO's 149,813 people.
 Weights shrink by 1e-5. On several devices they multiply the rate by their number. The paper starts from ImageNet
-weights, which `--start` takes. They jitter a box's sides apart from each other; here it is one scale for both.
+weights, which `--start` takes.
+
+Crops are the authors' (attribute.py and JointsDataset.py, the same for RSN): of people to be found 1.09 times as wide
+as their box and 1.135 times as high; in training 0.84 times, each side grown by itself by up to .6 and .8 of that, and
+0.75 to 1.25 times all of it. Half bodies are shown from four labelled keypoints on.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from posewright.augment.jitter import Jitter
+from posewright.augment.jitter import HalfOfBox, Jitter
 from posewright.codecs.megvii import KERNELS, Megvii
 from posewright.recipes.data import on_coco
 from posewright.recipes.losses import coarse_to_fine
@@ -21,7 +25,11 @@ from posewright.skeleton import COCO, Skeleton
 from posewright.warp import Size
 
 PHASES = (Phase(164, 5e-4, to=0.0, warmup=2400, straight=True),)
-JITTER = Jitter(scale=0.25, turn=45.0, turn_chance=0.5, half_body=0.3, uniform=True)
+PADDING = (1.09, 1.135)
+JITTER = Jitter(
+    scale=0.25, turn=45.0, turn_chance=0.5, half_body=0.3, uniform=True, padding=1.05 * 0.8, stretch=(0.6, 0.8),
+    half=HalfOfBox(),
+)  # fmt: skip
 LARGE_KERNELS = (23, 17, 13, 11, 7)
 """For 384x288, half as large again as for 256x192: what the authors took there is not published."""
 
@@ -59,6 +67,7 @@ def pyramids(
         phases=PHASES,
         jitter=JITTER,
         aim=Megvii.around,
+        padding=PADDING,
         batch=32,
         optimiser=Optimiser("adam", 1e-5),
         parameters=parameters,

@@ -21,10 +21,13 @@ class Published(NamedTuple):
 
 
 AUTHORS = "the authors' checkpoints"
-KERAS = "the authors released none; files by their Keras names load"
+KERAS = "the authors' of the README (.h5), by their Keras names; not tried"
+GENUINE = "with the authors' weights"
 DARK, UDP = "dark_target, decode_dark", "udp_target, udp_decode"
 PUBLISHED: dict[str, Published] = {
     "default": Published(held_to="its own card", weights="in the package"),
+    "compact_body": Published(held_to="no vector: posewright's own"),
+    "lite_body": Published(held_to="no vector: posewright's own"),
     "jain": Published(held_to="no vector: nobody released code"),
     "cpm": Published(held_to="cpm, 9e-7", weights=f"{AUTHORS} (.caffemodel)"),
     "hourglass_2": Published(held_to="hourglass (2 stacks), 8e-7", weights=AUTHORS),
@@ -34,6 +37,7 @@ PUBLISHED: dict[str, Published] = {
     "pyranet_8": Published("26.9", "45.9", "pyranet, 1e-6", "Torch7's are not read"),
     "fastpose": Published(held_to="fastpose, 3e-7", weights="AlphaPose's checkpoints"),
     "rmpe": Published(held_to="no vector: the transformer and its inverse"),
+    "rmpe_proposals": Published(held_to="hourglass (2 stacks), 8e-7"),
     "cpn_r50_coco": Published("27.0", "6.20", "cpn_r50, 6e-7", "the PyTorch port's checkpoints"),
     "cpn_r50_coco_384x288": Published("27.0", "-", "cpn_r50, 6e-7", "the PyTorch port's checkpoints"),
     "cpn": Published(held_to="cpn_r50, 6e-7", weights="the PyTorch port's checkpoints"),
@@ -62,17 +66,17 @@ PUBLISHED: dict[str, Published] = {
     "mspn": Published(held_to="mspn, 6e-7", weights=f"{AUTHORS}, MMPose's"),
     "rsn18_coco": Published("-", "2.5", "rsn18, 6e-7", f"{AUTHORS}, MMPose's"),
     "rsn18": Published(held_to="rsn18, 6e-7", weights=f"{AUTHORS}, MMPose's"),
-    "rsn50_coco": Published("-", "6.4", "rsn50, 6e-7", f"{AUTHORS}, MMPose's"),
-    "rsn50_2": Published("-", "13.9", "rsn50x2, 6e-7", f"{AUTHORS}, MMPose's"),
-    "rsn50_4_coco_384x288": Published("-", "65.9", "rsn50x2, 6e-7", AUTHORS),
-    "rsn50_4": Published("-", "29.3", "rsn50x2, 6e-7", AUTHORS),
+    "rsn50_coco": Published("-", "6.4 of other widths", "rsn50, 6e-7", f"{AUTHORS}, MMPose's"),
+    "rsn50_2": Published("-", "13.9 of other widths", "rsn50x2, 6e-7", f"{AUTHORS}, MMPose's"),
+    "rsn50_4_coco_384x288": Published("-", "65.9 of other widths", "rsn50x2, 6e-7", AUTHORS),
+    "rsn50_4": Published("-", "29.3 of other widths", "rsn50x2, 6e-7", AUTHORS),
     "rsn50": Published(held_to="rsn50x2, 6e-7", weights=f"{AUTHORS}, MMPose's"),
-    "efficientpose_rt_lite": Published("0.40", "0.86", "the README's size alone"),
-    "efficientpose_i_lite": Published("0.59", "1.54", "the README's size alone"),
-    "efficientpose_ii_lite": Published("1.46", "7.25", "the README's size alone"),
-    "efficientpose_rt": Published("0.46", "0.87", "efficientpose_rt, with the authors' weights", f"{AUTHORS} as .npz"),
-    "efficientpose_rt_lsp": Published("-", "-", "efficientpose_rt, with the authors' weights", f"{AUTHORS} as .npz"),
-    "efficientpose_i_": Published("0.72", "1.67", "efficientpose_i, with the authors' weights", f"{AUTHORS} as .npz"),
+    "efficientpose_rt_lite": Published("0.40", "0.86", f"efficientpose_rt_lite, {GENUINE}", f"{AUTHORS} as .npz"),
+    "efficientpose_i_lite": Published("0.59", "1.54", f"efficientpose_i_lite, {GENUINE}", f"{AUTHORS} as .npz"),
+    "efficientpose_ii_lite": Published("1.46", "7.25", "the README's size alone", f"{AUTHORS} as .npz, not tried"),
+    "efficientpose_rt": Published("0.46", "0.87", f"efficientpose_rt, {GENUINE}", f"{AUTHORS} as .npz"),
+    "efficientpose_rt_lsp": Published("-", "-", f"efficientpose_rt, {GENUINE}", f"{AUTHORS} as .npz"),
+    "efficientpose_i_": Published("0.72", "1.67", f"efficientpose_i, {GENUINE}", f"{AUTHORS} as .npz"),
     "efficientpose_ii_": Published("1.73", "7.70", "efficientpose_i", f"{AUTHORS} as .npz"),
     "efficientpose_iii": Published("3.23", "23.35", "efficientpose_i", f"{AUTHORS} as .npz"),
     "efficientpose_iv": Published("6.56", "72.89", "efficientpose_i", f"{AUTHORS} as .npz"),

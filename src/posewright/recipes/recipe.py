@@ -11,7 +11,7 @@ from typing import Any, Literal
 from posewright.augment.jitter import Aim, Given, Jitter
 from posewright.codecs.codec import Codec
 from posewright.occlusion import Augmentation
-from posewright.scene import Scene, each_person
+from posewright.scene import PADDING, Padding, Scene, each_person
 from posewright.warp import Size, around
 
 
@@ -87,7 +87,8 @@ class Recipe:
     paper's numbers, by name, with their protocol; parameters: the paper's count, or ours
     where there is none. source: the file that it
     stands in, as my_file.py:my_recipe, None for one of the library's. occlusion(scenes) makes what hides
-    parts of the people that are learnt from; scenes are all of them, for those that borrow pixels. apart: where the
+    parts of the people that are learnt from; scenes are all of them, for those that borrow pixels. padding: how much
+    larger than a box the crop is that people are found in; what training shows is the jitter's. apart: where the
     paper departs from the usual course.
 
     >>> from dataclasses import replace
@@ -109,6 +110,7 @@ class Recipe:
     jitter: Jitter = field(default_factory=Jitter)
     occlusion: Callable[[Sequence[Scene]], Augmentation] | None = None
     aim: Aim = around
+    padding: Padding = PADDING
     batch: int = 32
     optimiser: Optimiser = field(default_factory=Optimiser)
     apart: Apart = field(default_factory=Apart)

@@ -50,8 +50,8 @@ VALIDATION, TEST = "AP (val2017, detector boxes, flip)", "AP (test-dev2017, dete
 simple_baseline_r50_coco = over_resnet(50, {VALIDATION: 0.704})
 simple_baseline_r101_coco = over_resnet(101, {VALIDATION: 0.714})
 simple_baseline_r152_coco = over_resnet(152, {VALIDATION: 0.720})
-simple_baseline_r50_coco_384x288 = over_resnet(50, {}, (288, 384))
-simple_baseline_r101_coco_384x288 = over_resnet(101, {}, (288, 384))
+simple_baseline_r50_coco_384x288 = over_resnet(50, {VALIDATION: 0.722}, (288, 384))
+simple_baseline_r101_coco_384x288 = over_resnet(101, {VALIDATION: 0.736}, (288, 384))
 simple_baseline_r152_coco_384x288 = over_resnet(152, {VALIDATION: 0.743, TEST: 0.737}, (288, 384))
 simple_baseline_r50_lsp = on_lsp(
     simple_baseline_r50_coco, Gaussian(LSP, (256, 256)), network=partial(network, 50, len(LSP)), parameters=33_998_926

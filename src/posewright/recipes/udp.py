@@ -69,7 +69,7 @@ def with_udp(recipe: Recipe, version: str, build: Callable[[], Any], parameters:
 
 VALIDATION, TEST = (f"AP ({split}, boxes of 65.1 person AP, flip)" for split in ("val2017", "test-dev2017"))
 W32, W48 = (partial(hrnet, 32), 28_537_235), (partial(hrnet, 48), 63_597_411)
-hrnet_w32_coco_udp = with_udp(hrnet_w32_coco, "UDP", *W32, 0.768)
+hrnet_w32_coco_udp = with_udp(hrnet_w32_coco, "UDP", *W32, 0.768, 0.752)
 hrnet_w48_coco_384x288_udp = with_udp(hrnet_w48_coco_384x288, "UDP", *W48, 0.778, 0.765)
 hrnet_w32_coco_udpv1 = with_udp(hrnet_w32_coco, "UDPv1", *W32, 0.772, 0.756)
 hrnet_w32_coco_384x288_udpv1 = with_udp(hrnet_w32_coco_384x288, "UDPv1", *W32, 0.779, 0.765)

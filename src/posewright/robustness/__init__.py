@@ -17,7 +17,7 @@ from posewright.robustness.numbers.levels import levels
 from posewright.robustness.numbers.measure import changes, clean, influence, measured, pooled
 from posewright.robustness.numbers.parts import against_keypoints
 from posewright.robustness.numbers.tables import Study, read_study, write_study
-from posewright.scene import PADDING, Floats, Scene, translated
+from posewright.scene import PADDING, Floats, Scene, padding_told, translated
 from posewright.skeleton import Skeleton
 
 __all__ = ["Attack", "Effect", "Study", "judged", "people_for", "read_study", "skeleton_of", "standard_attacks",
@@ -109,7 +109,7 @@ def about_of(estimator: Any, people: Sequence[Subject], seed: int) -> dict[str, 
     return {key: value for key, value in told.items() if key not in PASSING} | {
         "skeleton": people[0].crop.skeleton.name,
         "crop": list(people[0].crop.pixels.shape[1::-1]),
-        "padding": cut_for(estimator).get("padding", PADDING),
+        "padding": padding_told(cut_for(estimator).get("padding", PADDING)),
         "people": len(people),
         "people_sha256": digest(people),
         "seed": seed,

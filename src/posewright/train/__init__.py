@@ -141,7 +141,7 @@ def _lead(
 
 def scores(recipe: Recipe, state: State, truth: list[Scene]) -> dict[str, float]:
     """Judge the network at the annotated boxes, without flip test, or as the recipe says."""
-    network = network_of(state.best(), recipe.codec, aim=recipe.aim)
+    network = network_of(state.best(), recipe.codec, aim=recipe.aim, padding=recipe.padding)
     found = (
         recipe.apart.predicted(network, truth)
         if recipe.apart.predicted

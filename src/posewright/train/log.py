@@ -13,7 +13,6 @@ from posewright.estimators.runtimes import metadata
 from posewright.metrics.score import versions
 from posewright.occlusion import described
 from posewright.recipes.recipe import Recipe
-from posewright.scene import PADDING
 from posewright.train.loader import Batches
 from posewright.train.machine import Team
 from posewright.train.state import CheckpointError
@@ -64,7 +63,7 @@ def about(recipe: Recipe, data: str, batches: Batches, place: Team) -> dict[str,
     view: str | None
     try:
         codec = json.dumps(metadata.described(recipe.codec))
-        view = json.dumps({"aim": metadata.named(recipe.aim), "padding": PADDING})
+        view = json.dumps({"aim": metadata.named(recipe.aim), "padding": recipe.padding})
     except (TypeError, ValueError):
         codec, view = None, None
     return {

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from posewright.codecs.codec import Codec
 from posewright.estimators.runtimes import protobuf
 from posewright.files import opened
+from posewright.scene import Padding
 from posewright.skeleton import SKELETONS, Skeleton
 
 FORMAT = 1
@@ -165,7 +166,7 @@ class Facts(NamedTuple):
 
     codec: Codec
     aim: Callable[..., Any]
-    padding: float
+    padding: Padding
     normal: dict[str, list[float]]
     card: dict[str, Any]
     weights: str
@@ -173,13 +174,28 @@ class Facts(NamedTuple):
     parity: dict[str, Any]
 
 
+def padding_from(value: Any) -> Padding:
+    """Read a padding as JSON has it, one number or two; raises ValueError for anything else.
+
+    >>> padding_from(1.25), padding_from([1.09, 1.135])
+    (1.25, (1.09, 1.135))
+    """
+    numbers = value if isinstance(value, list) and len(value) == 2 else [value]
+    for number in numbers:
+        if not isinstance(number, int | float) or isinstance(number, bool) or not 0 < number < 100:
+            raise ValueError(f"must be a number above 0, or two, not {value!r}")
+    return (float(numbers[0]), float(numbers[1])) if numbers is value else float(value)
+
+
 def facts(path: Path) -> Facts:
     """Read and check what an exported file says of its network; raises ModelFileError that names file and fact."""
     said = read(path)
     view, normal = _object(path, said, "view"), _object(path, said, "normal")
-    padding, aim = view.get("padding"), view.get("aim")
-    if not isinstance(padding, int | float) or isinstance(padding, bool) or not 0 < padding < 100:
-        raise ModelFileError(f"{path}: its view: padding: must be a number above 0, not {padding!r}")
+    aim = view.get("aim")
+    try:
+        padding = padding_from(view.get("padding"))
+    except ValueError as error:
+        raise ModelFileError(f"{path}: its view: padding: {error}") from None
     if not isinstance(aim, str):
         raise ModelFileError(f"{path}: its view: aim: must name a function, not {aim!r}")
     if normal.keys() != {"mean", "std"} or not all(map(_colours, normal.values())) or min(normal["std"]) <= 0:
@@ -189,7 +205,7 @@ def facts(path: Path) -> Facts:
         raise ModelFileError(f"{path}: its weights must be a SHA-256 in hexadecimal, not {weights[:80]!r}")
     try:
         codec = codec_from(_object(path, said, "codec"))
-        return Facts(codec, found(aim), float(padding), normal, _object(path, said, "card"), weights,
+        return Facts(codec, found(aim), padding, normal, _object(path, said, "card"), weights,
                      _object(path, said, "state"), _object(path, said, "parity", "{}"))  # fmt: skip
     except ModelFileError:
         raise

@@ -19,7 +19,7 @@ from posewright.augment.jitter import Aim
 from posewright.codecs.codec import Codec
 from posewright.estimators.runtimes import metadata
 from posewright.picture import Pixels
-from posewright.scene import PADDING
+from posewright.scene import PADDING, Padding
 from posewright.warp import around
 
 Given = NDArray[np.float32]
@@ -41,7 +41,7 @@ class Network:
     card: dict[str, Any] = field(default_factory=dict)
     protocol: dict[str, Any] = field(default_factory=dict)
     aim: Aim = around
-    padding: float = PADDING
+    padding: Padding = PADDING
 
     def __call__(self, pixels: Pixels, *given: Given) -> list[Any]:
         width, height = self.codec.size

@@ -10,7 +10,7 @@ import numpy as np
 
 from posewright.estimators.estimator import WHOLE_PICTURE
 from posewright.geometry.boxes import overlap
-from posewright.scene import ABSENT, PADDING, SEEN, Crop, Floats, Person, Scene, region
+from posewright.scene import ABSENT, PADDING, SEEN, Crop, Floats, Padding, Person, Scene, region
 from posewright.warp import Size, Warp, around
 
 SIZE: Size = (288, 384)
@@ -42,7 +42,7 @@ class Subject:
 def subjects(
     scenes: Sequence[Scene],
     size: Size = SIZE,
-    padding: float = PADDING,
+    padding: Padding = PADDING,
     aim: Aim = around,
     boxes: Sequence[Sequence[Floats]] | None = None,
     most: int | None = None,

@@ -36,7 +36,7 @@ class Folder:
         for name in ("candidates", "weights", "compared"):
             (self.path / name).mkdir(parents=True, exist_ok=True)
         file, now = self.path / "search.json", json.loads(json.dumps(asdict(search)))
-        then = _search(read(file)) if file.exists() else now
+        then = {**asdict(Search()), **_search(read(file))} if file.exists() else now
         other = [name for name in now if name != "generations" and then.get(name) != now[name]]
         if other:
             raise ValueError(

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import islice
 from math import inf, isfinite
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -20,7 +21,9 @@ from posewright.codecs.evopose import EvoPose
 from posewright.datasets.synthetic import world
 from posewright.metrics.customary import metric_for
 from posewright.models.count import macs, numbers
-from posewright.models.evopose2d import EvoPose2D, Genotype, output_stride
+from posewright.models.evopose2d import RENAMES, EvoPose2D, Genotype, output_stride
+from posewright.models.load import read, weights_in
+from posewright.models.report import WeightsError, renamed
 from posewright.recipes.evopose2d import evopose2d_s_coco
 from posewright.recipes.recipe import Phase, Recipe
 from posewright.scene import Scene, each_person
@@ -34,8 +37,6 @@ Weights = Mapping[str, Tensor]
 STILL = Jitter(scale=0.0, turn=0.0, mirror=0.0, half_body=0.0)
 MIRRORED = replace(STILL, mirror=0.5)
 """The authors' search neither scales nor turns."""
-MOMENTUM = 0.1
-"""Of the statistics of normalisation, which must settle within one short epoch."""
 WORLD_SIZE = (128, 128)
 WORLDS = {"train": 11, "val": 12, "test": 13}
 """Seeds of the world's parts."""
@@ -61,12 +62,12 @@ def people(search: Search, part: str) -> list[Scene]:
     return found[: count or None]
 
 
-def network(genes: Genotype, keypoints: int, width: float) -> EvoPose2D:
-    """Build a candidate whose statistics settle quickly."""
+def network(genes: Genotype, keypoints: int, width: float, momentum: float) -> EvoPose2D:
+    """Build a candidate whose statistics of normalisation follow with a momentum."""
     model = EvoPose2D(genes, keypoints, width=width)
     for layer in model.modules():
         if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = MOMENTUM
+            layer.momentum = momentum
     return model
 
 
@@ -77,7 +78,7 @@ def recipe_for(search: Search, genes: Genotype, width: float, epochs: int) -> Re
     return replace(
         evopose2d_s_coco,
         name="evopose2d_candidate",
-        network=partial(network, genes, len(skeleton), width),
+        network=partial(network, genes, len(skeleton), width, search.momentum),
         codec=EvoPose(skeleton, search.size, stride, search.sigma / stride, search.peak),
         phases=(Phase(epochs, search.rate, to=0.0),),
         metric=metric_for(truth),
@@ -87,14 +88,24 @@ def recipe_for(search: Search, genes: Genotype, width: float, epochs: int) -> Re
 
 
 def bred_and_trained(search: Search, candidate: Candidate, parent: Weights | None) -> tuple[Trained, dict[str, Tensor]]:
-    """Train a candidate from what it inherits; returns what became of it, and its weights."""
+    """Train a candidate from what it inherits, the ancestor from `start`; returns what became of it, and weights."""
     began = time.perf_counter()
     epochs = search.first_epochs if parent is None else search.epochs
+    if parent is None and search.start:
+        parent = weights_of(Path(search.start))
     recipe = recipe_for(search, candidate.genes, search.width, epochs)
     learnt = learn(search, recipe, search.seed, parent)
     model = recipe.network()
     size = numbers(model), macs(model, search.size)
     return Trained(candidate, min(learnt.losses), *size, time.perf_counter() - began), learnt.weights
+
+
+def weights_of(file: Path) -> Weights:
+    """Read an EfficientNet's weights by our names; raises WeightsError where it has no stem as EvoPose2D's."""
+    state = {renamed(name, RENAMES): value for name, value in weights_in(read(file), str(file)).items()}
+    if "stem.0.weight" not in state:
+        raise WeightsError(f"{file}: holds no EfficientNet by Keras's names, which begin with stem_conv")
+    return state
 
 
 def learn(search: Search, recipe: Recipe, seed: int, parent: Weights | None = None, judge: str | None = None) -> Learnt:

@@ -24,7 +24,7 @@ from posewright.estimators.runtimes.torch import network_of, weights_of
 from posewright.models.original import original_of
 from posewright.models.pixels import FromPixels
 from posewright.picture import Pixels
-from posewright.scene import PADDING
+from posewright.scene import PADDING, Padding
 from posewright.train.export.graph import ExportError, evaluating, graph_of, halved, hash_of, rounded, state_of
 from posewright.train.export.parity import Bound, Drift, drift, trial_pictures
 from posewright.warp import around
@@ -40,7 +40,7 @@ def onnx(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     aim: Aim = around,
-    padding: float = PADDING,
+    padding: Padding = PADDING,
     bound: Bound = Bound(),  # noqa: B008
     pictures: Pixels | None = None,
     half: bool = False,
@@ -68,7 +68,7 @@ def _export(
     codec: Codec,
     card: dict[str, Any],
     path: Path,
-    view: tuple[Aim, float],
+    view: tuple[Aim, Padding],
     bound: Bound,
     pictures: Pixels | None,
     half: bool,

@@ -23,7 +23,7 @@ from posewright.picture import Pixels
 from posewright.recipes import recipe_named
 from posewright.recipes.own import with_skeleton
 from posewright.recipes.recipe import Recipe
-from posewright.scene import PADDING, each_person, region, take
+from posewright.scene import each_person, region, take
 from posewright.train.export import onnx
 from posewright.train.export.calibrate import RULE, calibrated
 from posewright.train.export.graph import hash_of
@@ -49,7 +49,7 @@ def load(path: Path, precision: Precision = "fp32", device: str = "cpu", recipe:
     module = found.module.to(device)
     protocol = {"weights": hash_of(module.network.state_dict()), "checkpoint": Path(path).name}
     said = {"protocol": protocol, "card": found.card}
-    return network_of(module, found.recipe.codec, precision, aim=found.recipe.aim, padding=PADDING, **said)
+    return network_of(module, found.recipe.codec, precision, aim=found.recipe.aim, padding=found.recipe.padding, **said)
 
 
 def export_checkpoint(
@@ -63,14 +63,15 @@ def export_checkpoint(
     something else.
     """
     recipe, module, card = trained_in(checkpoint, recipe)
-    pictures = trial_pictures(recipe.codec, recipe.aim, PADDING)
-    codec = recipe.codec
+    pictures = trial_pictures(recipe.codec, recipe.aim, recipe.padding)
+    codec, aim, padding = recipe.codec, recipe.aim, recipe.padding
     if data:
         pictures = np.concatenate([pictures, _crops(recipe, data)])
     if data and isinstance(codec, VisibleDistribution):
-        codec = calibrated(network_of(module, codec, aim=recipe.aim), codec, recipe.read(Path(data), recipe.judged_on))
+        judged = recipe.read(Path(data), recipe.judged_on)
+        codec = calibrated(network_of(module, codec, aim=aim, padding=padding), codec, judged)
         card |= {"calibration": f"{RULE}; on the {recipe.judged_on} split"}
-    return onnx(module, codec, card, out, aim=recipe.aim, pictures=pictures, half=half)
+    return onnx(module, codec, card, out, aim=aim, padding=padding, pictures=pictures, half=half)
 
 
 def trained_in(path: Path, recipe: Recipe | None = None) -> Trained:
@@ -109,7 +110,7 @@ def foreign(path: Path, recipe: Recipe) -> Trained:
 
 
 def recipe_of(content: dict[str, Any], path: Path, given: Recipe | None = None) -> Recipe:
-    """Return the recipe of a checkpoint, the one given or one of the library's, with the codec it was trained with."""
+    """Return the recipe of a checkpoint, the one given or one of the library's, with its own codec and padding."""
     source = content.get("source")
     if given is None and source:
         raise WeightsError(f"{path}: trained by {source}, which is run only where you name it, with --recipe {source}")
@@ -122,7 +123,8 @@ def recipe_of(content: dict[str, Any], path: Path, given: Recipe | None = None) 
         codec = metadata.codec_from(json.loads(content["codec"]))
         if given is None and len(codec.skeleton) != len(recipe.codec.skeleton):
             recipe = with_skeleton(recipe, codec.skeleton)
-        return replace(recipe, codec=codec)
+        view = json.loads(content["view"]) if content.get("view") else {"padding": recipe.padding}
+        return replace(recipe, codec=codec, padding=metadata.padding_from(view.get("padding")))
     except ValueError as error:
         raise WeightsError(f"{path}: its codec cannot be made: {error}") from None
 
@@ -157,7 +159,7 @@ def card_of(content: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
         "steps": content["step"],
         "averaged": bool(content["average"]),
         "scores": scores,
-        "protocol": f"{recipe.judged_on} split, annotated boxes, padding {PADDING}, no flip test, by torch",
+        "protocol": f"{recipe.judged_on} split, annotated boxes, padding {recipe.padding}, no flip test, by torch",
         "trained_with": content.get("versions", {}),
     }
 
@@ -171,7 +173,7 @@ def _crops(recipe: Recipe, data: str) -> Pixels:
     for scene in each_person(recipe.read(Path(data), recipe.judged_on)):
         box = scene.people[0].box
         if box is not None and len(crops) < TRIALS:
-            crops.append(take(scene, recipe.aim(*region(box), recipe.codec.size)).pixels)
+            crops.append(take(scene, recipe.aim(*region(box, recipe.padding), recipe.codec.size)).pixels)
     if not crops:
         raise ValueError(f"{data}: nobody in the {recipe.judged_on} split has a box, so there is no crop to compare on")
     return np.stack(crops)

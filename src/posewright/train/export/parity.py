@@ -13,7 +13,7 @@ from posewright.codecs.codec import Codec
 from posewright.datasets.synthetic import world
 from posewright.estimators.runtimes.network import Given, Network
 from posewright.picture import Pixels
-from posewright.scene import Floats, Person, Scene, region, take, whole
+from posewright.scene import Floats, Padding, Person, Scene, region, take, whole
 
 CONFIDENT = 0.3
 """A keypoint is compared in px where the first network's score reaches this; others may jump between equal peaks."""
@@ -94,7 +94,7 @@ def _relative(a: np.ndarray, b: np.ndarray) -> float:
     return float(largest) if np.isfinite(largest) else float("inf")
 
 
-def trial_pictures(codec: Codec, aim: Aim, padding: float, count: int = 16, seed: int = 0) -> Pixels:
+def trial_pictures(codec: Codec, aim: Aim, padding: Padding, count: int = 16, seed: int = 0) -> Pixels:
     """Draw crops (count, H, W, 3) of the synthetic world, black disks and bars over every second one.
 
     Of a codec of whole pictures they are whole pictures, of up to 4 people.
