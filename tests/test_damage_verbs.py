@@ -18,7 +18,8 @@ from posewright.scene import Person
 from posewright.text import apart, cell, printable
 from posewright.verbs.evaluate import evaluate
 from posewright.verbs.kept import FILE
-from posewright.verbs.predict import overlay_name, predict_to
+from posewright.verbs.overlays import overlay_name
+from posewright.verbs.predict import predict_to
 
 
 def said(capsys):

@@ -24,7 +24,7 @@ from posewright.scene import Scene
 ASKED = ("kinds", "repairs", "mistakes", "sensitivity")
 COLOURS = {"good": GREY, "jitter": SKY, "inversion": ORANGE, "swap": PINK, "miss": RED}
 MEANING = (
-    "Of every keypoint of predictions that mean somebody (OKS from 0.1): good is a similarity of 0.85 or more to the "
+    "Of every keypoint of predictions that are matched (OKS from 0.1): good is a similarity of 0.85 or more to the "
     "true one, jitter 0.5 to 0.85; an inversion lies on the same person's other side, a swap on another person, "
     "a miss near nothing. After Ronchi and Perona, ICCV 2017."
 )
@@ -147,7 +147,11 @@ def _named(repair: str) -> str:
 
 
 def _false(told: Told) -> Section:
-    reasons = {"background": "means nobody", "inaccurate": "means somebody, too far off", "duplicate": "is a duplicate"}
+    reasons = {
+        "background": "is of the background",
+        "inaccurate": "is of somebody, too far off",
+        "duplicate": "is a duplicate",
+    }
     positives = [told.row(f"false_positives/{name}", f"false: {text}") for name, text in reasons.items()]
     missed = [name for name in told if name.startswith("false_negatives/") and not empty(told[name])]
     negatives = [told.row(name, f"not found: {spell(name.partition('/')[2])}") for name in missed]

@@ -5,9 +5,7 @@ Everything streams: one picture or frame is in memory at a time, so inputs of an
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,37 +14,23 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from posewright import picture
-from posewright.datasets import coco, videos
+from posewright.datasets import coco
 from posewright.datasets.detections import Boxes, boxes_of, read_boxes
 from posewright.datasets.exchange import FORMS
 from posewright.datasets.inputs import VIDEO_SUFFIXES, Unreadable, scenes_from
 from posewright.datasets.predictions import described
-from posewright.datasets.records import DataError, read_bytes, read_json, write_json
+from posewright.datasets.records import DataError, read_bytes, write_json
 from posewright.estimators.estimator import Estimator
-from posewright.files import whole
 from posewright.metrics.score import versions
-from posewright.picture import Pixels
-from posewright.report.drawing import draw
 from posewright.scene import Floats, Person, Scene
-from posewright.skeleton import Skeleton
 from posewright.text import printable
 from posewright.verbs.kept import PASSING, Kept, kept
-from posewright.warp import Size, resized
-
-OVERLAYS = "overlays"
-"""The folder inside `out` that holds the overlays; pictures that lie in it are never read."""
-LONGEST = 1920
-"""px of an overlay's longer side at most; keypoints in the JSON are in the picture's own pixels."""
-LONGEST_NAME = 180
-"""Bytes of a file's name without its ending that an overlay's keeps; file systems take 255 in all."""
-RATE = 25.0
-"""Frames a second of an overlay video whose source does not say."""
+from posewright.verbs.overlays import OVERLAYS, drop_old, opened_overlay, overlay_name
+from posewright.warp import Size
 
 Entry = Scene | Unreadable
 
@@ -164,7 +148,7 @@ class Run:
     def file(self, source: str, group: Iterable[Entry]) -> None:
         """Estimate one file, a photograph or all frames of a video, and draw its overlay."""
         name = overlay_name(source, set(self.found.overlays.values()))
-        with _overlay(self.out / OVERLAYS / name, source) as show:
+        with opened_overlay(self.out / OVERLAYS / name, source) as show:
             for entry in group:
                 if isinstance(entry, Unreadable):
                     self.found.unreadable[entry.source] = entry.reason
@@ -211,84 +195,6 @@ def _tell_of_boxes(path: Path | None, boxes: Boxes, found: Found, told: Callable
             told(f"posewright: {path}: {len(names)} {what}: {', '.join(names[:3])}{more}")
 
 
-def overlay_name(source: str, taken: set[str]) -> str:
-    """Name an overlay after its file, with its folder's name or a number in front where the name is taken.
-
-    >>> overlay_name("a/photo.png", set()), overlay_name("b/photo.tif", {"photo.jpg"})
-    ('photo.jpg', 'b-photo.jpg')
-    """
-    path = Path(source)
-    suffix = ".mp4" if path.suffix.lower() in VIDEO_SUFFIXES else ".jpg"
-    stem = path.name if path.suffix.lower() not in picture.SUFFIXES | VIDEO_SUFFIXES else path.stem
-    if len(os.fsencode(stem)) > LONGEST_NAME:
-        stem = f"{stem[:60]}-{hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]}"
-    folder = path.resolve().parent.name[:60]
-    lower = {name.lower() for name in taken}
-    for name in (f"{stem}{suffix}", f"{folder}-{stem}{suffix}"):
-        if name.lower() not in lower:
-            return name
-    number = 2
-    while f"{number}-{stem}{suffix}".lower() in lower:
-        number += 1
-    return f"{number}-{stem}{suffix}"
-
-
-def overlay(pixels: Pixels, people: Iterable[Person], skeleton: Skeleton) -> Pixels:
-    """Return a picture with its people drawn, scaled down to LONGEST where it is larger."""
-    size = (pixels.shape[1], pixels.shape[0])
-    scale = LONGEST / max(size)
-    if scale < 1:
-        to = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
-        pixels = np.asarray(cv2.resize(pixels, to, interpolation=cv2.INTER_AREA), np.uint8)
-        people = [person.moved(resized(size, to), skeleton) for person in people]
-    return draw(pixels, people, skeleton)
-
-
-Show = Callable[[Pixels, Iterable[Person], Skeleton], None]
-
-
-@contextmanager
-def _overlay(path: Path, source: str) -> Iterator[Show]:
-    """Open an overlay: a picture is written when it is shown, a video when all its frames are."""
-    if path.suffix != ".mp4":
-        yield lambda pixels, people, skeleton: picture.write(path, overlay(pixels, people, skeleton))
-        return
-    writers: list[cv2.VideoWriter] = []
-    count = 0
-
-    def show(pixels: Pixels, people: Iterable[Person], skeleton: Skeleton) -> None:
-        nonlocal count
-        drawn = overlay(pixels, people, skeleton)
-        with picture.decoders_quiet():
-            if not writers:
-                writers.append(_writer(partial, source, (drawn.shape[1], drawn.shape[0])))
-            writers[0].write(cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
-        count += 1
-
-    with whole(path) as partial:
-        try:
-            yield show
-        finally:
-            with picture.decoders_quiet():
-                for writer in writers:
-                    writer.release()
-        if count == 0:
-            partial.unlink()
-        elif videos.packets(partial) != count:
-            raise OSError(errno.EIO, f"its {count} frames could not be written; is the disk full?", str(path))
-
-
-def _writer(path: Path, source: str, size: Size) -> cv2.VideoWriter:
-    """Open a video for writing, at the rate of its source; raises PictureError where that cannot be."""
-    video = cv2.VideoCapture(source)
-    rate = video.get(cv2.CAP_PROP_FPS)
-    video.release()
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), rate if 1 <= rate <= 240 else RATE, size)
-    if not writer.isOpened():
-        raise picture.PictureError(f"{path}: this OpenCV cannot write an MP4 video")
-    return writer
-
-
 def _write(found: Found, estimator: Estimator, out: Path, boxes: str | None) -> None:
     skeleton = estimator.skeleton
     coco.write_results(found.scenes, out / "predictions.json")
@@ -299,21 +205,11 @@ def _write(found: Found, estimator: Estimator, out: Path, boxes: str | None) -> 
         "unreadable": found.unreadable,
         "versions": versions(),
     }
-    _drop_old(out, set(found.overlays.values()))
+    drop_old(out, set(found.overlays.values()))
     write_json(out / "protocol.json", about)
     people, pictures = sum(len(scene.people) for scene in found.scenes), len(found.scenes)
     said = f"{people} {'person' if people == 1 else 'people'} in {pictures} picture{'s' * (pictures != 1)}"
     print(f"{said}: {out / 'predictions.json'}, drawn in {out / OVERLAYS}")
-
-
-def _drop_old(out: Path, drawn: set[str]) -> None:
-    """Delete the overlays that the last run's protocol names and this run has not drawn: they show other answers."""
-    try:
-        told = read_json(out / "protocol.json")["overlays"].values()
-    except (DataError, KeyError, TypeError, AttributeError):
-        return
-    for name in {Path(str(one)).name for one in told} - drawn - {"", "..", "."}:
-        (out / OVERLAYS / name).unlink(missing_ok=True)
 
 
 def _source(entry: Entry) -> str:

@@ -95,7 +95,7 @@ def _onset(study: Study, attacks: Sequence[Attack], fill: str) -> str:
     clear = [a in with_verdict(study, found, "all", "lower") for a in found]
     if not clear or not clear[-1]:
         return f"{fill.capitalize()} does no clear harm at the largest radius."
-    start = max((i + 1 for i, told in enumerate(clear) if not told), default=0)
+    start = max((i + 1 for i, harms in enumerate(clear) if not harms), default=0)
     return f"{fill.capitalize()} clearly harms from {found[start].radius:g} px on."
 
 
