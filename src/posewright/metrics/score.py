@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -97,4 +97,12 @@ def named(place: int, scene: Scene) -> str:
 def versions() -> dict[str, str]:
     """Name the software that a number was made with."""
     packages = ("posewright", "numpy", "opencv-python-headless", "onnxruntime")
-    return {"python": platform.python_version()} | {name: version(name) for name in packages}
+    return {"python": platform.python_version()} | {name: _version(name) for name in packages}
+
+
+def _version(package: str) -> str:
+    """Return a package's version; where its files lie without its metadata, nobody knows it."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
