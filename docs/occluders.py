@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from posewright.augment.jitter import half_body
+from posewright.augment.jitter import HalfOfMean
 from posewright.datasets.synthetic import scene, thing
 from posewright.occlusion import Augmentation, Occluder, described, fills, regions
 from posewright.occlusion.objects import Object, part_of, paste, resized
@@ -110,7 +110,7 @@ def others() -> Iterator[Tile]:
         yield Tile(after(AUGMENTATIONS[preset](OTHERS), least), name, numbers)
     yield Tile(after(pasted_objects(THINGS), 4), "objects", "1 to 7, anywhere")
     for draw, which in ((0.0, "upper"), (1.0, "lower")):
-        warp = around(*half_body(DRAWN.people[0], DRAWN.skeleton, Drawn(draw)), SIZE)
+        warp = around(*HalfOfMean()(DRAWN.people[0], DRAWN.skeleton, Drawn(draw)), SIZE)
         yield Tile(take(DRAWN, warp), "half body", f"p 0.3, {which} (Jitter)")
 
 

@@ -58,6 +58,7 @@ OWN = {
     "efficientpose_lite": ((0.5,) * 3, (0.5,) * 3),
     "fastpose": ((0.406, 0.457, 0.480), (1.0,) * 3),
     "hourglass": ((0.0,) * 3, (1.0,) * 3),
+    "multi_context_attention": ((0.5,) * 3, (1.0,) * 3),
     "pyranet": ((0.406, 0.457, 0.480), (1.0,) * 3),
     "sstn": ((0.0,) * 3, (1.0,) * 3),
 }
@@ -66,7 +67,9 @@ OWN = {
 
 def test_every_paper_is_trained_on_its_own_pixels():
     found = {}
-    for recipe in {(recipe.paper, "lite" in recipe.name): recipe for recipe in RECIPES}.values():
+    for recipe in {
+        (recipe.paper, "lite" in recipe.name, "proposals" in recipe.name): recipe for recipe in RECIPES
+    }.values():
         with torch.device("meta"):
             network = recipe.network()
         found[type(network).__module__.rpartition(".")[2]] = tuple(map(tuple, original_of(network).normal))
