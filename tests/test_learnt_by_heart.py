@@ -103,7 +103,7 @@ def shallow_baseline():
         ("hrnet_w32_coco_udp", narrow_hrnet_with_offsets, 100, 1e-3),
         ("hourglass_2_lsp", narrow_hourglass, 40, 2e-3),
         ("multi_context_attention_8_mpii", narrow_attention, 40, 1e-3),
-        ("pyranet_2_mpii", narrow_pyranet, 90, 2e-3),
+        ("pyranet_2_mpii", narrow_pyranet, 150, 2e-3),
         ("cpm_lsp", narrow_machine, 60, 2e-4),
         ("jain_lsp", narrow_detectors, 60, 1e-3),
     ],
