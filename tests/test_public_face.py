@@ -48,3 +48,14 @@ def test_what_is_inside_a_moved_package_is_found_too():
     assert load is import_module("posewright.estimators.adapters.rtm").load
     with pytest.raises(ModuleNotFoundError, match="posewright"):
         import_module("posewright.adapters.nobody")
+
+
+def test_estimators_are_shown_in_a_line():
+    from posewright.estimators.adapters import Adapted, each_box, nobody
+
+    shown = [
+        repr(posewright.load()),
+        repr(Adapted(each_box(lambda _: [nobody(Adapted.own)]), about={"package": "mine"})),
+    ]
+    assert shown[0] == "TopDown(default, 14 keypoints of lsp, crops of 128x128)"
+    assert shown[1] == "Adapted(mine, 17 keypoints of coco)"

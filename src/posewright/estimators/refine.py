@@ -26,7 +26,7 @@ LEAST_SIDE = 20.0
 """px of a box's side where all keypoints share a row or a column."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Refined:
     """Estimate with somebody's estimator, then refine what it found: `estimator("photo.jpg")` returns list[Person].
 
@@ -43,6 +43,9 @@ class Refined:
 
     def __post_init__(self) -> None:
         _check(self.skeleton, self.network)
+
+    def __repr__(self) -> str:
+        return f"Refined({self.estimator!r}, by {self.network.card.get('recipe') or type(self.network.codec).__name__})"
 
     @property
     def skeleton(self) -> Skeleton:

@@ -20,7 +20,7 @@ Look = Callable[[Pixels, list[Floats] | None], list[Person]]
 """The same, with boxes xyxy px one person a box in their order; without boxes whoever there is."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Adapted:
     """Estimate people with somebody else's network: `estimator("photo.jpg")` returns list[Person].
 
@@ -34,6 +34,10 @@ class Adapted:
     skeleton: Skeleton = COCO
     about: dict[str, Any] = field(default_factory=dict)
     view: View = WHOLE_PICTURE
+
+    def __repr__(self) -> str:
+        name = self.about.get("package", getattr(self.look, "__name__", "a function"))
+        return f"Adapted({name}, {len(self.skeleton)} keypoints of {self.skeleton.name})"
 
     def __call__(self, image: Image, boxes: Boxes | None = None) -> list[Person]:
         """Estimate the people of one picture: a path, pixels (H, W, 3) uint8 RGB, or a scene.

@@ -20,7 +20,7 @@ PERSON = "person"
 """What people are called among a detector's labels."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Detecting:
     """Estimate everybody whom a detector finds, ranked as HRNet's protocol does; where boxes are given, at those.
 
@@ -30,6 +30,9 @@ class Detecting:
     estimator: Estimator
     detect: Callable[[Pixels], list[Detected]]
     about: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Detecting({self.estimator!r})"
 
     @property
     def skeleton(self) -> Skeleton:
