@@ -109,7 +109,8 @@ def _shown(value: Any, names: Sequence[str]) -> list[tuple[str, Any, Any]]:
             kind = make_dataclass(type(current).__name__, parts, frozen=True, namespace=about)
             shown.append((name, kind, field(default=kind())))
         else:
-            shown.append((name, hints[name], field(default=current)))
+            kind = type(current) if name == "jitter" else hints[name]  # which of the two jitters it is
+            shown.append((name, kind, field(default=current)))
     return shown
 
 

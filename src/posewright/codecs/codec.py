@@ -18,3 +18,11 @@ class Codec(Protocol):
     def encode(self, people: Any, /) -> Any: ...
     def decode(self, fields: Any, /) -> Any: ...
     def mirror(self, fields: Any, /) -> Any: ...
+
+
+def is_whole(codec: Codec) -> bool:
+    """Tell whether a codec's unit is a whole picture with everybody in it, as its attribute `whole` says.
+
+    One that has no such attribute is of crops, a person each.
+    """
+    return bool(getattr(codec, "whole", False))

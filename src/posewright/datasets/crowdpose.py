@@ -15,6 +15,8 @@ from posewright.datasets.records import read_json, record_of
 from posewright.scene import Scene
 from posewright.skeleton import CROWDPOSE
 
+TERMS = "CrowdPose, train split (Li et al. 2019; pictures by their owners' terms)"
+
 
 def read(root: Path, split: str, *, annotations: Path | str | None = None) -> list[Scene]:
     """Read CrowdPose, one scene a picture, without decoding any; a person's id is the annotation's.

@@ -10,7 +10,7 @@ import numpy as np
 
 from posewright.codecs.depth import SIDE, flat_lifted, lifted, root_of, with_depths
 from posewright.estimators.estimator import Boxes, Estimator, Image
-from posewright.estimators.top_down import TopDown
+from posewright.estimators.of_network import estimating
 from posewright.scene import PADDING, Floats, Person, Scene
 
 
@@ -42,7 +42,7 @@ def lift_scenes(estimator: Estimator, truth: Sequence[Scene]) -> Iterator[Scene]
 
 def judged_lift(network: Any, truth: Sequence[Scene]) -> Iterator[Scene]:
     """Estimate by a network in training, as `lift_scenes` does."""
-    return lift_scenes(TopDown(network, network.codec), truth)
+    return lift_scenes(estimating(network), truth)
 
 
 def _placed(person: Person, true: Person, scene: Scene, root: int) -> Person:

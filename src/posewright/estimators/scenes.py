@@ -29,6 +29,12 @@ def predict_scenes(
         yield replace(scenes[place], people=tuple(kept))
 
 
+def found_in(estimator: Estimator, scenes: Sequence[Scene]) -> Iterator[Scene]:
+    """Estimate everybody in each scene's picture, without being told where anybody is."""
+    for scene, people in zip(scenes, estimator.many(scenes), strict=True):
+        yield replace(scene, people=tuple(people))
+
+
 def _box(single: Scene) -> Floats:
     try:
         return boxed(single.people[0])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -157,6 +158,8 @@ class Objects:
     things: Sequence[Object]
     count: tuple[int, int] = (1, 7)
     scale: tuple[float, float] = (0.2, 1.0)
+    aimed: ClassVar[bool] = False
+    """Whoever stands there: with several people in the picture, it is put there once."""
 
     def __call__(self, crop: Crop, person: int, rng: np.random.Generator) -> Iterator[Occluder]:  # noqa: ARG002
         height, width = crop.pixels.shape[:2]
@@ -172,6 +175,7 @@ class Anywhere:
 
     region: Region
     fill: Fill
+    aimed: ClassVar[bool] = False
 
     def __call__(self, crop: Crop, person: int, rng: np.random.Generator) -> Iterator[Occluder]:  # noqa: ARG002
         yield Occluder(self.region, self.fill)

@@ -37,6 +37,12 @@ from posewright.recipes.epipolar_pose import (
 )
 from posewright.recipes.evopose2d import evopose2d_l_coco, evopose2d_m_coco, evopose2d_s_coco, evopose2d_xs_coco
 from posewright.recipes.fastpose import fastpose_r50_coco
+from posewright.recipes.higher_hrnet import (
+    higher_hrnet_w32_coco,
+    higher_hrnet_w32_crowdpose,
+    higher_hrnet_w48_coco,
+    higher_hrnet_w48_crowdpose,
+)
 from posewright.recipes.hourglass import hourglass_2_lsp, hourglass_2_mpii, hourglass_8_mpii
 from posewright.recipes.hrnet import (
     hrnet_w32_coco,
@@ -163,6 +169,10 @@ RECIPES = (
     efficientpose_i_lite_mpii,
     efficientpose_ii_lite_mpii,
     efficientpose_rt_lsp,
+    higher_hrnet_w32_coco,
+    higher_hrnet_w48_coco,
+    higher_hrnet_w32_crowdpose,
+    higher_hrnet_w48_crowdpose,
     integral_pose_r50_mpii,
     epipolar_pose_r50_fs,
     epipolar_pose_r50_s1,

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from posewright.codecs.codec import Codec
-from posewright.datasets import coco, lsp, mpii
-from posewright.metrics import oks_ap, pck, pckh
+from posewright.codecs.codec import Codec, is_whole
+from posewright.datasets import coco, crowdpose, lsp, mpii
+from posewright.metrics import crowdpose_ap, oks_ap, pck, pckh
 from posewright.recipes.recipe import Recipe
 from posewright.scene import Scene
 
@@ -27,14 +27,20 @@ class LearntFrom(NamedTuple):
 
 
 COCO_KEYPOINTS = LearntFrom(coco.read, oks_ap, coco.TERMS, "val")
+CROWDPOSE_KEYPOINTS = LearntFrom(crowdpose.read, crowdpose_ap, crowdpose.TERMS, "val")
 MPII_SINGLE = LearntFrom(mpii.read, pckh, mpii.TERMS, "valid")
 LSP_EXTENDED = LearntFrom(lsp.read, pck, lsp.TERMS, "test")
 
 
 def on_coco(system: str, title: str, codec: Codec, **said: Any) -> Recipe:
-    """A recipe on COCO's keypoints; its name ends in the size of its crops where that is not 256x192."""
-    ending = "" if codec.size == (192, 256) else f"_{shape(codec)}"
+    """A recipe on COCO's keypoints; its name ends in the size of its crops where these are not of 256x192."""
+    ending = "" if is_whole(codec) or codec.size == (192, 256) else f"_{shape(codec)}"
     return _on(COCO_KEYPOINTS, f"{system}_coco{ending}", f"{title}, COCO", codec, said)
+
+
+def on_crowdpose(system: str, title: str, codec: Codec, **said: Any) -> Recipe:
+    """A recipe on CrowdPose's whole pictures."""
+    return _on(CROWDPOSE_KEYPOINTS, f"{system}_crowdpose", f"{title}, CrowdPose", codec, said)
 
 
 def on_mpii(system: str, title: str, codec: Codec, **said: Any) -> Recipe:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from posewright.augment.jitter import Aim, Given, Jitter
+from posewright.augment.picture_jitter import PictureJitter
 from posewright.codecs.codec import Codec
 from posewright.occlusion import Augmentation
-from posewright.scene import PADDING, Padding, Scene, each_person
+from posewright.scene import PADDING, Padding, Scene
 from posewright.warp import Size, around
 
 
@@ -27,7 +28,7 @@ class Phase:
     occluded: bool = True
     """Whether the recipe's occlusion, where it has one, is at work."""
     straight: bool = False
-    jitter: Jitter | None = None
+    jitter: Jitter | PictureJitter | None = None
     """What takes the place of the recipe's jitter."""
     size: Size | None = None
     """(width, height) px of the crops, where it is not the codec's own."""
@@ -65,13 +66,14 @@ class Optimiser:
 class Apart:
     """Hold what few papers do otherwise, None where they do as all others.
 
-    each(scenes) makes one scene of every person that is learnt from, the person first; others may stand behind. given:
+    each(scenes) makes one scene of every person that is learnt from, the person first; others may stand behind. By
+    default each is alone, and with a codec of whole pictures each picture is one scene. given:
     what the network is told beside the pixels of a batch, as the poses that it is to refine. predicted(network, scenes)
     returns the predictions that every epoch is judged by; by default people at their annotated boxes.
     counted(scenes) returns what of the network is counted from the people before the first step, by name.
     """
 
-    each: Callable[[Sequence[Scene]], list[Scene]] = each_person
+    each: Callable[[Sequence[Scene]], list[Scene]] | None = None
     given: Given | None = None
     predicted: Callable[[Any, Sequence[Scene]], Iterable[Scene]] | None = None
     counted: Callable[[Sequence[Scene]], dict[str, Any]] | None = None
@@ -89,7 +91,8 @@ class Recipe:
     stands in, as my_file.py:my_recipe, None for one of the library's. occlusion(scenes) makes what hides
     parts of the people that are learnt from; scenes are all of them, for those that borrow pixels. padding: how much
     larger than a box the crop is that people are found in; what training shows is the jitter's. apart: where the
-    paper departs from the usual course.
+    paper departs from the usual course. Where the codec is of whole pictures, so is the training: its jitter is a
+    PictureJitter, and aim and padding have no say.
 
     >>> from dataclasses import replace
     >>> from posewright.recipes import default
@@ -107,7 +110,7 @@ class Recipe:
     loss: Callable[[Any, Any], Any]
     phases: tuple[Phase, ...]
     metric: Callable[..., dict[str, float]]
-    jitter: Jitter = field(default_factory=Jitter)
+    jitter: Jitter | PictureJitter = field(default_factory=Jitter)
     occlusion: Callable[[Sequence[Scene]], Augmentation] | None = None
     aim: Aim = around
     padding: Padding = PADDING
@@ -132,7 +135,7 @@ class Recipe:
         return frozenset(epoch for epoch, occluded in enumerate(phases) if occluded)
 
     @property
-    def jitters(self) -> tuple[Jitter, ...]:
+    def jitters(self) -> tuple[Jitter | PictureJitter, ...]:
         """The jitter of each epoch."""
         return tuple(phase.jitter or self.jitter for phase in self.phases for _ in range(phase.epochs))
 

@@ -20,17 +20,20 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.distributed import barrier
 
+from posewright.augment.picture_jitter import PictureJitter
+from posewright.codecs.codec import is_whole
+from posewright.estimators.of_network import estimating
 from posewright.estimators.runtimes.torch import network_of
-from posewright.estimators.scenes import predict_scenes
-from posewright.estimators.top_down import TopDown
+from posewright.estimators.scenes import found_in, predict_scenes
 from posewright.files import write_whole
 from posewright.models.report import listed
 from posewright.recipes.own import joined
 from posewright.recipes.recipe import Recipe
-from posewright.scene import Scene
+from posewright.scene import Scene, each_person
 from posewright.train.loader import Batches, kept
 from posewright.train.log import Log, about
 from posewright.train.machine import MACHINE, Machine, Team, team
+from posewright.train.pictures import PictureBatches, learnable
 from posewright.train.start import Start, first_weights
 from posewright.train.state import CheckpointError, State, prepared
 from posewright.train.steps import steps
@@ -88,9 +91,10 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     with team(machine) as place:
         refuse_doubtful(recipe)
+        refuse_unfit(recipe, machine)
         scenes = _scenes(recipe, data, out, place, machine)
         occlusion = recipe.occlusion and recipe.occlusion(scenes)
-        batches = Batches(
+        batches = (PictureBatches if is_whole(recipe.codec) else Batches)(
             scenes, recipe.codec, recipe.jitter, recipe.batch, seed, recipe.aim, occlusion, recipe.occluded,
             recipe.jitters, recipe.apart.given, recipe.codecs
         )  # fmt: skip
@@ -140,13 +144,12 @@ def _lead(
 
 
 def scores(recipe: Recipe, state: State, truth: list[Scene]) -> dict[str, float]:
-    """Judge the network at the annotated boxes, without flip test, or as the recipe says."""
+    """Judge the network at annotated boxes, or by whole pictures without any, or as the recipe says; no flip test."""
     network = network_of(state.best(), recipe.codec, aim=recipe.aim, padding=recipe.padding)
-    found = (
-        recipe.apart.predicted(network, truth)
-        if recipe.apart.predicted
-        else predict_scenes(TopDown(network, recipe.codec), truth)
-    )
+    if recipe.apart.predicted:
+        found = recipe.apart.predicted(network, truth)
+    else:
+        found = (found_in if is_whole(recipe.codec) else predict_scenes)(estimating(network), truth)
     return recipe.metric(list(found), truth)
 
 
@@ -184,6 +187,18 @@ def refuse_doubtful(recipe: Recipe) -> None:
         )
 
 
+def refuse_unfit(recipe: Recipe, machine: Machine) -> None:
+    """Raise ValueError where the recipe's codec is of whole pictures, and its jitter or the machine is of crops."""
+    whole = is_whole(recipe.codec)
+    if any(isinstance(jitter, PictureJitter) != whole for jitter in recipe.jitters):
+        wanted, what = ("PictureJitter", "whole pictures") if whole else ("Jitter", "crops of one person")
+        raise ValueError(f"{recipe.name}: its codec is of {what}, so its jitter must be a {wanted}")
+    if whole and machine.keep:
+        raise ValueError(
+            f"{recipe.name}: learns from whole pictures, of which no crops can be kept: leave out --machine.keep"
+        )
+
+
 def _diverged(recipe: Recipe, state: State, loss: float, steps: int, checkpoint: Path) -> str:
     """Say where a loss stopped being a number, and what is left."""
     step = state.step - 1
@@ -203,7 +218,8 @@ def _check(checkpoint: Path, resume: bool) -> None:
 
 def _scenes(recipe: Recipe, data: str, out: Path, place: Team, machine: Machine) -> list[Scene]:
     """List what to train on; where crops are kept, the first process writes them and the others wait."""
-    scenes = recipe.apart.each(joined(recipe.read(Path(data), "train"), recipe.codec.skeleton, data))
+    each = recipe.apart.each or (learnable if is_whole(recipe.codec) else each_person)
+    scenes = each(joined(recipe.read(Path(data), "train"), recipe.codec.skeleton, data))
     if not scenes:
         raise ValueError(f"{data}: nobody in the train split is labelled, so there is nothing to learn from")
     if not machine.keep:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewright.augment.jitter import Aim, Given, Jitter
+from posewright.augment.picture_jitter import PictureJitter
 from posewright.codecs.codec import Codec
 from posewright.files import whole
 from posewright.occlusion import Augmentation
@@ -46,13 +47,13 @@ class Batches:
 
     scenes: Sequence[Scene]
     codec: Codec
-    jitter: Jitter
+    jitter: Jitter | PictureJitter
     size: int
     seed: int = 0
     aim: Aim = around
     occlusion: Augmentation | None = None
     occluded: Container[int] | None = None
-    jitters: Sequence[Jitter] = ()
+    jitters: Sequence[Jitter | PictureJitter] = ()
     given: Given | None = None
     codecs: Sequence[Codec] = ()
 
@@ -91,9 +92,10 @@ class Batches:
 
     def _views(self, epoch: int, number: int) -> tuple[Pixels, list[Crop]]:
         """Cut a batch's crops out of its pictures; of the people, all are in them where somebody is told."""
-        chosen = np.take(_order(self, epoch), range(number * self.size, (number + 1) * self.size), mode="wrap")
+        chosen = np.take(shuffled(self, epoch), range(number * self.size, (number + 1) * self.size), mode="wrap")
         rng = self._rng(epoch, number)
         jitter = self.jitters[epoch] if self.jitters else self.jitter
+        assert isinstance(jitter, Jitter)
         width, height = size = self._codec(epoch).size
         pixels = np.empty((len(chosen), height, width, 3), np.uint8)
         crops: list[Crop] = []
@@ -134,7 +136,7 @@ class Batches:
 
 
 @lru_cache(maxsize=2)
-def _order(batches: Batches, epoch: int) -> NDArray[np.intp]:
+def shuffled(batches: Batches, epoch: int) -> NDArray[np.intp]:
     """Shuffle the pictures of an epoch; the people of one picture stay neighbours."""
     shuffled = np.random.default_rng((batches.seed, epoch)).permutation(len(batches.pictures))
     return np.array([index for group in shuffled for index in batches.pictures[group]], dtype=np.intp)

@@ -50,7 +50,9 @@ def steps(
             group["lr"] = group.get("times", 1.0) * recipe.rate_at(state.step, drawn.steps)
         with machine.half():
             answer = network(*(one.to(machine.device) for one in ([told] if isinstance(told, Tensor) else told)))
-        loss = recipe.loss(answer, type(target)(*(field.to(machine.device) for field in target)))
+        loss = recipe.loss(
+            answer, type(target)(*(None if field is None else field.to(machine.device) for field in target))
+        )
         loss.backward()
         state.optimiser.step()
         state.optimiser.zero_grad(set_to_none=True)

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
-from posewright.codecs.bottom_up.whole import WholeMaps
 from posewright.estimators import runtimes
 from posewright.estimators.adapters import mediapipe, rtm, vitpose
-from posewright.estimators.bottom_up import BottomUp
 from posewright.estimators.estimator import Estimator
-from posewright.estimators.runtimes import Backend, Network, metadata
-from posewright.estimators.top_down import TopDown, default_file
+from posewright.estimators.of_network import estimating
+from posewright.estimators.runtimes import Backend, metadata
+from posewright.estimators.top_down import default_file
 from posewright.estimators.weights import fetch
 from posewright.recipes import RECIPES, recipe_named
 from posewright.recipes.recipe import Recipe
@@ -78,12 +77,6 @@ def load(
     options: dict[str, Any] = {"backend": backend, "precision": precision, "threads": threads, "build": build}
     network = runtimes.load(path, **options)
     return estimating(network, flip, batch)
-
-
-def estimating(network: Network, flip: bool = False, batch: int = 8) -> TopDown | BottomUp:
-    """Return what estimates people with a network of posewright's: bottom-up where its codec is of whole pictures."""
-    kind = BottomUp if isinstance(network.codec, WholeMaps) else TopDown
-    return kind(network, network.codec, flip=flip, batch=batch)
 
 
 def _is_checkpoint(path: Path) -> bool:

@@ -38,6 +38,8 @@ class WholeMaps:
     size: Size
     stride: int = 4
 
+    whole: ClassVar[bool] = True
+    """Its unit is a picture: see `codecs.codec.is_whole`."""
     tolerance: ClassVar[float]
     """px along each axis, at the defaults: how near decode of encode comes to the people."""
     apart: ClassVar[float]

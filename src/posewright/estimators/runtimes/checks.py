@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from posewright import fields as kinds
-from posewright.codecs.bottom_up.whole import WholeMaps
-from posewright.codecs.codec import Codec
+from posewright.codecs.codec import Codec, is_whole
 from posewright.estimators.runtimes import metadata
 from posewright.estimators.runtimes.graph import BYTES, Graph, Value, graph_of
 from posewright.scene import SEEN, Person
@@ -88,7 +87,7 @@ def _stages(path: Path, graph: Graph) -> dict[int, dict[str, tuple[int, ...]]]:
 def _answer(codec: Codec) -> Any:
     """Return what a perfect network would say of somebody, or at least the target, which has the same shapes."""
     somebody = _anybody(codec)
-    if not isinstance(codec, WholeMaps):
+    if not is_whole(codec):
         return codec.encode([somebody])
     target = codec.encode([[somebody]])
     return codec.perfect(target) if hasattr(codec, "perfect") else target

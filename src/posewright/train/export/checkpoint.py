@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from posewright.codecs.bottom_up.whole import WholeMaps
+from posewright.codecs.codec import is_whole
 from posewright.codecs.sightings import VisibleDistribution
 from posewright.estimators.bottom_up import fitted
 from posewright.estimators.runtimes import metadata
@@ -166,7 +166,7 @@ def card_of(content: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
 
 def _crops(recipe: Recipe, data: str) -> Pixels:
     """Cut out the first people of the split that the recipe is judged on, or take its first pictures whole."""
-    if isinstance(recipe.codec, WholeMaps):
+    if is_whole(recipe.codec):
         scenes = recipe.read(Path(data), recipe.judged_on)[:TRIALS]
         return np.stack([fitted(scene, recipe.codec.size).pixels for scene in scenes])
     crops: list[Pixels] = []

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from posewright.augment.jitter import Aim
-from posewright.codecs.bottom_up.whole import WholeMaps
-from posewright.codecs.codec import Codec
+from posewright.codecs.codec import Codec, is_whole
 from posewright.datasets.synthetic import world
 from posewright.estimators.runtimes.network import Given, Network
 from posewright.picture import Pixels
@@ -62,7 +61,7 @@ def drift(first: Network, second: Network, pixels: Pixels, *given: Given) -> Dri
     apart = max(_relative(a, b) for one, other in zip(says, answers, strict=True)
                 for a, b in zip(one, other, strict=True) if a is not None)  # fmt: skip
     people, others = first.codec.decode(says[-1]), second.codec.decode(answers[-1])
-    if isinstance(first.codec, WholeMaps):
+    if is_whole(first.codec):
         return _of_whole_pictures(people, others, apart)
     xy, scores = np.stack([p.keypoints for p in people]), np.stack([p.scores for p in people])
     other_xy, other_scores = np.stack([p.keypoints for p in others]), np.stack([p.scores for p in others])
@@ -100,7 +99,7 @@ def trial_pictures(codec: Codec, aim: Aim, padding: Padding, count: int = 16, se
     Of a codec of whole pictures they are whole pictures, of up to 4 people.
     """
     rng = np.random.default_rng(seed)
-    if isinstance(codec, WholeMaps):
+    if is_whole(codec):
         pictures = [scene.pixels() for scene in world(count, seed, codec.size, codec.skeleton)]
     else:
         scenes = world(count, seed, skeleton=codec.skeleton, people=(1, 2))
