@@ -24,16 +24,20 @@ class View(NamedTuple):
     """Say how an estimator is shown a person.
 
     size (width, height) px of the crop that it looks at, None where it looks at whole pictures; padding: how much
-    larger than the person's box the crop is; aim: how the crop is cut.
+    larger than the person's box the crop is; aim: how the crop is cut. boxed: of whole pictures, whether it looks at
+    each box that it is given by itself, so that it does not matter which others are given.
     """
 
     size: Size | None = None
     padding: Padding = PADDING
     aim: Aim = around
+    boxed: bool = False
 
 
 WHOLE_PICTURE = View()
 """How a bottom-up network, or a foreign package that finds people by itself, is shown anybody."""
+BOXED = View(boxed=True)
+"""How what cuts boxes out of pictures by itself is shown a person: the whole picture, and their box."""
 
 
 class Estimator(Protocol):

@@ -92,7 +92,7 @@ class TopDown:
 
     def protocol(self) -> dict[str, Any]:
         """Say how it estimates, for the protocol that stands beside every number."""
-        _, padding, aim = self.view
+        padding, aim = self.view.padding, self.view.aim
         return {
             **self.network.protocol,
             "codec": repr(self.codec),
@@ -107,7 +107,7 @@ class TopDown:
 
     def _warp(self, box: ArrayLike | None) -> Warp:
         corners = box_in(box)
-        _, padding, aim = self.view
+        padding, aim = self.view.padding, self.view.aim
         return aim(*region(corners, padding), self.codec.size)
 
     def _answers(self, views: list[list[_View]]) -> Iterator[list[Person]]:

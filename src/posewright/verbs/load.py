@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 from posewright.estimators import runtimes
-from posewright.estimators.adapters import mediapipe, rtm, vitpose
+from posewright.estimators.adapters import blazepose, mediapipe, movenet, rtm, vitpose
 from posewright.estimators.estimator import Estimator
 from posewright.estimators.of_network import estimating
 from posewright.estimators.runtimes import Backend, metadata
@@ -28,6 +28,8 @@ ADAPTERS: dict[str, Callable[[str], Estimator]] = {
     "transformers": vitpose.load,
     "rtmlib": rtm.load,
     "mediapipe": mediapipe.load,
+    "movenet": movenet.load,
+    "blazepose": blazepose.load,
 }
 """Whose networks `package:NAME_OR_FILE` means."""
 
@@ -46,7 +48,8 @@ def load(
 
     name: "default", the network that comes with posewright; an exported network (.onnx); a training's
     checkpoint (.pt); a URL of either; a recipe's name, which means its `runs/NAME/last.pt`; somebody else's network
-    as transformers:NAME, rtmlib:FILE.onnx or mediapipe:FILE.task; or `my_file.py:my_estimator`, a file that is run.
+    as transformers:NAME, rtmlib:FILE.onnx, mediapipe:FILE.task, movenet:FILE or blazepose:FILE; or
+    `my_file.py:my_estimator`, a file that is run.
     The other arguments are for networks of posewright's own. flip: average with the mirrored picture, at twice the
     cost. batch: crops, or whole pictures of a bottom-up network, a call. backend: auto is openvino where it is
     installed, else onnxruntime, and torch for a checkpoint. precision: bf16 needs openvino or torch. recipe: what a

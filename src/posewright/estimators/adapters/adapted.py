@@ -11,7 +11,7 @@ import numpy as np
 from posewright.estimators.adapters.answer import nobody, one_a_box
 from posewright.estimators.estimator import WHOLE_PICTURE, Boxes, Image, View, box_in, pixels_of
 from posewright.picture import Pixels
-from posewright.scene import PADDING, Floats, Person, region
+from posewright.scene import PADDING, Crop, Floats, Padding, Person, region, whole
 from posewright.skeleton import COCO, Skeleton
 
 Find = Callable[[Pixels], list[Person]]
@@ -26,7 +26,7 @@ class Adapted:
 
     look finds people with the keypoints of `own`; they are returned with those of `skeleton`, mapped by name, and
     those that `own` lacks are absent. about: what the protocol says of it. view: how it is shown a person, as whole
-    pictures where nothing else is said.
+    pictures where nothing else is said; a study asks by it.
     """
 
     look: Look
@@ -108,5 +108,38 @@ def each_box(find: Find, own: Skeleton = COCO, padding: float = PADDING) -> Look
         move = np.tile(corner, 2)
         (person,) = inside(np.ascontiguousarray(pixels[y0:y1, x0:x1]), [box - move])
         return replace(person, keypoints=person.keypoints + corner)
+
+    return look
+
+
+def each_crop(find: Find, view: View, own: Skeleton = COCO) -> Look:
+    """Return a look that shows find each box as a crop of the view's size, and brings the people found there back.
+
+    The crop is cut as the view says: padding times as large as the box, the longer side fitting, black outside the
+    picture; a square one where its size is. Without boxes the whole picture is cut as one box without padding. Of
+    several people found in a crop the first is meant. Raises ValueError for a view of whole pictures.
+
+    >>> from posewright.estimators.adapters import found
+    >>> from posewright.estimators.estimator import View
+    >>> view = View(size=(64, 64), padding=1.25)
+    >>> middle = Adapted(each_crop(lambda crop: [found(np.full((17, 2), 31.5))], view), view=view)
+    >>> middle(np.zeros((90, 90, 3), np.uint8), [[20, 30, 40, 70]])[0].keypoints[0]
+    array([30., 50.])
+    """
+    if view.size is None:
+        raise ValueError("each_crop: the view must say the size of its crops, as View((192, 256)) does")
+
+    def look(pixels: Pixels, boxes: list[Floats] | None) -> list[Person]:
+        picture = (pixels.shape[1], pixels.shape[0])
+        asked: list[tuple[Floats, Padding]]
+        asked = [(whole(picture), 1.0)] if boxes is None else [(box, view.padding) for box in boxes]
+        return [at(pixels, *place) for place in asked]
+
+    def at(pixels: Pixels, box: Floats, padding: Padding) -> Person:
+        assert view.size is not None
+        warp = view.aim(*region(box, padding), view.size)
+        crop = Crop(warp.image(pixels), (), warp, own, (pixels.shape[1], pixels.shape[0]))
+        people = crop.back(find(crop.pixels)[:1])
+        return people[0] if people else nobody(own)
 
     return look

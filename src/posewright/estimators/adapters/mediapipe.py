@@ -16,18 +16,28 @@ import numpy as np
 from posewright.estimators.adapters.adapted import Adapted, each_box
 from posewright.estimators.adapters.answer import about, found
 from posewright.estimators.adapters.skeletons import BLAZEPOSE_33
+from posewright.estimators.estimator import BOXED
 from posewright.picture import Pixels
 from posewright.scene import ABSENT, HIDDEN, SEEN, Person
 from posewright.skeleton import COCO, Skeleton
 
 VISIBLE = 0.5
+SAID = {
+    "scores": "presence, clipped into [0, 1]; a person's is the mean",
+    "visible": f"hidden where visibility is below {VISIBLE}",
+    "cut": "1.25 times, cut without resampling; the whole picture where none is given",
+}
+"""What the protocol says of all its estimators."""
 
 
-def load(file: str | Path, skeleton: Skeleton = COCO, poses: int = 1) -> Adapted:
+def load(file: str | Path = "", skeleton: Skeleton = COCO, poses: int = 1) -> Adapted:
     """Load a pose landmarker from its .task file; poses: how many people it looks for in a picture.
 
-    Raises ImportError where mediapipe is not installed, FileNotFoundError where there is no such file.
+    Without a file, the network that older packages carry (`mediapipe.solutions`). Raises ImportError where mediapipe is
+    not installed or carries none, FileNotFoundError where there is no such file.
     """
+    if not str(file):
+        return carried(skeleton)
     if not Path(file).is_file():
         raise FileNotFoundError(f"{file}: no such file; name a pose landmarker's .task file")
     try:
@@ -38,19 +48,31 @@ def load(file: str | Path, skeleton: Skeleton = COCO, poses: int = 1) -> Adapted
     return adapt(vision.PoseLandmarker.create_from_options(options), skeleton, file)
 
 
+def carried(skeleton: Skeleton = COCO) -> Adapted:
+    """Make an estimator of the network that the package itself carries; raises ImportError where there is none."""
+    try:
+        import mediapipe
+    except ImportError as error:
+        raise ImportError("mediapipe is not installed: pip install mediapipe") from error
+    if not hasattr(mediapipe, "solutions"):
+        raise ImportError("the installed mediapipe carries no network; name a file, as in mediapipe:FILE.task")
+    pose = mediapipe.solutions.pose.Pose(static_image_mode=True)
+
+    def find(pixels: Pixels) -> list[Person]:
+        marks = pose.process(np.ascontiguousarray(pixels)).pose_landmarks
+        return [] if marks is None else [_person(marks.landmark, (pixels.shape[1], pixels.shape[0]))]
+
+    said = about("mediapipe", **SAID, weights="those that the package carries")
+    return Adapted(each_box(find, BLAZEPOSE_33), BLAZEPOSE_33, skeleton, said, BOXED)
+
+
 def adapt(landmarker: Any, skeleton: Skeleton = COCO, weights: str | Path | None = None) -> Adapted:
     """Make an estimator of a PoseLandmarker in image mode.
 
     skeleton: COCO's 17 keypoints are among its 33 by name; `skeletons.BLAZEPOSE_33` keeps all. Each box is cut out,
     1.25 times as large, since it looks for one person a picture unless told otherwise.
     """
-    said = about(
-        "mediapipe",
-        weights,
-        scores="presence, clipped into [0, 1]; a person's is the mean",
-        visible=f"hidden where visibility is below {VISIBLE}",
-        cut="1.25 times, cut without resampling; the whole picture where none is given",
-    )
+    said = about("mediapipe", weights, **SAID)
 
     def find(pixels: Pixels) -> list[Person]:
         import mediapipe
@@ -59,7 +81,7 @@ def adapt(landmarker: Any, skeleton: Skeleton = COCO, weights: str | Path | None
         size = (pixels.shape[1], pixels.shape[0])
         return [_person(landmarks, size) for landmarks in landmarker.detect(image).pose_landmarks]
 
-    return Adapted(each_box(find, BLAZEPOSE_33), BLAZEPOSE_33, skeleton, said)
+    return Adapted(each_box(find, BLAZEPOSE_33), BLAZEPOSE_33, skeleton, said, BOXED)
 
 
 def _person(landmarks: Any, size: tuple[int, int]) -> Person:

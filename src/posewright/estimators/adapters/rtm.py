@@ -21,6 +21,7 @@ import numpy as np
 from posewright.estimators.adapters.adapted import Adapted, Look, whole_picture
 from posewright.estimators.adapters.answer import about, found, swapped
 from posewright.estimators.adapters.skeletons import BY_COUNT
+from posewright.estimators.estimator import BOXED, WHOLE_PICTURE
 from posewright.picture import Pixels
 from posewright.scene import Floats, Person
 from posewright.skeleton import COCO, Skeleton
@@ -82,7 +83,8 @@ def adapt(model: Any, skeleton: Skeleton = COCO, order: Order = "trained", own: 
     }
     way, cut = ways[top_down]
     said = about("rtmlib", getattr(pose, "onnx_model", None), network=type(pose).__name__, cut=cut)
-    return Adapted(way, keypoints, skeleton, said | {"channels": "RGB" if rgb else "BGR"})
+    said |= {"channels": "RGB" if rgb else "BGR"}
+    return Adapted(way, keypoints, skeleton, said, BOXED if top_down else WHOLE_PICTURE)
 
 
 def _people(xy: Any, scores: Any, own: Skeleton) -> list[Person]:

@@ -79,7 +79,7 @@ def subject(scene: Scene, place: int, n: int, seen: Crop, box: Floats) -> Subjec
 def cut_for(estimator: Any) -> dict[str, Any]:
     """Say how to cut for an estimator: as its view says, else SIZE at 1.25 times the box."""
     view = getattr(estimator, "view", WHOLE_PICTURE)
-    return {} if view.size is None else view._asdict()
+    return {} if view.size is None else {"size": view.size, "padding": view.padding, "aim": view.aim}
 
 
 def _exposed(person: Person) -> Person:
