@@ -124,10 +124,10 @@ def test_nobody_is_in_an_empty_picture(codec):
 
 
 def test_two_hundred_people_are_no_trouble(codec, scenes):
-    """As small and as near as no codec promises to tell apart; SimplePose's grouping is too slow to ask it for all."""
+    """As small and as near as no codec promises to tell apart."""
     one = scenes[0].people[0].keypoints
     small = 30 * (one - one.min(0)) / np.ptp(one, axis=0).max()
-    corners = [np.array([24 * (i % 20), 34 * (i // 20)]) for i in range(40 if isinstance(codec, SimplePose) else 200)]
+    corners = [np.array([24 * (i % 20), 34 * (i // 20)]) for i in range(200)]
     people = tuple(Person(small + at, box=box_around(small + at)) for at in corners)
     crowd = Scene(np.random.default_rng(0).integers(0, 255, (360, 500, 3), dtype=np.uint8), COCO, people)
     found = asked(codec, [crowd])(crowd)

@@ -14,6 +14,7 @@ from posewright.codecs.bottom_up.multiposenet import MultiPoseNet
 from posewright.codecs.bottom_up.openpose import LightweightOpenPose, OpenPose
 from posewright.codecs.bottom_up.residual_grouping import unary
 from posewright.codecs.bottom_up.simplepose import SimplePose
+from posewright.codecs.bottom_up.tag_grouping import Rules
 from posewright.estimators.bottom_up import BottomUp
 from posewright.estimators.runtimes import Network, metadata
 from posewright.skeleton import COCO, LSP
@@ -34,7 +35,8 @@ def test_a_codec_of_whole_pictures_is_written_down_and_read_back(kind):
 
 def test_what_a_stranger_wrote_into_rules_is_checked():
     said = metadata.described(HigherHRNet(COCO))
-    for rules in ([5], "abc", [5, 0.1, 1.0, "30", True, False, False, False], [5, 0.1, 1.0, 30, 1, 0, 0, 0]):
+    assert metadata.codec_from({**said, "rules": [3, 0.2]}).rules == Rules(3, 0.2), "what an earlier version wrote"
+    for rules in (["5"], "abc", [5, 0.1, 1.0, "30", True, False, False, False], [5, 0.1, 1.0, 30, 1, 0, 0, 0]):
         with pytest.raises(ValueError, match="Rules must be"):
             metadata.codec_from({**said, "rules": rules})
 

@@ -6,7 +6,7 @@ import pytest
 from posewright.codecs.bottom_up import anchors as retinanet
 from posewright.codecs.bottom_up.affinity_fields import OPENPOSE, drawn_keypoints, inside, summed_bells
 from posewright.codecs.bottom_up.multiposenet import read_peaks
-from posewright.codecs.bottom_up.residual_grouping import LoosePeaks, assign, blurred, drawn_in_box, label
+from posewright.codecs.bottom_up.residual_grouping import LoosePeaks, assign, blurred, drawn_in_box, label, own_cells
 from posewright.codecs.bottom_up.whole import Everyone
 from posewright.geometry.boxes import box_nms
 from posewright.skeleton import COCO
@@ -88,7 +88,7 @@ def test_prn_input(reference):
         peaks = LoosePeaks(keypoints[same][person, kind, :2], kind, np.ones(len(kind)))
         shown = blurred(drawn_in_box(peaks, boxes[who], 17))
         np.testing.assert_allclose(np.moveaxis(shown, 0, -1), vector["output_input"][place], rtol=0, atol=1e-6)
-        target = label(keypoints[who, :, :2], keypoints[who, :, 2] > 0, boxes[who])
+        target = label(own_cells(keypoints[who, :, :2], keypoints[who, :, 2] > 0, boxes[who]))
         np.testing.assert_allclose(np.moveaxis(target, 0, -1), vector["output_label"][place], rtol=0, atol=1e-6)
 
 
@@ -125,8 +125,8 @@ def test_prn_assignment_of_annotations(reference):
         person, kind = np.nonzero(keypoints[..., 2] > 0)
         peaks = LoosePeaks(keypoints[person, kind, :2], kind, np.ones(len(kind)))
 
-        def respond(drawn, there=there):
-            shown[there] = drawn
+        def respond(marks, there=there):
+            shown[there] = blurred(marks)
             return said[there]
 
         taken, places = assign(boxes[there], peaks, 17, respond)

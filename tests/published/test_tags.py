@@ -13,7 +13,11 @@ from posewright.fields import Heatmaps, Tags
 from posewright.skeleton import COCO
 
 SCENES = range(7)
-CONFIGURATIONS = {"": Rules(), "B_": Rules(window=3, most=6, by_score=False, closed=True), "ae_": RULES}
+CONFIGURATIONS = {
+    "": Rules(published=True),
+    "B_": Rules(window=3, most=6, by_score=False, closed=True, published=True),
+    "ae_": RULES._replace(slipped=True),
+}
 
 
 def test_targets(reference):

@@ -75,7 +75,8 @@ def score(
     with shown() as show:
         show("reading the truth")
         own = scoring.skeleton_by(skeleton)
-        scenes = scoring.with_sigmas(scoring.truth_of(truth, split, own), sigmas)
+        known = scoring.truth_of(truth, split, own, scoring.asks_masks(metric))
+        scenes = scoring.with_sigmas(known, sigmas)
         names = scoring.chosen(metric, scenes)
         results = [
             scoring.score_file(path, scenes, names, draws, seed, show, own, only_predicted=only_predicted)

@@ -5,22 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from posewright.codecs.maps import mirrored, reordered
+from posewright.codecs.maps import Grid, mirrored, reordered
 from posewright.fields import Heatmaps
-from posewright.skeleton import Skeleton
-from posewright.warp import Size
 
 
 @dataclass(frozen=True)
-class KeypointMaps:
-    """Lay a map a keypoint over a crop; each paper says how it draws and reads them.
-
-    size (width, height) px of the crop; stride px of the crop a map pixel.
-    """
-
-    skeleton: Skeleton
-    size: Size
-    stride: int = 4
+class KeypointMaps(Grid):
+    """Lay a map a keypoint over a crop; each paper says how it draws and reads them."""
 
     tolerance: ClassVar[float]
     """px along each axis, at the defaults, as all below: how near decode of encode comes to the people."""
@@ -32,11 +23,6 @@ class KeypointMaps:
     """How near the answer of a mirrored crop, mirrored back, comes to the crop's."""
     beyond: ClassVar[float] = 0.0
     """How far outside the crop an answer may lie."""
-
-    @property
-    def map_size(self) -> Size:
-        """(w, h) of the maps."""
-        return self.size[0] // self.stride, self.size[1] // self.stride
 
     def mirror(self, fields: Any) -> Any:
         """Fields of the mirrored crop to fields of the crop."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import inf
 
 import cv2
@@ -24,6 +25,23 @@ TABLES = {
     9: (4, 13, 30, 51, 60, 51, 30, 13, 4),
 }
 """OpenCV's fixed kernels for small sizes, in 1/256; they are no sampled Gaussians."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Lay a grid of map pixels over what a network looks at.
+
+    size (width, height) px of the crop or picture; stride px of it a map pixel.
+    """
+
+    skeleton: Skeleton
+    size: Size
+    stride: int = 4
+
+    @property
+    def map_size(self) -> Size:
+        """(w, h) of the maps."""
+        return self.size[0] // self.stride, self.size[1] // self.stride
 
 
 def stacked(people: Sequence[Person], skeleton: Skeleton) -> tuple[Floats, NDArray[np.bool_]]:

@@ -197,7 +197,7 @@ def _xywh(box: Floats) -> list[float]:
 
 
 def write_results(scenes: Sequence[Scene], path: Path) -> None:
-    """Write the people of scenes as COCO results: image_id, category_id, keypoints, score, and bbox where known.
+    """Write people as COCO results: image_id, category_id, keypoints, score, and bbox and segmentation where known.
 
     The third number of a keypoint is its score, 1 where the person has none, and an absent keypoint is 0, 0, 0.
     A person without a score gets the mean of the keypoints', or 1. Raises ValueError for a scene without id.
@@ -213,7 +213,11 @@ def write_results(scenes: Sequence[Scene], path: Path) -> None:
                 "keypoints": _triples(person.keypoints, scores),
                 "score": mean if person.score is None else float(person.score),
             }
-            entries.append(entry if person.box is None else entry | {"bbox": _xywh(person.box)})
+            if person.box is not None:
+                entry["bbox"] = _xywh(person.box)
+            if person.mask is not None:
+                entry["segmentation"] = segmentation.encode(person.mask)
+            entries.append(entry)
     write_json(Path(path), entries)
 
 

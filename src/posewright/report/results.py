@@ -30,6 +30,7 @@ from posewright.metrics import (
     crowdpose_ap,
     epe,
     kinds,
+    mask_iou,
     mistakes,
     mpii_map,
     nme,
@@ -81,12 +82,13 @@ METRICS: tuple[Metric, ...] = (
     aic_map,
     mpii_map,
     box_ap,
+    mask_iou,
     *(by_person(metric) for metric in (pck, pckh, pdj, pcp, nme, epe, auc)),
 )
 """The metrics that there are, by the names of their functions."""
 
 
-OF_DISTANCE = ("box_ap", "mpii_map", "pck", "pckh", "pdj", "pcp", "nme", "epe", "auc")
+OF_DISTANCE = ("box_ap", "mask_iou", "mpii_map", "pck", "pckh", "pdj", "pcp", "nme", "epe", "auc")
 """Metrics that know no OKS, so that what makes OKS doubtful is none of theirs."""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from posewright.columns import people_of
+from posewright.datasets import silhouettes
 from posewright.datasets.bodies import BODIES
 from posewright.datasets.categories import checked_sigmas
 from posewright.datasets.predictions import read_predictions
@@ -54,7 +55,7 @@ def score(
     >>> result.scores["oks_ap"]["AP"], result.intervals["oks_ap"]["AP"]  # doctest: +SKIP
     """
     own = skeleton_by(skeleton)
-    known = with_sigmas(truth_of(str(truth), split, own), sigmas)
+    known = with_sigmas(truth_of(str(truth), split, own, asks_masks(metric)), sigmas)
     return score_file(
         Path(predictions), known, chosen(metric, known), draws, seed, show, own, only_predicted=only_predicted
     )
@@ -86,11 +87,20 @@ def chosen(names: str | None, truth: Sequence[Scene]) -> list[str]:
     ]
 
 
-def truth_of(spec: str, split: str = "val", unnamed: Skeleton | None = None) -> Sequence[Scene]:
+def asks_masks(names: str | None) -> bool:
+    """Tell whether one of the metrics that are named, with commas between, needs masks."""
+    return "mask_iou" in [name.strip() for name in (names or "").split(",")]
+
+
+def truth_of(
+    spec: str, split: str = "val", unnamed: Skeleton | None = None, masks: bool = False
+) -> Sequence[Scene]:  # fmt: skip
     """Read truth to score by; raises ValueError where nobody is labelled.
 
-    unnamed: what the keypoints are where the file does not name them.
+    unnamed: what the keypoints are where the file does not name them. masks: people with their masks, which suffice.
     """
+    if masks:
+        return silhouettes.read_truth(spec, split)
     truth = read_truth(spec, split, unnamed=unnamed)
     if not any(person.labelled.any() for scene in truth for person in scene.people):
         raise ValueError(f"{spec}: nobody is labelled, so there is nothing to score")
@@ -184,6 +194,8 @@ def score_file(
     """
     show(f"reading {path.name}")
     predicted, truth, shared = predictions_of(path, truth, skeleton, only_predicted)
+    if asks_masks(",".join(names)):
+        predicted = silhouettes.with_masks(path / "predictions.json" if path.is_dir() else path, predicted)
     return measure(path, predicted, truth, names, draws, seed, show, (said or {}) | shared)
 
 

@@ -33,7 +33,7 @@ from posewright.scene import Person
 from posewright.skeleton import Skeleton
 from posewright.warp import Size
 
-RULES = Rules(window=3, closed=True, averaged=True, slipped=True)
+RULES = Rules(window=3, closed=True, averaged=True)
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class AssociativeEmbedding(WholeMaps):
     """Draw each keypoint of everybody as a Gaussian, and group its peaks by tags.
 
     size (width, height) px of the pictures; sigma map px, by default 1/64 of the maps' longer side; most: how many
-    people have their tags learnt (the code's 30); rules: of the grouping. Filled-in keypoints have the score 1, as
-    published.
+    people have their tags learnt (the code's 30); rules: of the grouping; those
+    of the code itself, which tell filled-in keypoints as certain, are `RULES._replace(slipped=True)`.
     """
 
     size: Size = (512, 512)

@@ -16,16 +16,16 @@ import numpy as np
 
 from posewright.codecs.bottom_up.affinity_fields import drawn_keypoints, inside, summed_bells
 from posewright.codecs.bottom_up.anchors import anchor_targets, anchors, found_boxes
-from posewright.codecs.bottom_up.residual_grouping import LoosePeaks, Respond, assign, maximum
+from posewright.codecs.bottom_up.residual_grouping import LoosePeaks, Respond, maximum, people_in
 from posewright.codecs.bottom_up.whole import (
     Pictures,
     Unlabelled,
     WholeMaps,
     checked,
+    covered,
     everyone,
     is_labelled,
     masks,
-    one_person,
 )
 from posewright.codecs.maps import Floats, Maps
 from posewright.fields import Everybody
@@ -46,6 +46,9 @@ class MultiPoseNet(WholeMaps):
     size (width, height) px of the pictures; drawn: the keypoints that are drawn, by default those that people have;
     least: of boxes' scores; threshold: of their overlaps (the thesis has 0.3, the community's code 0.5); respond: what
     says which peaks are a box's, by default the paper's baseline Max, in a Pose Residual Network's place.
+
+    The smallest anchors are 32 px squared, whatever their shape, and one learns and finds people whom it overlaps by
+    half: people whose box is smaller than about 16x32 px of a picture of `size` have none.
     """
 
     size: Size = (480, 480)
@@ -92,8 +95,7 @@ class MultiPoseNet(WholeMaps):
         """Draw people's masks together, and leave out of `mask` where people have none."""
         for person in people:
             if person.mask is not None and person.mask.shape == self.size[::-1]:
-                share = cv2.resize(person.mask.astype(np.float32), self.map_size, interpolation=cv2.INTER_AREA)
-                np.maximum(silhouette, np.asarray(share) >= 0.5, out=silhouette)
+                np.maximum(silhouette, covered(person.mask, self.map_size), out=silhouette)
             elif is_labelled(person):
                 for x0, y0, x1, y1 in boxes_of([person], self.size) / self.stride:
                     mask[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = 0
@@ -102,7 +104,7 @@ class MultiPoseNet(WholeMaps):
         """Maps (B, K, h, w), scores (B, N) and deltas (B, N, 4) to the people of each picture, with boxes, in px.
 
         A person's score is the box's times the mean of the peaks', absent ones counted as 0; people without a keypoint
-        are left out. Departure: a keypoint without a peak is absent, where the authors' code may guess a place for it.
+        are left out.
         Raises ValueError where scores are not those of this size's anchors.
         """
         maps = checked(fields.maps, self.names)
@@ -115,14 +117,8 @@ class MultiPoseNet(WholeMaps):
     def _people(self, maps: Maps, scores: Maps, deltas: Maps) -> list[Person]:
         boxes, sure = found_boxes(np.nan_to_num(scores), deltas, self.size, self.least, self.threshold)
         peaks = read_peaks(maps, self.stride)
-        taken, places = assign(boxes.astype(np.float64), peaks, len(self.names), self.respond)
-        values = np.append(peaks.score, 0.0)[taken]
-        order = self.names.to(self.skeleton)
-        found = []
-        for xy, value, box, score in zip(places, values, boxes, sure.tolist(), strict=True):
-            kept = np.where(((order >= 0) & (value[order] > 0))[:, None], xy[order], np.nan)
-            found.append(one_person(kept, np.where(order >= 0, value[order], 0), score * value.mean(), box))
-        return [person for person in found if person.labelled.any()]
+        people = people_in(boxes.astype(np.float64), sure.astype(np.float64), peaks, len(self.names), self.respond)
+        return [person.to(self.names, self.skeleton) for person in people if person.labelled.any()]
 
     def mirror(self, fields: Any) -> Any:
         """Fields of the mirrored pictures to fields of the pictures; anchors change places from left to right."""

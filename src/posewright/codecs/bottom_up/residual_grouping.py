@@ -8,14 +8,16 @@ likely each cell is the person's keypoint may do it: the network, or the two nai
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter1d
 
-from posewright.codecs.bottom_up.whole import Places
+from posewright.codecs.bottom_up.whole import Places, one_person
 from posewright.codecs.maps import Floats, Maps, bells
+from posewright.scene import Person
 
 GRID = (36, 56)
 """(width, height) of the grid laid over a box."""
@@ -24,8 +26,8 @@ MARGIN = 0.21
 WINDOW = 7
 """Cells around a peak's, along each axis, that are added up to its score."""
 
-Respond = Callable[[Maps], Maps]
-"""Peaks drawn in boxes (N, K, 56, 36) -> how likely each cell is the person's keypoint (N, K, 56, 36)."""
+Respond = Callable[[Places], Maps]
+"""Peaks in the cells of boxes (N, K, 56, 36), -1 where none is -> how likely each cell is the person's keypoint."""
 
 
 class LoosePeaks(NamedTuple):
@@ -68,23 +70,36 @@ def drawn_in_box(peaks: LoosePeaks, box: Floats, keypoints: int, whole_origin: b
     return marks
 
 
+@lru_cache(maxsize=8)
+def blur(length: int, sigma: float, mode: str = "nearest") -> Maps:
+    """Return the matrix (length, length) that blurs a column of cells with a Gaussian of sigma cells. Read-only."""
+    matrix = gaussian_filter1d(np.eye(length), sigma, axis=0, mode=mode).astype(np.float32)
+    matrix.setflags(write=False)
+    return matrix
+
+
 def blurred(marks: Places) -> Maps:
     """Return marks (..., K, 56, 36) as Gaussians of 1 cell, the border repeated: what the network is shown."""
-    sigma = (0,) * (marks.ndim - 2) + (1, 1)
-    return np.asarray(gaussian_filter((marks >= 0).astype(np.float64), sigma, mode="nearest"), np.float32)
+    return np.asarray(blur(GRID[1], 1) @ (marks >= 0).astype(np.float32) @ blur(GRID[0], 1).T)
 
 
-def label(xy: Floats, labelled: NDArray[np.bool_], box: Floats) -> Maps:
-    """Return where (K, 56, 36) a person's keypoints (K, 2) px are in a box: Gaussians of 2 cells, 0 beyond it."""
-    target = np.zeros((len(xy), GRID[1], GRID[0]))
+def own_cells(xy: Floats, labelled: NDArray[np.bool_], box: Floats) -> NDArray[np.bool_]:
+    """Return the cells (K, 56, 36) of a box in which a person's keypoints (K, 2) px are."""
+    marks = np.zeros((len(xy), GRID[1], GRID[0]), bool)
     kinds = np.flatnonzero(labelled)
     rows, columns = cells(xy[kinds], box)
-    target[kinds, rows, columns] = 1
-    return np.asarray(gaussian_filter(target, (0, 2, 2), mode="constant"), np.float32)
+    marks[kinds, rows, columns] = True
+    return marks
 
 
-def maximum(drawn: Maps) -> Maps:
+def label(own: NDArray[np.bool_]) -> Maps:
+    """Return a person's own cells (..., K, 56, 36) as Gaussians of 2 cells, 0 beyond the box: what is to be said."""
+    return np.asarray(blur(GRID[1], 2, "constant") @ own.astype(np.float32) @ blur(GRID[0], 2, "constant").T)
+
+
+def maximum(marks: Places) -> Maps:
     """Keep the highest value of every channel alone (the paper's baseline Max): a Gaussian of 1 cell is put there."""
+    drawn = blurred(marks)
     flat = drawn.reshape(*drawn.shape[:-2], -1)
     row, column = np.divmod(flat.argmax(-1), drawn.shape[-1])
     places = np.stack([column, row], -1).astype(np.float64)
@@ -93,7 +108,7 @@ def maximum(drawn: Maps) -> Maps:
 
 def unary(prior: Maps) -> Respond:
     """Return the baseline UCR of a prior (K, 56, 36), how often each cell is the keypoint: y = x prior, elementwise."""
-    return lambda drawn: np.asarray(drawn * prior, np.float32)
+    return lambda marks: np.asarray(blurred(marks) * prior, np.float32)
 
 
 def prior_of(labels: Maps) -> Maps:
@@ -115,7 +130,7 @@ def assign(boxes: Floats, peaks: LoosePeaks, keypoints: int, respond: Respond) -
     places = np.full((len(boxes), keypoints, 2), np.nan)
     if not len(boxes):
         return taken, places
-    said = np.asarray(respond(blurred(marks)), np.float64)
+    said = np.asarray(respond(marks), np.float64)
     total = window_sums(said)
     for k in range(keypoints):
         box, row, column = np.nonzero(marks[:, k] >= 0)
@@ -128,6 +143,20 @@ def assign(boxes: Floats, peaks: LoosePeaks, keypoints: int, respond: Respond) -
                 places[place, k] = peaks.xy[numbers[choice]]
     _fill(boxes, marks, said, places)
     return taken, places
+
+
+def people_in(boxes: Floats, sure: Floats, peaks: LoosePeaks, keypoints: int, respond: Respond) -> list[Person]:
+    """Return a person a box (N, 4) xyxy px, in their order: the peaks that `assign` gives it, the others absent.
+
+    sure (N,) of the boxes. A person's score is the box's times the mean of the peaks', absent ones counted as 0.
+    Departure: a keypoint without a peak is absent, where the authors' code may guess a place for it.
+    """
+    taken, places = assign(boxes, peaks, keypoints, respond)
+    values = np.append(peaks.score, 0.0)[taken]
+    return [
+        one_person(np.where(value[:, None] > 0, xy, np.nan), value, score * value.mean(), box)
+        for xy, value, box, score in zip(places, values, boxes, sure.tolist(), strict=True)
+    ]
 
 
 def window_sums(said: Floats) -> Floats:

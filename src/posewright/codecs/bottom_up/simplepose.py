@@ -23,6 +23,7 @@ from posewright.codecs.bottom_up.whole import (
     Unlabelled,
     WholeMaps,
     checked,
+    covered,
     everyone,
     finite,
     masks,
@@ -91,8 +92,7 @@ class SimplePose(WholeMaps):
             band[:] = bands_along(seen, limb_places(self.drawn), self.map_size, self.stride, self.limb_sigma)
             for person in people:
                 if person.mask is not None and person.mask.shape == self.size[::-1]:
-                    share = cv2.resize(person.mask.astype(np.float32), (w, h), interpolation=cv2.INTER_AREA)
-                    np.maximum(drawn[count], np.asarray(share) >= 0.5, out=drawn[count])
+                    np.maximum(drawn[count], covered(person.mask, (w, h)), out=drawn[count])
         return Limbs(maps, bands, masks(pictures, unlabelled, self.size, self.map_size))
 
     def decode(self, fields: Limbs) -> list[list[Person]]:

@@ -25,7 +25,8 @@ TOLERANCE = 0.7
 """Two people are joined by a limb that is so sure beside the least sure of both."""
 REACH = 2
 """px around a peak whose centroid it is moved to."""
-_OFFSETS = np.arange(-REACH, REACH + 1.0)
+PAIRS = 20_000
+"""Pairs of peaks whose limbs are read at once."""
 
 
 @dataclass
@@ -56,12 +57,13 @@ def find_peaks(maps: Maps) -> list[Floats]:
         y, x = np.nonzero((one == highest) & (one >= LEAST))
         rows = np.stack([x, y, one[y, x]], -1).astype(np.float64)
         h, w = one.shape
-        inner = (x >= REACH) & (x < w - REACH) & (y >= REACH) & (y < h - REACH)
-        for n in np.flatnonzero(inner):
-            near = one[y[n] - REACH : y[n] + REACH + 1, x[n] - REACH : x[n] + REACH + 1].astype(np.float64)
-            weight = max(near.sum(), 1e-9)
-            down, across = ((near * way).sum() / weight for way in (_OFFSETS[:, None], _OFFSETS))
-            rows[n] = x[n] + np.clip(down, -REACH, REACH), y[n] + np.clip(across, -REACH, REACH), near.mean()
+        inner = np.flatnonzero((x >= REACH) & (x < w - REACH) & (y >= REACH) & (y < h - REACH))
+        steps = np.arange(-REACH, REACH + 1)
+        near = one[y[inner, None, None] + steps[:, None], x[inner, None, None] + steps].astype(np.float64)
+        weight = np.maximum(near.sum((1, 2)), 1e-9)
+        down, across = (near * steps[:, None]).sum((1, 2)) / weight, (near * steps).sum((1, 2)) / weight
+        moved = np.clip(np.stack([down, across], -1), -REACH, REACH)
+        rows[inner] = np.column_stack([rows[inner, :2] + moved, near.mean((1, 2))])
         found.append(rows)
     return found
 
@@ -78,15 +80,12 @@ def connect(
     found = []
     for limb, (a, b) in enumerate(limbs):
         start, end = peaks[a], peaks[b]
-        way = end[None, :, :2] - start[:, None, :2]
-        length = np.sqrt((way**2).sum(-1))
+        length = np.sqrt(((end[None, :, :2] - start[:, None, :2]) ** 2).sum(-1))
         score, likely = np.zeros(length.shape), np.zeros(length.shape, bool)
-        for i, j in np.argwhere(length > 0):
-            count = min(round(length[i, j] + 1), POINTS)
-            x, y = (np.round(np.linspace(start[i, axis], end[j, axis], count)).astype(int) for axis in (0, 1))
-            values = bands[limb, y, x]
-            score[i, j] = values.mean() + min(0.5 * height / length[i, j] - 1, 0)
-            likely[i, j] = (values > LEAST).sum() >= SHARE * count and score[i, j] > 0
+        i, j = np.nonzero(length > 0)
+        for some in np.array_split(np.arange(len(i)), -(-len(i) // PAIRS) or 1):
+            of = i[some], j[some]
+            score[of], likely[of] = _along(start[of[0]], end[of[1]], length[of], bands[limb], height)
         rank = 0.5 * score + 0.25 * start[:, None, 2] + 0.25 * end[None, :, 2]
         pairs = one_to_one(rank, likely)
         found.append(
@@ -96,6 +95,20 @@ def connect(
             ]
         )
     return found
+
+
+def _along(start: Floats, end: Floats, length: Floats, band: Maps, height: float) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return scores (N,) of limbs from start to end (N, 3), of `length`, and whether their band (h, w) bears them."""
+    count = np.minimum(np.round(length + 1).astype(int), POINTS)
+    place = np.arange(POINTS)
+    inside = place < count[:, None]
+    step = (end[:, :2] - start[:, :2]) / np.maximum(count - 1, 1)[:, None]
+    at = start[:, None, :2] + place[:, None] * step[:, None]
+    at = np.where((place == count[:, None] - 1)[..., None] & (count > 1)[:, None, None], end[:, None, :2], at)
+    x, y = np.moveaxis(np.round(np.where(inside[..., None], at, 0)).astype(int), -1, 0)
+    values = np.where(inside, band[y, x], 0)
+    score = values.sum(1, dtype=np.float64) / count + np.minimum(0.5 * height / length - 1, 0)
+    return score, ((values > LEAST).sum(1) >= SHARE * count) & (score > 0)
 
 
 def grow(

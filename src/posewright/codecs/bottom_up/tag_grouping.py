@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
@@ -32,7 +33,9 @@ class Rules(NamedTuple):
     window px: a peak is the largest of so many squared; least: what a peak must exceed; alike: how near tags of one
     person are; most people; by_score: the cost prefers whole steps of tag distance, then high scores; closed: nobody
     is added once there are `most`; averaged: the distance of tags is their root mean square, not of the sum;
-    slipped: an absent keypoint is filled in as pose-ae-train does, with score 1 and neighbours read at a wrong place.
+    published: as both codes have it, an absent keypoint is filled in wherever the heatmap is positive, be the tag there
+    ever so much another person's, and a lone peak beside a keypoint of another person is somebody; slipped, beside
+    that: filled in as pose-ae-train does, with score 1 and neighbours read at a wrong place.
     """
 
     window: int = 5
@@ -43,6 +46,7 @@ class Rules(NamedTuple):
     closed: bool = False
     averaged: bool = False
     slipped: bool = False
+    published: bool = False
 
 
 class Peaks(NamedTuple):
@@ -62,25 +66,14 @@ def order_of(skeleton: Skeleton) -> list[int]:
 
 def find_peaks(maps: Maps, tags: Maps, rules: Rules) -> list[Peaks]:
     """Return for each of K maps (K, h, w) its peaks; tags (T, K, h, w)."""
-    h, w = maps.shape[1:]
-    place = np.flatnonzero(maps.ravel() > rules.least)
-    k, rest = np.divmod(place, h * w)
-    y, x = np.divmod(rest, w)
-    reach = rules.window // 2
-    ring = range(-reach, reach + 1)
-    steps = sorted(((i, j) for i in ring for j in ring), key=lambda step: step[0] ** 2 + step[1] ** 2)
-    for i, j in steps:
-        near = maps[k, (y + i).clip(0, h - 1), (x + j).clip(0, w - 1)]
-        top = maps[k, y, x] >= near
-        k, y, x = k[top], y[top], x[top]
-    values = maps[k, y, x]
-    order = np.lexsort((-values, k))
-    k, y, x, values = k[order], y[order], x[order], values[order]
-    found = []
-    for kind in range(len(maps)):
-        some = slice(*np.searchsorted(k, [kind, kind + 1]))
-        some = slice(some.start, min(some.stop, some.start + rules.most))
-        found.append(Peaks(x[some], y[some], values[some], tags[:, kind, y[some], x[some]].T))
+    window, found = np.ones((rules.window, rules.window), np.uint8), []
+    for heat, its_tags in zip(maps, tags.swapaxes(0, 1), strict=True):
+        highest, flat = cv2.dilate(heat, window).ravel(), heat.ravel()
+        place = np.flatnonzero(flat > rules.least)
+        place = place[flat[place] >= highest[place]]
+        place = place[np.argsort(-flat[place], kind="stable")[: rules.most]]
+        y, x = np.divmod(place, heat.shape[1])
+        found.append(Peaks(x, y, flat[place], its_tags[:, y, x].T))
     return found
 
 
@@ -157,31 +150,58 @@ def refine(people: Floats, maps: Maps, tags: Maps, rules: Rules) -> Floats:
 
         argmax of  m - round(|tag - t|),   t: the mean tag at the person's keypoints
 
-    It is filled in where the heatmap is positive there. tags (T, K, h, w). pose-ae-train gives the value 1, and reads
-    the neighbours beyond column h - 1 and row K - 1 there: slips, which its vector records.
+    It is filled in where the heatmap is positive and the tag as near as those of one person are, tags (T, K, h, w).
+    Departure: the codes, to which `Rules.published` returns, do not ask for the latter, and so tell limbs of others as
+    this person's. pose-ae-train gives the value 1, and reads the neighbours beyond column h - 1 and row K - 1 there:
+    slips, which its vector records.
     """
     filled = people.copy()
-    count, keypoints = people.shape[:2]
+    keypoints = people.shape[1]
     h, w = maps.shape[1:]
     last = (min(keypoints, h) - 1, min(h, w) - 1) if rules.slipped else None
     present = people[..., 2] > 0
-    means = np.zeros((count, len(tags)), np.float32)
-    for person, (row, there) in enumerate(zip(people, present, strict=True)):
-        members = np.flatnonzero(there)
-        x, y = row[members, :2].astype(int).T
-        means[person] = tags[:, members, y, x].T.mean(0) if len(members) else 0
+    means = _mean_tags(people, present, tags)
     for k in range(keypoints):
         absent = np.flatnonzero(~present[:, k])
         if not len(absent):
             continue
-        places = _most_alike(maps[k].ravel(), tags[:, k].reshape(len(tags), -1), means[absent])
+        places = _places_alike(maps[k].ravel(), tags[:, k].reshape(len(tags), -1), means[absent], rules)
+        absent, places = absent[places >= 0], places[places >= 0]
         y, x = np.divmod(places, w)
-        values = maps[k].ravel()[places]
-        there = values > 0
+        values = np.ones(len(x)) if rules.slipped else maps[k].ravel()[places]
         steps = _quarters(maps, np.full(len(x), k), y, x, last)
-        found = np.column_stack([np.stack([x, y], -1) + 0.5 + steps, np.ones(len(x)) if rules.slipped else values])
-        filled[absent[there], k, :3] = found[there]
+        filled[absent, k, :3] = np.column_stack([np.stack([x, y], -1) + 0.5 + steps, values])
     return filled
+
+
+def _mean_tags(people: Floats, present: NDArray[np.bool_], tags: Maps) -> NDArray[np.float32]:
+    """Return the mean (P, T) of tags (T, K, h, w) at each person's keypoints."""
+    means = np.zeros((len(people), len(tags)), np.float32)
+    for person, (row, there) in enumerate(zip(people, present, strict=True)):
+        members = np.flatnonzero(there)
+        x, y = row[members, :2].astype(int).T
+        means[person] = tags[:, members, y, x].T.mean(0) if len(members) else 0
+    return means
+
+
+def _places_alike(
+    heat: NDArray[np.float32], tags: NDArray[np.float32], means: NDArray[np.float32], rules: Rules
+) -> Places:
+    """Return (P,) where in heat (N,) and tags (T, N) an absent keypoint is filled in, -1 for nowhere."""
+    if rules.published or rules.slipped:
+        places = _most_alike(heat, tags, means)
+        return np.where(heat[places] > 0, places, -1)
+    per_tag = np.sqrt(len(tags)) if rules.averaged else 1.0
+    found = np.full(len(means), -1)
+    for person, mean in enumerate(means):
+        reach = float(rules.alike * per_tag)
+        near = np.flatnonzero(cv2.inRange(tags[0], float(mean[0]) - reach, float(mean[0]) + reach).view(bool))
+        near = near[heat[near] > 0]
+        apart = np.sqrt(np.square(tags[:, near] - mean[:, None]).sum(0)) / per_tag
+        near, apart = near[apart < rules.alike], apart[apart < rules.alike]
+        if len(near):
+            found[person] = near[(heat[near] - np.rint(apart)).argmax()]
+    return found
 
 
 def _most_alike(heat: NDArray[np.float32], tags: NDArray[np.float32], means: NDArray[np.float32]) -> Places:
@@ -218,4 +238,19 @@ def group(maps: Maps, tags: Maps, order: list[int], rules: Rules) -> tuple[Float
     """
     people = adjust(match(find_peaks(maps, tags, rules), order, rules), maps)
     scores = people[..., 2].mean(1)
-    return refine(people, maps, tags, rules), scores
+    filled = refine(people, maps, tags, rules)
+    if rules.published or rules.slipped:
+        return filled, scores
+    kept = ~_echoes(people, filled, rules.window)
+    return filled[kept], scores[kept]
+
+
+def _echoes(people: Floats, filled: Floats, window: int) -> NDArray[np.bool_]:
+    """Tell who (P,) is a lone peak in another's window: between two people's tags, enlarged ones are nobody's."""
+    lone = (people[..., 2] > 0).sum(1) == 1
+    echo = np.zeros(len(people), bool)
+    for person in np.flatnonzero(lone):
+        k = int(people[person, :, 2].argmax())
+        others = filled[~echo & (np.arange(len(people)) != person) & (filled[:, k, 2] > 0), k, :2]
+        echo[person] = (np.abs(others - people[person, k, :2]) < window).all(1).any()
+    return echo

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from posewright.codecs.maps import Floats, Maps, stacked
+from posewright.codecs.maps import Floats, Grid, Maps, stacked
 from posewright.scene import Person
 from posewright.skeleton import Skeleton
 from posewright.warp import Size
@@ -28,15 +28,8 @@ Unlabelled = Sequence[Flags | None] | NDArray[np.bool_] | None
 
 
 @dataclass(frozen=True)
-class WholeMaps:
-    """Lay maps over whole pictures; each paper says how it draws and groups.
-
-    size (width, height) px of the pictures; stride px of the picture a map pixel.
-    """
-
-    skeleton: Skeleton
-    size: Size
-    stride: int = 4
+class WholeMaps(Grid):
+    """Lay maps over whole pictures; each paper says how it draws and groups."""
 
     whole: ClassVar[bool] = True
     """Its unit is a picture: see `codecs.codec.is_whole`."""
@@ -46,11 +39,6 @@ class WholeMaps:
     """px between keypoints of one kind from which on decode of encode swaps nobody."""
     mirror_tolerance: ClassVar[float]
     """px: how near the people of a mirrored picture, mirrored back, come to the picture's."""
-
-    @property
-    def map_size(self) -> Size:
-        """(w, h) of the maps."""
-        return self.size[0] // self.stride, self.size[1] // self.stride
 
 
 class Everyone(NamedTuple):
@@ -83,9 +71,13 @@ def masks(pictures: Pictures, unlabelled: Unlabelled, size: Size, map_size: Size
     for people, mask, target in zip(pictures, given, counted, strict=True):
         hidden = left_out(people, mask, size)
         if hidden is not None:
-            share = cv2.resize(hidden.astype(np.float32), map_size, interpolation=cv2.INTER_AREA)
-            target[0] = np.asarray(share) < 0.5
+            target[0] = ~covered(hidden, map_size)
     return counted
+
+
+def covered(mask: Flags, map_size: Size) -> Flags:
+    """Return which pixels (h, w) of a map a mask (H, W) covers by half or more."""
+    return np.asarray(cv2.resize(mask.astype(np.float32), map_size, interpolation=cv2.INTER_AREA)) >= 0.5
 
 
 def left_out(people: Sequence[Person], unlabelled: Flags | None, size: Size) -> Flags | None:
@@ -119,7 +111,8 @@ def one_person(xy: ArrayLike, scores: ArrayLike, score: float, box: ArrayLike | 
 def finite(maps: Any) -> Maps:
     """Return maps (..., h, w) as float32; what is no finite number becomes 0."""
     maps = np.asarray(maps, np.float32)
-    total = maps.sum(dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = maps.sum()
     return maps if np.isfinite(total) else np.nan_to_num(maps, nan=0.0, posinf=0.0, neginf=0.0)
 
 

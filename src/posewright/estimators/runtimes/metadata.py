@@ -81,6 +81,8 @@ def _field(value: Any, default: Any) -> Any:
         return default if usual else skeleton
     if not hasattr(default, "_fields"):
         return _tuples(value)
+    if isinstance(value, list):
+        value = [*value, *default[len(value) :]]  # an earlier version knew of fewer
     if not isinstance(value, list) or [_kind(one) for one in value] != [_kind(one) for one in default]:
         raise ValueError(f"{type(default).__name__} must be {list(default)} or values of the same types, not {value!r}")
     return type(default)(*value)

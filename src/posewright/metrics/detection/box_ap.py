@@ -18,6 +18,8 @@ from posewright.scene import Floats, Scene
 
 MOST = 100
 """How many boxes of a picture count: the first by score."""
+FEWER = (1, 10)
+"""How many count for "AR@1" and "AR@10"."""
 SMALL = (0.0, 32.0**2)
 """Areas in px^2 of small people, both ends included."""
 _LOW, _HIGH = (np.array(ends)[:, None] for ends in zip(*RANGES.values(), SMALL, strict=True))
@@ -25,6 +27,8 @@ _LOW, _HIGH = (np.array(ends)[:, None] for ends in zip(*RANGES.values(), SMALL, 
 
 def box_ap(predicted: Sequence[Scene], truth: Sequence[Scene]) -> Score:
     """Score people's boxes by COCO's average precision and recall: AP, AP50, AP75, APS, APM, APL, and AR alike.
+
+    "AR@1" and "AR@10" are the recall where only so many boxes of a picture count.
 
     The similarity is the intersection over the union; with a crowd, over the predicted box. Scenes are paired by
     position and taken in the order of their ids, as pycocotools does. Of each scene the first 100 boxes by score count.
@@ -44,20 +48,24 @@ def box_ap(predicted: Sequence[Scene], truth: Sequence[Scene]) -> Score:
             needs = "box" if what == "truth" else "box or no score"
             raise ValueError(f"{what}, {named(place, scenes[place])}: a person has no {needs}; box_ap needs them")
     areas = np.where(np.isnan(true.area), _areas(true.box), true.area)
-    found_matches = _matches(true.scene, true.box, areas, true.crowd, found.scene, found.box, found.score, len(order))
-    back = found_matches._replace(
-        image=order[found_matches.image], counted=found_matches.counted[np.argsort(order)]
-    )  # fmt: skip
+
+    def matched(most: int) -> Matches:
+        at = _matches(true.scene, true.box, areas, true.crowd, found.scene, found.box, found.score, len(order), most)
+        return at._replace(image=order[at.image], counted=at.counted[np.argsort(order)])
+
+    back = matched(MOST)
+    fewer = {f"AR@{most}": _ranges(matched(most), slice(0, 3)) for most in FEWER}
     usual, small = _ranges(back, slice(0, 3)), _ranges(back, slice(3, 4))
     little = again_of(small, 1)
     numbers = summary(usual)
     extra = summary(_ranges(back, [3, 3, 3]))
-    numbers |= {"APS": extra["AP"], "ARS": extra["AR"]}
-    again = again_of(usual)
+    numbers |= {"APS": extra["AP"], "ARS": extra["AR"]} | {name: summary(one)["AR"] for name, one in fewer.items()}
+    again, fewer_again = again_of(usual), {name: again_of(one) for name, one in fewer.items()}
 
     def resampled(weights: Floats) -> dict[str, Floats]:
         of_small = little(weights)
-        return again(weights) | {"APS": of_small["AP"], "ARS": of_small["AR"]}
+        of_fewer = {name: one(weights)["AR"] for name, one in fewer_again.items()}
+        return again(weights) | {"APS": of_small["AP"], "ARS": of_small["AR"]} | of_fewer
 
     protocol: Protocol = {
         "metric": "COCO average precision and recall of people's boxes",
@@ -85,10 +93,10 @@ def _ranges(found: Matches, which: slice | list[int]) -> Matches:
 
 def _matches(
     image: Places, boxes: Floats, areas: Floats, crowd: Flags, image_of: Places, guesses: Floats, scores: Floats,
-    images: int,
+    images: int, most: int,
 ) -> Matches:  # fmt: skip
     """Match boxes to people by overlap, in every area range and at every threshold."""
-    kept = ranked(image_of, scores, MOST)
+    kept = ranked(image_of, scores, most)
     guess, person = pairs(kept.image, image)
     chosen_boxes = guesses[kept.order]
     similarity = similarities(chosen_boxes[guess], boxes[person], crowd[person])
