@@ -185,6 +185,20 @@ class Boxes(NamedTuple):
     weights: Any = None
 
 
+class Centres(NamedTuple):
+    """How strongly each pixel is the middle of a person, and how far the sides of their box are (arXiv:1909.00700).
+
+    maps (..., 1, h, w) in [0, 1]; sides (..., 4, h, w) px of the picture from the pixel's centre to the left, upper,
+    right and lower side. In a target, weights (..., 1, h, w): how much the sides count there, and mask (..., 1, h, w):
+    how much a pixel of the maps counts, 0 where nobody knows who is there; None in an answer.
+    """
+
+    maps: Any
+    sides: Any
+    weights: Any = None
+    mask: Any = None
+
+
 class Everybody(NamedTuple):
     """Keypoints, silhouettes and boxes of everybody in a picture (MultiPoseNet, arXiv:1807.04067).
 

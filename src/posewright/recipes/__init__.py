@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from posewright.recipes.body import compact_body, lite_body
+from posewright.recipes.boxes import person
 from posewright.recipes.compact import default
 from posewright.recipes.cpm import cpm_lsp, cpm_mpii
 from posewright.recipes.cpn import cpn_r50_coco, cpn_r50_coco_384x288, cpn_r50_lsp, cpn_r101_coco_384x288
@@ -100,6 +101,7 @@ RECIPES = (
     default,
     compact_body,
     lite_body,
+    person,
     jain_lsp,
     cpm_lsp,
     cpm_mpii,

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from math import isfinite
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from posewright.scene import Scene, each_person
 from posewright.train.loader import Batches, kept
 from posewright.train.log import Log, about
 from posewright.train.machine import MACHINE, Machine, Team, team
+from posewright.train.mosaics import MosaicBatches
 from posewright.train.pictures import PictureBatches, learnable
 from posewright.train.start import Start, first_weights
 from posewright.train.state import CheckpointError, State, prepared
@@ -94,7 +96,15 @@ def train(
         refuse_unfit(recipe, machine)
         scenes = _scenes(recipe, data, out, place, machine)
         occlusion = recipe.occlusion and recipe.occlusion(scenes)
-        batches = (PictureBatches if is_whole(recipe.codec) else Batches)(
+        composed = recipe.apart.composed and recipe.apart.composed(scenes)
+        drawn = (
+            partial(MosaicBatches, compose=composed)
+            if composed
+            else PictureBatches
+            if is_whole(recipe.codec)
+            else Batches
+        )
+        batches = drawn(
             scenes, recipe.codec, recipe.jitter, recipe.batch, seed, recipe.aim, occlusion, recipe.occluded,
             recipe.jitters, recipe.apart.given, recipe.codecs
         )  # fmt: skip
