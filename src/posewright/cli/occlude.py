@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import arg
 
-from posewright.cli.options import Flip, Model, Precision, RecipeFile, Run
+from posewright.cli.options import QUIET, Flip, Model, Precision, RecipeFile, Run
 
 if TYPE_CHECKING:
     from posewright.robustness import Effect, Study
@@ -36,6 +36,17 @@ Split = Annotated[str, arg(metavar="NAME", help="the part of the data, as its fi
 WorldSeed = Annotated[int, arg(metavar="N", help="of the world; the same seed gives the same pictures")]
 Seed = Annotated[int, arg(metavar="N", help="of what the attacks and the intervals draw")]
 Draws = Annotated[int, arg(metavar="N", help="bootstrap samples of the pictures; AP takes a twentieth, 500 at least")]
+WholePictures = Annotated[
+    bool,
+    arg(help="show whole pictures and attack one person in them; what looks at whole pictures is always shown these"),
+]
+RuleOf = Annotated[
+    Literal["torso", "head", "similarity"] | None,
+    arg(help="when a keypoint is right: PCK@0.2, PCKh@0.5, or OKS's similarity of 0.5; by the data's custom", **QUIET),
+]
+NameOf = Annotated[
+    str | None, arg(metavar="NAME", help="what the study is called on its page and beside others", **QUIET)
+]
 Margin = Annotated[float, arg(metavar="SHARE", help="a change within it is called none")]
 
 
@@ -48,6 +59,9 @@ def occlude(
     people: PeopleCount = 200,
     boxes: Boxes = TRUTH,
     split: Split = "test",
+    whole: WholePictures = False,
+    rule: RuleOf = None,
+    name: NameOf = None,
     world_seed: WorldSeed = WORLD_SEED,
     seed: Seed = 0,
     draws: Draws = 10_000,
@@ -70,18 +84,21 @@ def occlude(
     skeleton = robustness.skeleton_of(estimator)
     scenes = scenes_of(data, split, people, world_seed, skeleton)
     listed = robustness.standard_attacks(skeleton or scenes[0].skeleton, words(attacks), words(fills))
-    told = {"model": model, **about_data(data, split, world_seed)}
+    told: dict[str, Any] = {"model": model, **about_data(data, split, world_seed)}
     found_boxes = boxes_for(boxes, scenes)
     with shown("attacking") as (track, done):
         try:
-            found = robustness.study(estimator, scenes, listed, out=out, boxes=found_boxes, most=people,
-                                draws=draws, seed=seed, margin=margin, track=track, protocol=told)  # fmt: skip
+            found = robustness.study(estimator, scenes, listed, out=out, boxes=found_boxes, most=people, whole=whole,
+                                     rule=rule, name=name or "", draws=draws, seed=seed, margin=margin, track=track,
+                                     protocol=told)  # fmt: skip
         except KeyboardInterrupt:
             print(f"posewright: interrupted; {len(done)} of {len(listed)} attacks are in {out}, and the same command "
                   "goes on from there", file=sys.stderr)  # fmt: skip
             return 130
     say(found)
-    page = write_report(found, out, robustness.people_for(estimator, scenes, found_boxes, people), command_of(given))
+    page = write_report(
+        found, out, robustness.people_for(estimator, scenes, found_boxes, people, whole), command_of(given)
+    )
     print(f"every number is in {out / 'study.json'} and {out / 'effects.csv'}; open {page}")
     return 0
 

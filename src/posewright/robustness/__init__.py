@@ -10,12 +10,13 @@ from posewright.metrics.score import versions
 from posewright.robustness.answers.ask import Answers, Estimator, Track, digest, run
 from posewright.robustness.answers.truth import Asked, keep
 from posewright.robustness.attacks.attack import CLEAN, Attack, Hide, chosen, standard_attacks
-from posewright.robustness.attacks.subjects import Subject, cut_for, subjects
+from posewright.robustness.attacks.subjects import SIZE, Subject, cut_for, subjects
 from posewright.robustness.numbers import precision as average_precision
 from posewright.robustness.numbers.effect import DRAWS, MARGIN, Effect
 from posewright.robustness.numbers.levels import levels
 from posewright.robustness.numbers.measure import changes, clean, influence, measured, pooled
 from posewright.robustness.numbers.parts import against_keypoints
+from posewright.robustness.numbers.right import RuleName, customary
 from posewright.robustness.numbers.tables import Study, read_study, write_study
 from posewright.scene import PADDING, Floats, Scene, padding_told, translated
 from posewright.skeleton import Skeleton
@@ -35,6 +36,9 @@ def study(
     out: Path | str | None = None,
     boxes: Sequence[Sequence[Floats]] | None = None,
     most: int | None = None,
+    whole: bool = False,
+    rule: RuleName | None = None,
+    name: str = "",
     draws: int = DRAWS,
     seed: int = 0,
     margin: float = MARGIN,
@@ -43,15 +47,18 @@ def study(
 ) -> Study:
     """Attack the people of scenes, ask an estimator about them clean and attacked, and tell what changed.
 
-    estimator(pixels, boxes) returns people or an array (N, K, 3) of x, y, score in px of the pixels it was given,
-    which show one person: a `TopDown` gets the crops that it would cut itself, any other callable crops of
-    `subjects.SIZE`. What it says is in the skeleton of its codec, in its `skeleton`, or else in that of the scenes,
-    and the truth is put into the same words. occluders: callables (crop, rng) -> crop by name, as `Occluder` is,
-    or some of `standard_attacks(skeleton)`; None sets all of these.
+    estimator(pixels, boxes) returns people or an array (N, K, 3) of x, y, score in px of the pixels it was given. It is
+    shown people as its `view` says: a `TopDown` the crops that it would cut itself, a `BottomUp` whole pictures, of
+    which one person's window is attacked; a callable without a view crops of `subjects.SIZE`. What it says is in the
+    skeleton of its codec, in its `skeleton`, or else in that of the scenes, and the truth is put into the same words.
+    occluders: callables (crop, rng) -> crop by name, as `Occluder` is, or some of `standard_attacks(skeleton)`; None
+    sets all of these.
 
     out: a folder for `study.json`, the tables, and the answers, from which the same call goes on where it was
     interrupted. boxes: detected ones, xyxy px, for each scene; a person without any overlapping one is not asked
-    about. most: people at most. draws: bootstrap samples of the pictures. margin: a change within it is called
+    about. most: people at most. whole: show whole pictures to any estimator. rule: when a keypoint is right, "torso",
+    "head" or "similarity"; by default what is customary for the data, whatever the estimator's keypoints. name: what
+    the study is called beside others. draws: bootstrap samples of the pictures. margin: a change within it is called
     none. track wraps the attacks to show progress, as track(attacks, how many). protocol: what else to say about it.
 
     Raises ValueError where there is nobody to attack, an attack is none, an answer has another form, or the
@@ -65,13 +72,14 @@ def study(
         raise ValueError(
             f"draws must be 1 or more, seed 0 or more and margin above 0, not {draws}, {seed} and {margin:g}"
         )
-    people = people_for(estimator, scenes, boxes, most)
+    people = people_for(estimator, scenes, boxes, most, whole)
     listed = chosen(occluders, people[0].crop.skeleton)
     folder = None if out is None else Path(out)
     about = about_of(estimator, people, seed) | {"boxes": "annotated" if boxes is None else "detected"}
     about |= protocol or {}
     answers = run(estimator, people, listed, folder, about, seed, track)
-    found = judged(people, scenes, answers, listed, about, draws, seed, margin)
+    told = ({"name": name} if name else {}) | about | {"rule": rule or customary(scenes[0].skeleton)}
+    found = judged(people, scenes, answers, listed, told, draws, seed, margin)
     if folder is not None:
         keep(folder, Asked(translated(scenes, people[0].crop.skeleton), people))
         write_study(found, folder)
@@ -79,7 +87,11 @@ def study(
 
 
 def people_for(
-    estimator: Any, scenes: Sequence[Scene], boxes: Sequence[Sequence[Floats]] | None = None, most: int | None = None
+    estimator: Any,
+    scenes: Sequence[Scene],
+    boxes: Sequence[Sequence[Floats]] | None = None,
+    most: int | None = None,
+    whole: bool = False,
 ) -> list[Subject]:
     """Cut out the people of scenes as an estimator is asked about them; raises ValueError where there is nobody."""
     if most is not None and most < 1:
@@ -88,7 +100,7 @@ def people_for(
         raise ValueError(f"boxes are of {len(boxes)} scenes, but there are {len(scenes)}")
     skeleton = skeleton_of(estimator)
     own = scenes if skeleton is None else translated(scenes, skeleton)
-    people = subjects(own, boxes=boxes, most=most, **cut_for(estimator))
+    people = subjects(own, boxes=boxes, most=most, **cut_for(estimator, whole))
     if not people:
         box = "a box" if boxes is None else "a box that overlaps a detected one"
         raise ValueError(
@@ -106,10 +118,19 @@ def about_of(estimator: Any, people: Sequence[Subject], seed: int) -> dict[str, 
     """Say what a study is of: the estimator as it describes itself, and who it is asked about."""
     told = estimator.protocol() if callable(getattr(estimator, "protocol", None)) else {}
     told = told or {"estimator": getattr(estimator, "__qualname__", type(estimator).__qualname__)}
-    return {key: value for key, value in told.items() if key not in PASSING} | {
-        "skeleton": people[0].crop.skeleton.name,
+    in_whole = people[0].picture is not None
+    shown: dict[str, Any] = {
         "crop": list(people[0].crop.pixels.shape[1::-1]),
         "padding": padding_told(cut_for(estimator).get("padding", PADDING)),
+    }
+    if in_whole:
+        shown = {
+            "crop": "whole picture, one person attacked at a time",
+            "attacked": f"a window {PADDING} times the box, shaped as {SIZE[0]}x{SIZE[1]}; lengths are of its width",
+        }
+    return {key: value for key, value in told.items() if key not in PASSING} | {
+        "skeleton": people[0].crop.skeleton.name,
+        **shown,
         "people": len(people),
         "people_sha256": digest(people),
         "seed": seed,
@@ -130,7 +151,8 @@ def judged(
 
     scenes: those that `people` were cut out of. Raises ValueError where the customary rule can judge nobody.
     """
-    m = measured(people, answers)
+    m = measured(people, answers, about.get("rule"))
+    other = (m.rule.fallback & m.asked.any(axis=1)).sum()
     truth = average_precision.truth_of(translated(scenes, m.skeleton), people)
     AP = average_precision.precision(people, truth, answers, listed, draws, seed)
     together = pooled(m, listed, draws, seed)
@@ -140,8 +162,9 @@ def judged(
         **about,
         "right": m.rule.name,
         "judged": int(m.asked.any(axis=1).sum()),
+        **({"judged_by_another_length": f"{int(other)} people, by {m.rule.how}"} if other else {}),
         "AP": average_precision.protocol(truth),
-        "pictures": len(truth.scenes),
+        "pictures": m.scenes,
         "intervals": "95 %, percentiles over bootstrap samples of the pictures",
         "draws": draws,
         "draws_of_AP": average_precision.draws_of(draws),

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import runpy
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 from posewright.estimators import runtimes
 from posewright.estimators.adapters import blazepose, mediapipe, movenet, rtm, vitpose
-from posewright.estimators.estimator import Estimator
+from posewright.estimators.estimator import Boxes, Estimator, Image
 from posewright.estimators.of_network import estimating
 from posewright.estimators.runtimes import Backend, metadata
 from posewright.estimators.top_down import default_file
 from posewright.estimators.weights import fetch
 from posewright.recipes import RECIPES, recipe_named
 from posewright.recipes.recipe import Recipe
+from posewright.scene import Person
 from posewright.text import did_you_mean
 
 T = TypeVar("T")
@@ -106,7 +108,31 @@ def _estimator_in(file: str, attribute: str) -> Estimator:
         raise ValueError(
             f"{file}: has no estimator {attribute!r}; posewright.estimators.adapters.Adapted makes one of a function"
         )
-    return cast(Estimator, found)
+    return cast(Estimator, Telling(cast(Estimator, found), file))
+
+
+@dataclass(frozen=True, repr=False)
+class Telling:
+    """Ask an estimator of a user's file; a mistake in that file, or in what it calls, is a ValueError with its line."""
+
+    estimator: Estimator
+    file: str
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.estimator, name)
+
+    def __repr__(self) -> str:
+        return repr(self.estimator)
+
+    def __call__(self, image: Image, boxes: Boxes | None = None) -> list[Person]:
+        """Estimate the people of one picture."""
+        return _telling(self.file, lambda: self.estimator(image, boxes))
+
+    def many(self, images: Iterable[Image], boxes: Iterable[Boxes] | None = None) -> Iterator[list[Person]]:
+        """Estimate picture after picture."""
+        answers = _telling(self.file, lambda: iter(self.estimator.many(images, boxes)))
+        while (people := _telling(self.file, lambda: next(answers, None))) is not None:
+            yield people
 
 
 def located(name: str) -> Path:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from posewright.datasets.records import DataError, read_arrays, read_json, record_of
 from posewright.files import whole, write_whole
 from posewright.geometry.boxes import overlap
-from posewright.picture import Pixels
 from posewright.robustness.attacks.attack import CLEAN, Attack
 from posewright.robustness.attacks.subjects import Subject
 from posewright.scene import SEEN, Crop, Floats, Person, box_around
@@ -43,18 +42,26 @@ class Answers(NamedTuple):
     attacked: NDArray[np.bool_]
 
 
-def ask(estimator: Estimator, pictures: Sequence[Pixels], boxes: Sequence[Floats]) -> Iterator[Person | None]:
-    """Ask about one person a picture; of several answers the one whose keypoints overlap the box most counts.
+def ask(estimator: Estimator, people: Sequence[Subject], crops: Sequence[Crop]) -> Iterator[Person | None]:
+    """Ask about people who look as in these crops, one a picture; answers are in px of the crops.
 
-    An estimator with `many`, as `TopDown` has, is asked about all pictures at once. Raises ValueError for an answer
-    that is neither people nor an array (N, K, 3).
+    Where as many are answered as boxes were asked about, the first is meant; else of several the one whose keypoints
+    overlap the box most. An estimator with `many`, as `TopDown` has, is asked about all pictures at once. Raises
+    ValueError for an answer that is neither people nor an array (N, K, 3).
     """
+    shown = [one.shown(crop) for one, crop in zip(people, crops, strict=True)]
     if hasattr(estimator, "many"):
-        found: Iterable[Any] = estimator.many(pictures, [[box] for box in boxes])
+        found: Iterable[Any] = estimator.many([pixels for pixels, _ in shown], [list(boxes) for _, boxes in shown])
     else:
-        found = (estimator(picture, [box]) for picture, box in zip(pictures, boxes, strict=True))
-    for said, box in zip(found, boxes, strict=True):
-        yield meant(people_of(said), box)
+        found = (estimator(pixels, list(boxes)) for pixels, boxes in shown)
+    for said, one in zip(found, people, strict=True):
+        if one.picture is None:
+            yield meant(people_of(said), one.box)
+            continue
+        told = people_of(said)
+        own = told[:1] if len(told) == len(one.boxes) else told
+        person = meant(own, one.boxes[0])
+        yield None if person is None else person.moved(one.crop.warp, one.crop.skeleton)
 
 
 def people_of(said: Any) -> list[Person]:
@@ -96,7 +103,7 @@ def attacked(people: Sequence[Subject], attack: Attack, seed: int, start: int = 
 def clean_answers(estimator: Estimator, people: Sequence[Subject]) -> Answers:
     """Ask about everybody as they are."""
     found = nothing_said(people)
-    say(found, range(len(people)), ask(estimator, [p.crop.pixels for p in people], [p.box for p in people]))
+    say(found, range(len(people)), ask(estimator, people, [one.crop for one in people]))
     return found
 
 
@@ -110,7 +117,7 @@ def answers(estimator: Estimator, people: Sequence[Subject], attack: Attack, cle
         found.attacked[start : start + len(some)] = told
         found.covered[start : start + len(some)] = [covered(*pair) for pair in zip(some, crops, strict=True)]
         at = [place for place, is_so in enumerate(told) if is_so]
-        said = ask(estimator, [crops[place].pixels for place in at], [some[place].box for place in at])
+        said = ask(estimator, [some[place] for place in at], [crops[place] for place in at])
         say(found, [start + place for place in at], said)
     return found
 

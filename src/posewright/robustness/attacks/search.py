@@ -165,7 +165,7 @@ def _look(estimator: Estimator, one: Subject, spots: Floats, n: int, search: Sea
         hide = Occluder(Spot(x, y, radius, search.shape), ATTACKS[search.fill])
         crops.append(hide(one.crop, np.random.default_rng((search.seed, n))))
         found.covered[t] = covered(one, crops[-1])
-    said = ask(estimator, [crop.pixels for crop in crops], [one.box] * len(crops))
+    said = ask(estimator, [one] * len(crops), crops)
     for t, person in zip(there, said, strict=True):
         if person is not None:
             found.keypoints[t] = person.keypoints

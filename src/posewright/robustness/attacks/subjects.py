@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from posewright.estimators.estimator import WHOLE_PICTURE
+from posewright.estimators.estimator import View
 from posewright.geometry.boxes import overlap
+from posewright.picture import Pixels
 from posewright.scene import ABSENT, PADDING, SEEN, Crop, Floats, Padding, Person, Scene, region
 from posewright.warp import Size, Warp, around
 
@@ -29,7 +30,9 @@ class Subject:
 
     In the crop every labelled keypoint counts as seen, so that an occluder tells of hidden ones as well whether it
     lies on them; truth is the person in crop px as annotated. box (4,) xyxy px of the crop, where the estimator
-    is told to look; scene, person: places in the data.
+    is told to look; scene, person: places in the data. picture: the whole one, where the estimator is shown that; the
+    crop is then a window of its pixels, and boxes, px of the picture, are those that it is asked about, the person's
+    first.
     """
 
     crop: Crop
@@ -37,6 +40,23 @@ class Subject:
     box: Floats
     scene: int
     person: int
+    picture: Pixels | None = None
+    boxes: tuple[Floats, ...] = ()
+
+    def shown(self, crop: Crop) -> tuple[Pixels, Sequence[Floats]]:
+        """Return what the estimator is shown where the person looks like `crop`, and the boxes that it is asked about.
+
+        Of a whole picture every pixel outside of the crop stays as it is.
+        """
+        if self.picture is None:
+            return crop.pixels, [self.box]
+        if crop is self.crop:
+            return self.picture, self.boxes
+        found, (x, y) = self.picture.copy(), -np.rint(self.crop.warp.matrix[:2, 2]).astype(int)
+        (width, height), limit = self.crop.warp.size, self.picture.shape[:2]
+        rows, columns = slice(max(y, 0), min(y + height, limit[0])), slice(max(x, 0), min(x + width, limit[1]))
+        found[rows, columns] = crop.pixels[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x]
+        return found, self.boxes
 
 
 def subjects(
@@ -46,11 +66,14 @@ def subjects(
     aim: Aim = around,
     boxes: Sequence[Sequence[Floats]] | None = None,
     most: int | None = None,
+    whole: bool = False,
+    others: bool = False,
 ) -> list[Subject]:
     """Cut out everybody who is labelled, is no crowd and has a box, in the data's order, at most `most` of them.
 
     boxes: those that a detector found in each scene; a person is cut out at the one that overlaps their own
-    most, and left out where none does. Without boxes the annotated ones count.
+    most, and left out where none does. Without boxes the annotated ones count. whole: keep the whole picture, of
+    which the crop is then a window of the size's shape, unresampled; others: ask about all annotated boxes of it.
     """
     found: list[Subject] = []
     for place, scene in enumerate(scenes):
@@ -62,10 +85,27 @@ def subjects(
         for n, box in wanted:
             if most is not None and len(found) == most:
                 return found
-            warp = aim(*region(box, padding), size)
+            warp = window(box, padding, size) if whole else aim(*region(box, padding), size)
             seen = Crop(warp.image(pixels), (), warp, scene.skeleton, (pixels.shape[1], pixels.shape[0]))
-            found.append(subject(scene, place, n, seen, np.round(warp.box(box) / FINEST) * FINEST))
+            one = subject(scene, place, n, seen, np.round(warp.box(box) / FINEST) * FINEST)
+            if whole:
+                beside = [p.box for k, p in enumerate(scene.people) if others and k != n and _asked_beside(p)]
+                one = replace(one, picture=pixels, boxes=(box, *(other for other in beside if other is not None)))
+            found.append(one)
     return found
+
+
+def window(box: Floats, padding: Padding, size: Size) -> Warp:
+    """Return the move to a window of whole pixels around a box, padding times as large, in the shape of a size."""
+    centre, extent = region(box, padding)
+    scale = float(max(np.asarray(extent) / size))
+    width, height = (max(1, round(scale * side)) for side in size)
+    x, y = (int(np.floor(c - side / 2 + 1)) for c, side in zip(centre, (width, height), strict=True))
+    return Warp(np.array([[1.0, 0, -x], [0, 1, -y], [0, 0, 1]]), (width, height))
+
+
+def _asked_beside(person: Person) -> bool:
+    return person.box is not None and not person.crowd and bool((person.box[2:] > person.box[:2]).all())
 
 
 def subject(scene: Scene, place: int, n: int, seen: Crop, box: Floats) -> Subject:
@@ -76,10 +116,16 @@ def subject(scene: Scene, place: int, n: int, seen: Crop, box: Floats) -> Subjec
     return Subject(crop, people[0], box, place, n)
 
 
-def cut_for(estimator: Any) -> dict[str, Any]:
-    """Say how to cut for an estimator: as its view says, else SIZE at 1.25 times the box."""
-    view = getattr(estimator, "view", WHOLE_PICTURE)
-    return {} if view.size is None else {"size": view.size, "padding": view.padding, "aim": view.aim}
+def cut_for(estimator: Any, whole: bool = False) -> dict[str, Any]:
+    """Say how to cut for an estimator: as its view says, else SIZE at 1.25 times the box; whole: from whole pictures.
+
+    One that looks at whole pictures is shown these in any case; unless it cuts boxes out by itself, or a crop, it is
+    asked about the boxes of all people, so that nobody gets a neighbour's answer.
+    """
+    view: View | None = getattr(estimator, "view", None)
+    if whole or (view is not None and view.size is None):
+        return {"whole": True, "others": view is None or (view.size is None and not view.boxed)}
+    return {} if view is None else {"size": view.size, "padding": view.padding, "aim": view.aim}
 
 
 def _exposed(person: Person) -> Person:

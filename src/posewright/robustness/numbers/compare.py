@@ -108,7 +108,8 @@ def _side(folder: Path, name: str) -> Side:
                 f"{folder / 'answers'}: {attack}.npz is of {len(said.scores)} people, not of {len(people)}"
             )
     answers = {attack: said for attack, (said, _) in told.items()}
-    return Side(name, study, people, measured(people, answers), {attack: of for attack, (_, of) in told.items()})
+    rule = study.protocol.get("rule")
+    return Side(name, study, people, measured(people, answers, rule), {attack: of for attack, (_, of) in told.items()})
 
 
 def _other(first: Side, second: Side) -> str:

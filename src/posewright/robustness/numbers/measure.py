@@ -12,7 +12,7 @@ from posewright.robustness.answers.ask import Answers
 from posewright.robustness.attacks.attack import CLEAN, Attack
 from posewright.robustness.attacks.subjects import Subject
 from posewright.robustness.numbers.effect import DRAWS, Effect, Pair, differences, effects
-from posewright.robustness.numbers.right import Flags, Kinds, Rule, asked, kinds, rule_for
+from posewright.robustness.numbers.right import Flags, Kinds, Rule, RuleName, asked, kinds, rule_for
 from posewright.scene import Floats
 from posewright.skeleton import Skeleton
 
@@ -46,10 +46,10 @@ class Measured:
         return self.by_scene((amount * mask).sum(1)), self.by_scene(mask.sum(1))
 
 
-def measured(people: Sequence[Subject], answers: Mapping[str, Answers]) -> Measured:
-    """Judge all answers by the rule that is customary for the skeleton; raises ValueError where it can judge nobody."""
+def measured(people: Sequence[Subject], answers: Mapping[str, Answers], name: RuleName | None = None) -> Measured:
+    """Judge all answers by a rule, by default the skeleton's custom; raises ValueError where it can judge nobody."""
     skeleton = people[0].crop.skeleton
-    rule = rule_for(skeleton, people)
+    rule = rule_for(skeleton, people, name)
     places, scene = np.unique([one.scene for one in people], return_inverse=True)
     wanted = asked(rule, people)
     if not wanted.any():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import log, sqrt
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,24 @@ from posewright.scene import Floats, Person
 from posewright.skeleton import Skeleton
 
 Flags = NDArray[np.bool_]
+OTHER_TORSO = ("right_shoulder", "left_hip")
+"""The diagonal that stands in for the customary one."""
+
+
+RuleName = Literal["torso", "head", "similarity"]
+RULES: tuple[RuleName, ...] = ("torso", "head", "similarity")
 
 
 class Rule(NamedTuple):
-    """Say when a keypoint is found: within reach (N, K) px of the truth; NaN where that cannot be said."""
+    """Say when a keypoint is found: within reach (N, K) px of the truth; NaN where that cannot be said.
+
+    fallback (N,): who lacks the length that the rule is by, and is judged by another; how: which.
+    """
 
     name: str
     reach: Floats
+    fallback: Flags
+    how: str = ""
 
 
 class Kinds(NamedTuple):
@@ -34,25 +45,53 @@ class Kinds(NamedTuple):
     swapped: Flags
 
 
-def rule_for(skeleton: Skeleton, people: Sequence[Subject]) -> Rule:
-    """Choose what is customary: 0.2 of the torso (LSP, FLIC), half the head (MPII), else a similarity of 0.5.
+def customary(skeleton: Skeleton) -> RuleName:
+    """Return the custom of data of these keypoints: LSP's and FLIC's are judged by the torso, MPII's by the head."""
+    return "torso" if skeleton.name in ("lsp", "flic") else "head" if skeleton.name == "mpii" else "similarity"
+
+
+def rule_for(skeleton: Skeleton, people: Sequence[Subject], name: RuleName | None = None) -> Rule:
+    """Make a rule: 0.2 of the torso, half the head, or a similarity of 0.5; by default the skeleton's custom.
 
     The similarity is OKS's of one keypoint, exp(-d^2 / (2 sigma)^2 / area / 2), which is 0.5 at
-    d = 2 sigma sqrt(2 ln 2 area); the box's area stands in for a missing one.
+    d = 2 sigma sqrt(2 ln 2 area); the box's area stands in for a missing one. Who lacks the torso's diagonal is judged
+    by the other one, from the right shoulder to the left hip, and who lacks that too, or a head, by a share of the
+    box's longer side, the median of those who have both. Raises ValueError where the keypoints have no torso.
     """
+    name = name or customary(skeleton)
     truths = [one.truth for one in people]
     width = np.ones(len(skeleton))
-    if skeleton.name in ("lsp", "flic"):
-        ends = [skeleton.index(name) for name in TORSO]
-        length = [float(np.hypot(*np.subtract(*p.keypoints[ends]))) for p in truths]
-        return Rule("PCK@0.2 by the torso", 0.2 * np.array(length)[:, None] * width)
-    if skeleton.name == "mpii":
+    if name == "torso":
+        if not {*TORSO, *OTHER_TORSO} <= set(skeleton.keypoints):
+            raise ValueError(f"{skeleton.name} has no shoulders and hips, so no torso; take another rule")
+        length, other = (_lengths(truths, [skeleton.index(k) for k in ends]) for ends in (TORSO, OTHER_TORSO))
+        filled, how = _by_box(truths, length, np.where(length > 0, length, other))
+        return Rule(
+            "PCK@0.2 by the torso", 0.2 * filled[:, None] * width, ~(length > 0), f"the other diagonal, else {how}"
+        )
+    if name == "head":
         heads = [np.full(4, np.nan) if p.head is None else p.head for p in truths]
         diagonal = np.array([np.hypot(*(head[2:] - head[:2])) for head in heads])
-        return Rule("PCKh@0.5", 0.5 * HEAD_SHARE * diagonal[:, None] * width)
+        filled, how = _by_box(truths, diagonal, diagonal)
+        return Rule("PCKh@0.5", 0.5 * HEAD_SHARE * filled[:, None] * width, ~(diagonal > 0), how)
     sigmas, source = oks_sigmas(skeleton)
     side = np.sqrt([_area(person) for person in truths])
-    return Rule(f"similarity of 0.5 (sigmas: {source})", 2 * sqrt(2 * log(2)) * side[:, None] * sigmas)
+    reach = 2 * sqrt(2 * log(2)) * side[:, None] * sigmas
+    return Rule(f"similarity of 0.5 (sigmas: {source})", reach, np.zeros(len(people), bool))
+
+
+def _lengths(truths: Sequence[Person], ends: Sequence[int]) -> Floats:
+    return np.array([float(np.hypot(*np.subtract(*person.keypoints[list(ends)]))) for person in truths])
+
+
+def _by_box(truths: Sequence[Person], length: Floats, known: Floats) -> tuple[Floats, str]:
+    """Fill lengths (N,) that are not known with a share of the box's longer side, and say which."""
+    sides = np.array([np.nan if p.box is None else float((p.box[2:] - p.box[:2]).max()) for p in truths])
+    shares = (length / sides)[(length > 0) & (sides > 0)]
+    if not len(shares):
+        return np.where(known > 0, known, np.nan), "nothing"
+    share = float(np.median(shares))
+    return np.where(known > 0, known, share * sides), f"{share:.3f} of the box's longer side"
 
 
 def _area(person: Person) -> float:

@@ -49,7 +49,8 @@ def examples(study: Study, people: Sequence[Subject], answers: Mapping[str, Answ
 
     people: as the study asked about, with their pictures; answers: as it got them, CLEAN and by attack's name.
     """
-    m = measured(people, {name: said for name, said in answers.items() if name == CLEAN or name in study.changes})
+    kept = {name: said for name, said in answers.items() if name == CLEAN or name in study.changes}
+    m = measured(people, kept, study.protocol.get("rule"))
     seed = int(study.protocol.get("seed", 0))
     found = []
     for cases, name, told in ((worst(study, m), "worst", WORST), (typical(study, m), "typical", TYPICAL)):
