@@ -72,9 +72,8 @@ def relabelled(data, out, names, order=None, boxes=None):
         annotation.pop("posewright", None)
         if boxes is not None:
             annotation["bbox"] = boxes
-    for image in labels["images"]:
-        image["file_name"] = str(data / image["file_name"])
     out.mkdir(parents=True, exist_ok=True)
+    (out / "images").symlink_to(data / "images")
     (out / "annotations.json").write_text(json.dumps(labels))
     return out
 

@@ -85,8 +85,27 @@ def test_boxes_that_are_corners_are_noticed_on_either_side(truth):
 
     odd = changed(truth, box=sum_of_corners)
     count = sum(len(s.people) for s in truth)
-    assert f"of {count} boxes of true people leave their picture" in said(guessed(truth), odd, "of true people")
+    assert f"of {count} boxes of true people do not fit" in said(guessed(truth), odd, "of true people")
     assert "bbox must be x, y, width, height" in said(guessed(odd), truth, "of predictions")
+
+
+def test_boxes_by_their_centres_are_noticed_and_boxes_without_sizes_of_pictures(truth):
+    def sizeless(scenes):
+        return [replace(s, size=None, image="x.jpg") for s in scenes]
+
+    def late_centre(p):
+        return np.concatenate([p.box[:2] + p.box[2:], 3 * p.box[2:] - p.box[:2]]) / 2
+
+    def sum_of_corners(p):
+        return np.concatenate([p.box[:2], p.box[:2] + p.box[2:]])
+
+    centred, odd = changed(truth, box=late_centre), changed(truth, box=sum_of_corners)
+    assert "all fit as the centre's x, y, width, height; coco+centres:DIR" in said(guessed(truth), centred, "boxes of")
+    assert "all fit as the centre's" in said(guessed(truth), sizeless(centred), "boxes of")
+    assert "all fit as corners x, y, x, y; coco+corners:DIR" in said(guessed(truth), sizeless(odd), "boxes of")
+    assert said(guessed(truth), sizeless(truth), "boxes of") == ""
+    shares = changed(truth, box=lambda p: p.box / 500)
+    assert "lie within 1, so they are no pixels but shares" in said(guessed(truth), shares, "boxes of")
 
 
 @pytest.mark.parametrize("area", [1e9, 4e10, 3e6])
@@ -176,9 +195,25 @@ def test_only_predicted_leaves_out_pictures_without_prediction(files, capsys):
     out = " ".join(capsys.readouterr().out.split())
     assert "AP 1.0000" in out
     assert "pictures left out: 4 of 6, those without any prediction" in out
-    assert main(["score", "results.json", "results.json", "--truth", "annotations.json", "--only-predicted"]) == 2
     (files / "results.json").write_text("[]")
     assert scored("--only-predicted") == 2
+
+
+def test_two_files_are_compared_on_the_pictures_that_both_predict(files, capsys):
+    content, ids = json.loads((files / "results.json").read_text()), [scene.id for scene in coco.read(files, "val")]
+    for name, places in (("a", (0, 1, 2)), ("b", (2, 3, 1)), ("c", (5,))):
+        kept = [one for one in content if one["image_id"] in [ids[place] for place in places]]
+        (files / f"{name}.json").write_text(json.dumps(kept))
+    rest = ["--truth", "annotations.json", "--metric", "oks_ap", "--draws", "20", "--only-predicted", "--out", "out"]
+    assert main(["score", "a.json", "b.json", *rest]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "pictures left out: 4 of 6, all but those that every file predicts" in out
+    assert "no prediction" not in out
+    told = json.loads((files / "out" / "scores.json").read_text())["files"]
+    assert [one["metrics"]["oks_ap"]["scores"]["AP"]["value"] for one in told] == pytest.approx([1.0, 1.0])
+    assert {one["metrics"]["oks_ap"]["protocol"]["scenes"] for one in told} == {2}
+    assert main(["score", "a.json", "c.json", *rest]) == 2
+    assert "no picture is predicted by all of a.json, c.json" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("given", ["0.07", "list.json", "names.json"])

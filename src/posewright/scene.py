@@ -163,15 +163,33 @@ class Scene:
     def pixels(self) -> Pixels:
         """Decode the picture; raises picture.PictureError where that fails or its size is not what the file says."""
         pixels = picture.read(self.image)
-        found = (pixels.shape[1], pixels.shape[0])
-        if self.size is not None and found != tuple(self.size):
-            name = f"scene {self.id}" if isinstance(self.image, np.ndarray) else self.image
-            turned = ", turned" if found == tuple(self.size[::-1]) else ""
-            raise picture.PictureError(
-                f"{name}: the picture is {found[0]}x{found[1]}, its annotations are of {self.size[0]}x{self.size[1]}"
-                f"{turned}; give the picture that was annotated, or annotations of this one"
-            )
+        self._check((pixels.shape[1], pixels.shape[0]))
         return pixels
+
+    def with_size(self) -> Scene:
+        """Return the scene with its picture's size, as the header tells it; raises PictureError as `pixels` does."""
+        found = picture.size_of(self.image)
+        self._check(found)
+        return self if self.size is not None else replace(self, size=found)
+
+    def _check(self, found: Size) -> None:
+        if self.size is not None and found != tuple(self.size):
+            raise picture.PictureError(self._of_another_size(found))
+
+    def _of_another_size(self, found: Size) -> str:
+        """Say that the picture is not of the size that was annotated, and what may be meant."""
+        assert self.size is not None
+        name = f"scene {self.id}" if isinstance(self.image, np.ndarray) else self.image
+        turned = found == tuple(self.size[::-1])
+        how = (
+            "turned; coco+stored:DIR follows EXIF's turn, coco+turned_left:DIR or coco+turned_right:DIR another, and "
+            "coco+exchanged:DIR says that width and height alone are exchanged"
+            if turned
+            else "another size; coco+resized:DIR says that it was resized since"
+        )
+        return (
+            f"{name}: the picture is {found[0]}x{found[1]}, its annotations are of {self.size[0]}x{self.size[1]}, {how}"
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -68,12 +68,11 @@ def export(
     half: Annotated[bool, arg(help="store the weights in half precision, in half the space", **QUIET)] = False,
 ) -> int:
     """Export a checkpoint to ONNX, with its codec, its card and a check against torch."""
-    from posewright.cli.form import folder
     from posewright.train.export.checkpoint import export_checkpoint
     from posewright.verbs.load import recipe_by
 
     by = None if recipe is None else recipe_by(recipe)
-    drift = export_checkpoint(checkpoint, out, None if data is None else folder(data), by, half)
+    drift = export_checkpoint(checkpoint, out, data, by, half)
     px = "no keypoint was confident" if drift.px_max is None else f"at most {drift.px_max:.2g} px"
     print(f"{out}: like torch on {drift.pictures} pictures, {px} and {drift.score:.2g} of score apart")
     return 0
@@ -134,7 +133,8 @@ def _train(arguments: Sequence[str]) -> int:
     from posewright.verbs import load as named
 
     recipe = named.recipe_by(arguments[0])
-    from posewright.cli.form import changed, folder, form_of, start
+    from posewright.cli.form import changed, form_of, start
+    from posewright.recipes.own import folder_of
     from posewright.train import first_weights
     from posewright.train import train as run
 
@@ -143,7 +143,7 @@ def _train(arguments: Sequence[str]) -> int:
     chosen: Any = parsed(form_of(recipe, whole=not short), given, f"posewright train {arguments[0]}")
     recipe = changed(recipe, chosen)
     weights = first_weights(start(chosen.start), recipe) if chosen.start else None
-    print(run(recipe, folder(chosen.data), chosen.out, chosen.seed, chosen.resume, weights, chosen.machine))
+    print(run(recipe, folder_of(chosen.data), chosen.out, chosen.seed, chosen.resume, weights, chosen.machine))
     return 0
 
 

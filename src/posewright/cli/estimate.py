@@ -28,6 +28,14 @@ BoxScore = Annotated[float, arg(metavar="SCORE", help="leave out boxes whose sco
 BoxOverlap = Annotated[
     float, arg(metavar="IOU", help="of two boxes that overlap by it, leave out the one with the lower score")
 ]
+Form = Annotated[
+    Literal["sizes", "corners", "centres"],
+    arg(
+        metavar="FORM",
+        help="what `bbox` in the boxes' file is: x, y, width, height (sizes), x, y, x, y (corners), or the centre's x, "
+        "y, width, height (centres)",
+    ),
+]
 Format = Literal["coco", "csv", "openpose", "yolo"]
 
 
@@ -48,6 +56,7 @@ def predict(
     ] = None,
     box_score: BoxScore = 0.3,
     box_overlap: BoxOverlap = 0.65,
+    box_form: Form = "sizes",
     format: Annotated[
         Format, arg(metavar="FORMAT", help="write CSV, OpenPose's JSON or YOLO's labels beside the COCO results")
     ] = "coco",
@@ -75,7 +84,7 @@ def predict(
 
         estimator = detectors.load(detector, estimator)
     return predict_to(
-        out, inputs, estimator, boxes, box_score, box_overlap, format, told_apart(model, recipe, detector)
+        out, inputs, estimator, boxes, box_score, box_overlap, format, told_apart(model, recipe, detector), box_form
     )
 
 
@@ -107,9 +116,7 @@ def evaluate(
     ] = None,
     box_score: BoxScore = 0.0,
     box_overlap: BoxOverlap = 1.0,
-    box_form: Annotated[
-        Literal["sizes", "corners"], arg(help="what `bbox` in the boxes' file is: x, y, width, height, or x, y, x, y")
-    ] = "sizes",
+    box_form: Form = "sizes",
     metric: MetricNames = None,
     sigmas: Sigmas = None,
     draws: Draws = 2_000,
@@ -133,7 +140,7 @@ def evaluate(
     truth = with_sigmas(datasets.read(data, split), sigmas)
     detected = None
     if boxes is not None:
-        found = read_boxes(boxes, box_score, box_overlap, box_form == "corners")
+        found = read_boxes(boxes, box_score, box_overlap, box_form)
         detected = boxes_by_scene(truth, found, boxes)
     looked = "annotation" if boxes is None else f"{boxes}, score >= {box_score:g}, overlap < {box_overlap:g}"
     protocol = estimator.protocol() | {"model": model, "data": data, "split": split, "boxes": looked}

@@ -10,7 +10,6 @@ from typing import Annotated, Any, get_type_hints
 
 from tyro.conf import arg
 
-from posewright.datasets import READERS
 from posewright.estimators.top_down import default_file
 from posewright.recipes.occlusion import occlusion_named
 from posewright.recipes.own import on_data
@@ -84,12 +83,6 @@ def lasting(phases: Sequence[Phase], epochs: int) -> tuple[Phase, ...]:
     ends = [round(epochs * end / whole) for end in accumulate(phase.epochs for phase in phases)]
     lengths = [end - start for start, end in pairwise([0, *ends])]
     return tuple(replace(phase, epochs=n) for phase, n in zip(phases, lengths, strict=True) if n > 0)
-
-
-def folder(data: str) -> str:
-    """Return the folder of "lsp:FOLDER"; the recipe knows the kind itself."""
-    kind, colon, rest = data.partition(":")
-    return rest if colon and kind in READERS and not Path(data).exists() else data
 
 
 def start(name: str) -> str:

@@ -20,7 +20,14 @@ Model = Annotated[
         "my_file.py:my_estimator",
     ),
 ]
-Data = Annotated[str, arg(metavar="DIR", help="a folder, or its kind and folder as in coco:DIR")]
+Data = Annotated[
+    str,
+    arg(
+        metavar="DIR",
+        help="a folder, or its kind and folder as in coco:DIR; coco+corners:DIR and the like say what else its "
+        "files mean",
+    ),
+]
 Split = Annotated[str, arg(metavar="NAME", help="the part of the data, as its files name it")]
 Out = Annotated[Path, arg(metavar="DIR", help="the folder to write into")]
 Flip = Annotated[bool, arg(help="average with the mirrored picture, at twice the cost")]

@@ -25,7 +25,13 @@ Truth = Annotated[
 SkeletonName = Annotated[
     str | None, arg(metavar="NAME", help="what the predicted keypoints are, where their file does not say", **QUIET)
 ]
-OnlyPredicted = Annotated[bool, arg(help="leave out pictures without any prediction, whose people are else missed")]
+OnlyPredicted = Annotated[
+    bool,
+    arg(
+        help="leave out pictures without any prediction, whose people are else missed; of two files, all pictures but "
+        "those that both predict"
+    ),
+]
 WIDTH = 120
 """Columns of a table that goes into a file or another program."""
 LONG = ("sigma values",)
@@ -65,8 +71,6 @@ def score(
 
     if not 1 <= len(predictions) <= 2:
         raise ValueError(f"name one file of predictions, or two to compare, not {len(predictions)}")
-    if only_predicted and len(predictions) > 1:
-        raise ValueError("--only-predicted takes one file; two are compared on all pictures")
     check(draws, out)
     if holds_poses(truth):
         return _score_points(predictions, Path(truth), skeleton, metric, out, draws, seed, centres)
@@ -78,9 +82,10 @@ def score(
         known = scoring.truth_of(truth, split, own, scoring.asks_masks(metric))
         scenes = scoring.with_sigmas(known, sigmas)
         names = scoring.chosen(metric, scenes)
+        several = only_predicted and len(predictions) > 1
+        only = scoring.predicted_by_all(predictions, scenes, own) if several else only_predicted
         results = [
-            scoring.score_file(path, scenes, names, draws, seed, show, own, only_predicted=only_predicted)
-            for path in predictions
+            scoring.score_file(path, scenes, names, draws, seed, show, own, only_predicted=only) for path in predictions
         ]
         both = len(results) == 2 and draws
         compared = scoring.compare_files(results[0], results[1], draws, seed, show) if both else {}

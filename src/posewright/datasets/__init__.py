@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from posewright.datasets import (
@@ -21,6 +21,7 @@ from posewright.datasets import (
     posetrack,
     voc,
 )
+from posewright.datasets.meant import WAYS, meant
 from posewright.datasets.outside import inside
 from posewright.datasets.records import DataError
 from posewright.scene import Scene
@@ -96,26 +97,48 @@ def read(where: str | Path, split: str) -> list[Scene]:
 
     A JSON file instead of a folder is read in COCO's format, its pictures beside it, or in the folder that stands
     behind it: "coco:labels.json@photos". `#NAME` behind it names a category, where several have keypoints of their
-    own. Raises DataError, also for pictures outside of the folder, see `outside`.
+    own. Words behind the kind say what its files mean otherwise, see `meant.WAYS`: "coco+corners:FOLDER". Raises
+    DataError, also for pictures outside of the folder, see `outside`.
 
     >>> scenes = read("lsp:lspet", "test")  # doctest: +SKIP
     """
+    plain, ways = split_ways(where)
+    return meant(_read_plain(plain, split), ways)
+
+
+def _read_plain(where: str | Path, split: str) -> Sequence[Scene]:
     where, category = split_category(where)
     name, colon, rest = str(where).partition(":")
     file, at, folder = (rest if colon and name == "coco" else str(where)).rpartition("@")
     if at and Path(file).is_file() and not Path(where).exists():
-        return coco.read(Path(), split, annotations=file, images=folder, category=category)
+        return inside(coco.read(Path(), split, annotations=file, images=folder, category=category), Path(folder))
     if category is not None:
         root = Path(rest if colon and name == "coco" else where)
         if root.is_file():
-            return coco.read(root.parent, split, annotations=root.name, category=category)
-        return coco.read(root, split, category=category)
+            return inside(coco.read(root.parent, split, annotations=root.name, category=category), root)
+        return inside(coco.read(root, split, category=category), root)
     if colon and name in READERS and not Path(where).exists():
-        return [*inside(_read(name, Path(rest), split), Path(rest))]
+        return inside(_read(name, Path(rest), split), Path(rest))
     if not Path(where).exists():
         raise DataError(f"{where}: no such folder, nor NAME:FOLDER with NAME one of {', '.join(READERS)}")
     kind = "coco" if Path(where).is_file() else kind_of(Path(where))
-    return [*inside(_read(kind, Path(where), split), Path(where))]
+    return inside(_read(kind, Path(where), split), Path(where))
+
+
+def split_ways(where: str | Path) -> tuple[str | Path, tuple[str, ...]]:
+    """Part a data set's name from what stands behind its kind; raises ValueError for a word that is none of WAYS.
+
+    >>> split_ways("coco+corners+resized:DIR"), split_ways("lsp:DIR")
+    (('coco:DIR', ('corners', 'resized')), ('lsp:DIR', ()))
+    """
+    name, colon, rest = str(where).partition(":")
+    kind, *ways = name.split("+")
+    if not (colon and ways and kind in READERS) or Path(where).exists():
+        return where, ()
+    strange = next((way for way in ways if way not in WAYS), None)
+    if strange is not None:
+        raise ValueError(f"{where}: behind {kind}+ may stand {', '.join(WAYS)}, not {strange!r}")
+    return f"{kind}:{rest}", tuple(ways)
 
 
 def split_category(where: str | Path) -> tuple[str | Path, str | None]:

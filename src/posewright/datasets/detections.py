@@ -6,13 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from posewright.datasets.annotations import leave_out
 from posewright.datasets.records import DataError, Record, read_json, records_in, say, shown
-from posewright.geometry.boxes import box_nms
+from posewright.geometry.boxes import box_nms, from_centres
 from posewright.metrics import oks_nms, rescored
 from posewright.metrics.oks.similarity import oks_sigmas
 from posewright.scene import PADDING, Floats, Person, Scene
@@ -26,19 +26,36 @@ class Detected(NamedTuple):
     score: float
 
 
+BoxForm = Literal["sizes", "corners", "centres"]
+"""What the four numbers of a box are."""
+
+
+def _sized(box: Floats) -> Floats:
+    return np.concatenate([box[:2], box[:2] + box[2:]])
+
+
+FORMS: dict[BoxForm, Callable[[Floats], Floats]] = {
+    "sizes": _sized,
+    "corners": lambda box: box,
+    "centres": lambda box: from_centres(_sized(box)),
+}
+"""What makes corners of a box."""
+MOST_SHARE = 1.5
+"""Boxes of which no corner lies beyond it are shares of the picture."""
 Boxes = dict[int | str, list[Detected]]
 """What was detected, by what names the picture."""
 
 
-def read_boxes(path: Path, above: float = 0.0, overlap: float = 1.0, corners: bool = False) -> Boxes:
+def read_boxes(path: Path, above: float = 0.0, overlap: float = 1.0, form: BoxForm = "sizes") -> Boxes:
     """Read boxes by picture from a file in COCO's format: results with a `bbox` each, or annotations.
 
     Boxes of other things than people are left out: people are category 1, or 0 where a file counts from there, the one
     that the file calls person, or its only one. So are boxes without area, and those whose score is not at least
     `above`. overlap: of two boxes of a picture that overlap by it or more (intersection over union), the one with the
-    lower score is left out; 1 leaves all but copies. corners: a `bbox` is x, y, x, y, not x, y, width, height. A
-    DataWarning says what was taken for people, and how many boxes without area there are. Raises DataError, ValueError
-    for an `above` or `overlap` outside 0 to 1.
+    lower score is left out; 1 leaves all but copies. form: what a `bbox` is: x, y, width, height, or corners
+    x, y, x, y, or the centre's x, y, width, height. A DataWarning says what was taken for people, and how many boxes
+    without area there are. Raises DataError, also where all boxes are shares of their pictures, ValueError for an
+    `above` or `overlap` outside 0 to 1.
     """
     if not (0 <= above <= 1 and 0 < overlap <= 1):
         raise ValueError(f"boxes: the score must be 0 to 1, the overlap above 0 and at most 1, not {above}, {overlap}")
@@ -58,13 +75,16 @@ def read_boxes(path: Path, above: float = 0.0, overlap: float = 1.0, corners: bo
     flat: list[DataError] = []
     for record in (record for record in records if person(record.fields.get("category_id", 1))):
         image = record.identity("image_id")
-        box = record.numbers("bbox", 4) if corners else record.box("bbox")
+        box = FORMS[form](record.numbers("bbox", 4))
         score = record.number("score", low=0.0) if record.has("score") else 1.0
         if not (box[2:] > box[:2]).all():
-            flat.append(record.wrong("bbox", "has no area"))
+            flat.append(record.wrong("bbox", f"has no area as {form}"))
         elif score >= above:
             found[names.get(image, image)].append(Detected(box, score))
     leave_out(flat, len(records), path, "boxes")
+    corners = np.array([one.box for some in found.values() for one in some])
+    if len(corners) and corners.max() <= MOST_SHARE:
+        raise DataError(f"{path}: all boxes lie within 1, so they are no pixels; multiply them by the picture's size")
     return {name: _apart(some, overlap) for name, some in found.items()}
 
 

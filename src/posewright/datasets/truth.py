@@ -12,6 +12,7 @@ from posewright.datasets.annotations import Dialect, read_annotations
 from posewright.datasets.content import content_of
 from posewright.datasets.layout import picture_folders
 from posewright.datasets.matlab import read_matlab
+from posewright.datasets.meant import meant
 from posewright.datasets.records import DataError, read_arrays
 from posewright.scene import Scene
 from posewright.skeleton import CROWDPOSE, JHMDB, POSETRACK, Skeleton
@@ -33,8 +34,14 @@ def read_truth(
     AI Challenger's list, MPII's in any form, LSP's arrays; or a folder or "crowdpose:FOLDER" as `datasets.read`
     takes it, for which split says which part. `#NAME` behind it names a category, where several have keypoints.
     skeleton: what keypoints in COCO's format are, None takes the file's own word. unnamed: what they are where the
-    file does not name them. Any JSON may be gzipped. Raises DataError.
+    file does not name them. Any JSON may be gzipped. Words behind the kind are `meant.WAYS`. Raises DataError.
     """
+    plain, ways = datasets.split_ways(spec)
+    found = _read_truth(plain, split, skeleton, unnamed)
+    return meant(found, ways) if ways else found
+
+
+def _read_truth(spec: Path | str, split: str, skeleton: Skeleton | None, unnamed: Skeleton | None) -> Sequence[Scene]:
     spec, category = datasets.split_category(spec)
     if category is not None:
         kind, colon, rest = str(spec).partition(":")

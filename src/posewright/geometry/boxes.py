@@ -61,3 +61,18 @@ def _rows(boxes: ArrayLike) -> Floats:
 
 def _area(boxes: Floats, pixel: float) -> Floats:
     return np.asarray((boxes[..., 2:] - boxes[..., :2] + pixel).prod(-1))
+
+
+def from_corners(box: Floats) -> Floats:
+    """Return boxes (..., 4) xyxy px of which the file has x, y, x, y; they were read as x, y, width, height."""
+    return np.concatenate([box[..., :2], box[..., 2:] - box[..., :2]], -1)
+
+
+def from_centres(box: Floats) -> Floats:
+    """Return boxes (..., 4) xyxy px of which the file has the centre's x and y; they were read as x, y, width, height.
+
+    >>> from_centres(np.array([50.0, 40.0, 70.0, 50.0])).tolist()
+    [40.0, 35.0, 60.0, 45.0]
+    """
+    half = (box[..., 2:] - box[..., :2]) / 2
+    return np.concatenate([box[..., :2] - half, box[..., 2:] - half], -1)

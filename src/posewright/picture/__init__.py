@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewright.files import opened, write_whole
-from posewright.picture.header import size_in
+from posewright.picture.header import orientation_in, size_in
 
 Pixels = NDArray[np.uint8]
 """(H, W, 3) uint8, RGB."""
@@ -67,6 +67,24 @@ def decoded(data: bytes, name: str) -> Pixels:
         return _heic(data, name)
     found = _decoded(data, name, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     return np.asarray(cv2.cvtColor(_in_bytes(found, name), cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def size_of(source: str | Path | Pixels) -> tuple[int, int]:
+    """Return the (width, height) px that `read` would give, from the header where that tells; raises PictureError."""
+    if isinstance(source, np.ndarray) or Path(source).parent.suffix == ".npy":
+        height, width = read(source).shape[:2]
+        return width, height
+    data = _bytes(Path(source))
+    size = None if data[4:8] == b"ftyp" else size_in(data)
+    if size is None:
+        height, width = decoded(data, str(source)).shape[:2]
+        return width, height
+    return size if orientation_in(data) < 5 else size[::-1]
+
+
+def orientation_of(source: str | Path | Pixels) -> int:
+    """Return how EXIF says that a picture is turned, 1 to 8, 1 for upright; raises PictureError."""
+    return 1 if isinstance(source, np.ndarray) else orientation_in(_bytes(Path(source)))
 
 
 def read_with_alpha(path: Path) -> NDArray[np.uint8]:

@@ -28,6 +28,44 @@ def size_in(data: bytes) -> Size | None:
     return max(sizes, key=lambda size: size[0] * size[1], default=None)
 
 
+def orientation_in(data: bytes) -> int:
+    """Return how EXIF says that a JPEG, PNG or WebP is turned, 1 to 8; 1, upright, where it does not tell."""
+    try:
+        found = next((value for value in map(_orientation, _exif(data)) if value is not None), 1)
+    except struct.error:  # it ends within its header
+        return 1
+    return found if 1 <= found <= 8 else 1
+
+
+def _exif(data: bytes) -> Iterator[bytes]:
+    """Find the TIFF structure that holds EXIF's tags."""
+    if data[:2] == b"\xff\xd8":
+        for marker, place in _segments(data):
+            if marker == 0xE1 and data[place + 4 : place + 10] == b"Exif\0\0":
+                yield data[place + 10 : place + 2 + struct.unpack_from(">H", data, place + 2)[0]]
+    elif data[:8] == b"\x89PNG\r\n\x1a\n":
+        place = 8
+        while place + 8 <= len(data):
+            length, kind = struct.unpack_from(">I4s", data, place)
+            if kind == b"eXIf":
+                yield data[place + 8 : place + 8 + length]
+            place += 12 + length
+    elif data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        place = 12
+        while place + 8 <= len(data):
+            kind, length = struct.unpack_from("<4sI", data, place)
+            if kind == b"EXIF":
+                yield data[place + 8 : place + 8 + length].removeprefix(b"Exif\0\0")
+            place += 8 + length + length % 2
+
+
+def _orientation(exif: bytes) -> int | None:
+    """Read tag 274 of the first directory."""
+    if exif[:4] not in (b"II*\0", b"MM\0*"):
+        return None
+    return _tags(exif, (274,)).get(274)
+
+
 def _sizes(data: bytes) -> Iterator[Size]:
     try:
         if data[:2] == b"\xff\xd8":
@@ -51,7 +89,14 @@ def _sizes(data: bytes) -> Iterator[Size]:
 
 
 def _jpeg(data: bytes) -> Iterator[Size]:
-    """Walk the segments up to the first scan."""
+    for marker, place in _segments(data):
+        if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES:
+            height, width = struct.unpack_from(">HH", data, place + 5)
+            yield width, height
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """Walk a JPEG's segments up to the first scan: the marker and the place where it stands."""
     place = 2
     while place + 4 <= len(data):
         if data[place] != 0xFF:
@@ -65,9 +110,7 @@ def _jpeg(data: bytes) -> Iterator[Size]:
         elif marker in (0xD9, 0xDA):
             return
         else:
-            if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES:
-                height, width = struct.unpack_from(">HH", data, place + 5)
-                yield width, height
+            yield marker, place
             place += 2 + struct.unpack_from(">H", data, place + 2)[0]
 
 
@@ -93,16 +136,22 @@ def _webp(data: bytes) -> Iterator[Size]:
 
 def _tiff(data: bytes) -> Iterator[Size]:
     """Read width (tag 256) and height (tag 257) of the first directory."""
+    found = _tags(data, (256, 257))
+    if len(found) == 2:
+        yield found[256], found[257]
+
+
+def _tags(data: bytes, wanted: tuple[int, ...]) -> dict[int, int]:
+    """Return whole numbers of the first directory of a TIFF structure, by their tags."""
     order = "<" if data[:2] == b"II" else ">"
     start = struct.unpack_from(f"{order}I", data, 4)[0]
     found = {}
     for entry in range(struct.unpack_from(f"{order}H", data, start)[0]):
         place = start + 2 + 12 * entry
         tag, kind = struct.unpack_from(f"{order}HH", data, place)
-        if tag in (256, 257):
+        if tag in wanted:
             found[tag] = struct.unpack_from(f"{order}{'H' if kind == 3 else 'I'}", data, place + 8)[0]
-    if len(found) == 2:
-        yield found[256], found[257]
+    return found
 
 
 def _boxes(start: bytes) -> Iterator[Size]:

@@ -12,6 +12,8 @@ from typing import Any
 
 from posewright import datasets
 from posewright.datasets import coco
+from posewright.datasets.meant import meant
+from posewright.datasets.outside import inside
 from posewright.metrics import by_person, nme
 from posewright.recipes.recipe import Recipe
 from posewright.scene import Scene, translated
@@ -21,23 +23,41 @@ from posewright.skeleton import Skeleton
 def on_data(recipe: Recipe, data: str, sides: str | None = None) -> Recipe:
     """Return a recipe that learns what is labelled in the data.
 
-    data: as `datasets.read` takes it; with a kind in front, as in "coco:DIR", it is read as such. A recipe of the
-    library takes the skeleton of the train split where that has other keypoints, which is said on standard error; a
-    recipe of one's own keeps its skeleton, and keypoints are joined by name (see `joined`). sides: pairs of keypoints
-    that a mirror exchanges, as "ear1:ear2,paw1:paw2", or "none". Raises ValueError where the recipe has no way to
-    another number of keypoints, or `sides` names none of them.
+    data: as `read_as` takes it. A recipe of the library takes the skeleton of the train split where that has other
+    keypoints, which is said on standard error; a recipe of one's own keeps its skeleton, and keypoints are joined by
+    name (see `joined`). sides: pairs of keypoints that a mirror exchanges, as "ear1:ear2,paw1:paw2", or "none". Raises
+    ValueError where the recipe has no way to another number of keypoints, or `sides` names none of them.
     """
-    kind, colon, rest = data.partition(":")
-    told = bool(colon) and kind in datasets.READERS and not Path(data).exists()
-    if told and (kind == "coco" or any(mark in rest for mark in "@#")):
-        recipe = replace(recipe, read=partial(_read, data))
-    if recipe.source is None and (told or recipe.read is coco.read):
-        scenes = recipe.read(Path(data), "train")
+    recipe = read_as(recipe, data)
+    if recipe.source is None and (folder_of(data) != data or recipe.read is coco.read):
+        scenes = recipe.scenes(folder_of(data), "train")
         own = scenes[0].skeleton if scenes else recipe.codec.skeleton
         if set(own.spelt) != set(recipe.codec.skeleton.spelt):
             recipe = with_skeleton(recipe, own)
             print(f"keypoints of {own.name}, from the data: {', '.join(own.keypoints)}", file=sys.stderr)
     return recipe if sides is None else with_skeleton(recipe, _sided(recipe.codec.skeleton, sides))
+
+
+def read_as(recipe: Recipe, data: str) -> Recipe:
+    """Return a recipe that reads its data as a name says, as `datasets.read` takes it.
+
+    With a kind in front, as in "coco:DIR", it is read as such, and so are a file, its pictures' folder and a category
+    ("coco:labels.json@photos#dog"); what else is meant ("coco+corners:DIR") is done behind the recipe's own reader.
+    """
+    plain, ways = datasets.split_ways(data)
+    kind, colon, rest = str(plain).partition(":")
+    told = bool(colon) and kind in datasets.READERS and not Path(plain).exists()
+    other = told and recipe.read in datasets.READERS.values() and recipe.read is not datasets.READERS[kind]
+    if told and (kind == "coco" or other or any(mark in rest for mark in "@#")):
+        return replace(recipe, read=partial(_read, data))
+    return replace(recipe, read=partial(_as_meant, recipe.read, ways)) if ways else recipe
+
+
+def folder_of(data: str) -> str:
+    """Return the folder of "lsp:FOLDER"; the recipe knows the kind itself."""
+    plain = str(datasets.split_ways(data)[0])
+    kind, colon, rest = plain.partition(":")
+    return rest if colon and kind in datasets.READERS and not Path(plain).exists() else plain
 
 
 def with_skeleton(recipe: Recipe, skeleton: Skeleton) -> Recipe:
@@ -75,6 +95,10 @@ def joined(scenes: Sequence[Scene], skeleton: Skeleton, what: str) -> list[Scene
 
 def _read(data: str, _folder: Path, split: str) -> list[Scene]:
     return list(datasets.read(data, split))
+
+
+def _as_meant(read: Callable[[Path, str], list[Scene]], ways: Sequence[str], folder: Path, split: str) -> list[Scene]:
+    return meant(inside(read(folder, split), folder), ways)
 
 
 def _with_outputs(recipe: Recipe, count: int) -> Callable[[], Any]:

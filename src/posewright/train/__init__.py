@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from math import isfinite
@@ -23,10 +23,12 @@ from torch.distributed import barrier
 
 from posewright.augment.picture_jitter import PictureJitter
 from posewright.codecs.codec import is_whole
+from posewright.datasets.records import say
 from posewright.estimators.of_network import estimating
 from posewright.estimators.runtimes.torch import network_of
 from posewright.estimators.scenes import found_in, predict_scenes
 from posewright.files import write_whole
+from posewright.metrics.trust.plausibility import implausible_labels
 from posewright.models.report import listed
 from posewright.recipes.own import joined
 from posewright.recipes.recipe import Recipe
@@ -59,6 +61,8 @@ class LossError(ValueError):
     """A loss that is not finite; the message names the step, the rate and the batch."""
 
 
+LOOKED = 100
+"""How many pictures of a split are looked at before the first step."""
 COLUMNS = (
     TextColumn("{task.description}"),
     BarColumn(),
@@ -173,12 +177,25 @@ def _save(state: State, checkpoint: Path, log: Log) -> None:
 
 def _judged_on(recipe: Recipe, data: str) -> list[Scene]:
     """List what every epoch is judged on; raises ValueError where the metric cannot judge it, before any step."""
-    truth = joined(recipe.read(Path(data), recipe.judged_on), recipe.codec.skeleton, f"{data}, {recipe.judged_on}")
+    truth = joined(recipe.scenes(data, recipe.judged_on), recipe.codec.skeleton, f"{data}, {recipe.judged_on}")
+    doubt(truth, f"{data}, {recipe.judged_on}")
     try:
         recipe.metric([_as_predicted(scene) for scene in truth], truth)
     except ValueError as error:
         raise ValueError(f"{data}, {recipe.judged_on}: {recipe.name}'s metric cannot judge it: {error}") from None
     return truth
+
+
+def doubt(scenes: Sequence[Scene], what: str) -> None:
+    """Warn of what in labels can hardly be meant; raises PictureError where pictures are not of the size that they say.
+
+    Of LOOKED pictures, spread over all, the header is read; where labels do not tell sizes, it tells.
+    """
+    some = list(scenes[:: max(1, len(scenes) // LOOKED)])
+    sized = [scene.with_size() for scene in some]
+    untold = any(scene.size is None for scene in scenes)
+    for line in implausible_labels(sized if untold else scenes):
+        say(f"{what}: {line}")
 
 
 def _as_predicted(scene: Scene) -> Scene:
@@ -229,9 +246,12 @@ def _check(checkpoint: Path, resume: bool) -> None:
 def _scenes(recipe: Recipe, data: str, out: Path, place: Team, machine: Machine) -> list[Scene]:
     """List what to train on; where crops are kept, the first process writes them and the others wait."""
     each = recipe.apart.each or (learnable if is_whole(recipe.codec) else each_person)
-    scenes = each(joined(recipe.read(Path(data), "train"), recipe.codec.skeleton, data))
+    labelled = joined(recipe.scenes(data, "train"), recipe.codec.skeleton, data)
+    scenes = each(labelled)
     if not scenes:
         raise ValueError(f"{data}: nobody in the train split is labelled, so there is nothing to learn from")
+    if place.rank == 0:
+        doubt(labelled, f"{data}, train")
     if not machine.keep:
         return scenes
     if place.rank > 0:

@@ -17,7 +17,7 @@ from posewright.datasets.predictions import described
 from posewright.datasets.records import write_json
 from posewright.estimators.estimator import Estimator
 from posewright.metrics.score import versions
-from posewright.metrics.trust.plausibility import may_be_corners, sizes
+from posewright.metrics.trust.plausibility import MEANT, other_form, sizes
 from posewright.report.results import Result, Show, silent, write_scores
 from posewright.report.scores import write_scores_page
 from posewright.scene import Scene, each_person, translated
@@ -65,7 +65,7 @@ def evaluate(
         about = described(estimator.skeleton, boxes) | {"estimator": said, "versions": versions()}
         write_json(out / "protocol.json", about)
         result = score_file(out / "predictions.json", truth, names, draws, seed, show, said=said)
-        result.warnings[:0] = [] if detected is None else _corners(truth, detected)
+        result.warnings[:0] = [] if detected is None else _doubtful(truth, detected)
         name = str(said.get("data", "the truth"))
         write_scores(out / "scores.json", name, [result], {}, draws, seed)
         write_scores_page(out / "report.html", name, [result], {})
@@ -73,11 +73,12 @@ def evaluate(
     return result
 
 
-def _corners(truth: Sequence[Scene], detected: Sequence[Sequence[Detected]]) -> list[str]:
-    """Say where detected boxes seem to be corners that were read as width and height."""
+def _doubtful(truth: Sequence[Scene], detected: Sequence[Sequence[Detected]]) -> list[str]:
+    """Say where detected boxes seem to be something else than the width and height that they were read as."""
     boxes = np.array([one.box for some in detected for one in some]).reshape(-1, 4)
-    leaving = may_be_corners(boxes, sizes(truth).repeat([len(some) for some in detected], axis=0))
+    word, wrong = other_form(boxes, sizes(truth).repeat([len(some) for some in detected], axis=0))
     return [
-        f"{leaving} of {len(boxes)} detected boxes leave their picture as x, y, width, height, and all would fit as "
-        "corners x, y, x, y; if that is what they are, say --box-form corners"
-    ] * bool(leaving)
+        f"{wrong} of {len(boxes)} detected boxes leave their picture as x, y, width, height, and all would fit as "
+        f"{MEANT[word]}; if that is what they are, say --box-form {word}"
+        for word in [word] * bool(word)
+    ]

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from posewright.datasets import coco
-from posewright.datasets.detections import Boxes, boxes_of, read_boxes
+from posewright.datasets.detections import Boxes, BoxForm, boxes_of, read_boxes
 from posewright.datasets.exchange import FORMS
 from posewright.datasets.inputs import VIDEO_SUFFIXES, Unreadable, scenes_from
 from posewright.datasets.predictions import described
@@ -76,6 +76,7 @@ def predict_to(
     box_overlap: float = 1.0,
     form: str = "coco",
     about: Mapping[str, Any] | None = None,
+    box_form: BoxForm = "sizes",
 ) -> int:
     """Estimate the people of files; returns the exit code: 0, or 2 where nothing could be read.
 
@@ -83,21 +84,21 @@ def predict_to(
     `#12` behind it for a video's thirteenth frame; `overlays/`, one picture or video an input; and
     `protocol.json`, which names the keypoints, the network, the overlays and what could not be read. What
     cannot be read is one line on standard error. Every answer is kept in `out` as it comes: where the run is ended,
-    the same call goes on from there. boxes: as `detections.read_boxes` reads them, from a score and up to an overlap;
-    without them the estimator aims by itself, at one person a picture. form: one of `exchange.FORMS` to write beside
-    the COCO results. about: what else tells one run from another, as the hash of a user's file. Raises ValueError
-    without inputs, DataError for a file of boxes that is none or that names none of the pictures.
+    the same call goes on from there. boxes: as `detections.read_boxes` reads them, from a score and up to an overlap,
+    of a form; without them the estimator aims by itself, at one person a picture. form: one of `exchange.FORMS` to
+    write beside the COCO results. about: what else tells one run from another, as the hash of a user's file. Raises
+    ValueError without inputs, DataError for a file of boxes that is none or that names none of the pictures.
     """
     if not inputs:
         raise ValueError("name at least one photograph, folder or video")
     for path in inputs:
         if Path(path).resolve().is_relative_to((out / OVERLAYS).resolve()):
             raise ValueError(f"{path}: lies where the overlays go; name another folder with --out")
-    given = None if boxes is None else read_boxes(boxes, box_score, box_overlap)
+    given = None if boxes is None else read_boxes(boxes, box_score, box_overlap, box_form)
     (out / OVERLAYS).mkdir(parents=True, exist_ok=True)
     found = Found()
     with (
-        kept(out, _of(estimator, boxes, {"kept": [box_score, box_overlap], **(about or {})})) as answers,
+        kept(out, _of(estimator, boxes, {"kept": [box_score, box_overlap, box_form], **(about or {})})) as answers,
         _progress() as told,
     ):
         run = Run(estimator, given, out, found, answers, told)

@@ -118,23 +118,44 @@ def skeleton_by(name: str | None) -> Skeleton | None:
 
 
 def predictions_of(
-    path: Path, truth: Sequence[Scene], skeleton: Skeleton | None = None, only_predicted: bool = False
+    path: Path,
+    truth: Sequence[Scene],
+    skeleton: Skeleton | None = None,
+    only_predicted: bool | Sequence[int] = False,
 ) -> tuple[Sequence[Scene], Sequence[Scene], Protocol]:
     """Read predictions, and return them and the truth in the keypoints that both have, with what is said of that.
 
-    only_predicted: only the pictures with a prediction. Raises ValueError where there is none.
+    only_predicted: only pictures with a prediction, or those at these places. Raises ValueError where there is none.
     """
     predicted = read_predictions(path, truth, skeleton)
     _refuse_shares(path, predicted, truth)
     told: Protocol = {}
-    if only_predicted:
+    if only_predicted is not False:
+        own = isinstance(only_predicted, bool)
         places = np.unique(people_of(predicted, len(predicted[0].skeleton)).scene).tolist()
+        if not isinstance(only_predicted, bool):
+            places = list(only_predicted)
         if not places:
             raise ValueError(f"{path}: predicts nobody, so with --only-predicted there is nothing to score")
-        told = {"pictures_left_out": f"{len(truth) - len(places)} of {len(truth)}, those without any prediction"}
+        which = "those without any prediction" if own else "all but those that every file predicts"
+        told = {"pictures_left_out": f"{len(truth) - len(places)} of {len(truth)}, {which}"}
         predicted, truth = [predicted[p] for p in places], [truth[p] for p in places]
     predicted, truth, shared = shared_keypoints(predicted, truth)
     return predicted, truth, told | shared
+
+
+def predicted_by_all(paths: Sequence[Path], truth: Sequence[Scene], skeleton: Skeleton | None = None) -> list[int]:
+    """Return the places of the pictures in which every file predicts somebody, so that all are judged on the same.
+
+    Raises ValueError where there is none.
+    """
+    places = np.arange(len(truth))
+    for path in paths:
+        predicted = read_predictions(path, truth, skeleton)
+        places = np.intersect1d(places, people_of(predicted, len(predicted[0].skeleton)).scene)
+    if not len(places):
+        raise ValueError(f"no picture is predicted by all of {', '.join(map(str, paths))}")
+    return places.tolist()
 
 
 def _refuse_shares(path: Path, predicted: Sequence[Scene], truth: Sequence[Scene]) -> None:
@@ -185,12 +206,12 @@ def score_file(
     show: Show = silent,
     skeleton: Skeleton | None = None,
     said: Protocol | None = None,
-    only_predicted: bool = False,
+    only_predicted: bool | Sequence[int] = False,
 ) -> Result:
     """Read a file and score it by metrics of these names, with intervals from `draws` resamples of the pictures.
 
     skeleton: what the predicted keypoints are, where their file does not say. said: what else the protocol tells.
-    only_predicted: leave out pictures without any prediction.
+    only_predicted: leave out pictures without any prediction, or all but those at these places.
     """
     show(f"reading {path.name}")
     predicted, truth, shared = predictions_of(path, truth, skeleton, only_predicted)

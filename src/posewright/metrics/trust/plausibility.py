@@ -5,11 +5,12 @@ Every function says in one line each what was found, with counts; nothing where 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from posewright.columns import People, people_of, pictures_of
+from posewright.geometry.boxes import from_centres, from_corners
 from posewright.metrics.oks.matching import Flags
 from posewright.metrics.oks.similarity import box_areas
 from posewright.scene import Floats, Scene
@@ -41,13 +42,23 @@ def implausible(predicted: Sequence[Scene], truth: Sequence[Scene]) -> list[str]
         *_scaled(found, true, len(truth)),
         *_outside(found, size, "predicted"),
         *_outside(true, size, "true"),
-        *_corners(found, size, "predictions"),
-        *_corners(true, size, "true people"),
+        *_boxes(found, size, "predictions"),
+        *_boxes(true, size, "true people"),
         *_areas(true, size),
-        *_contradictory(found, true),
+        *_counts(true),
+        *_boxes_of_some(found),
         *_twice(found, "predictions", "duplicates are false positives"),
         *_twice(true, "true people", "one of each is missed"),
     ]
+
+
+def implausible_labels(truth: Sequence[Scene]) -> list[str]:
+    """Say what of labelled people alone can hardly be meant: people outside, other boxes, records that stand twice."""
+    if not truth:
+        return []
+    true, size = people_of(truth, len(truth[0].skeleton)), sizes(truth)
+    lines = [*_outside(true, size, "labelled"), *_boxes(true, size, "labelled people")]
+    return [*lines, *_twice(true, "labelled people", "each counts twice")]
 
 
 def sizes(scenes: Sequence[Scene]) -> Floats:
@@ -119,26 +130,68 @@ def _outside(people: People, size: Floats, whose: str) -> Iterator[str]:
         yield f"{int(whole.sum())} of {len(whole)} {whose} people lie outside their picture with all keypoints{hint}"
 
 
-def may_be_corners(boxes: Floats, size: Floats) -> int:
-    """Count the boxes (N, 4) xyxy px that leave their pictures of size (N, 2), where corners would fit all; else 0.
+FORMS: dict[str, Callable[[Floats], Floats]] = {"corners": from_corners, "centres": from_centres}
+"""What boxes may be that were read as x, y, width, height, by the word that says so."""
+MEANT = {"corners": "corners x, y, x, y", "centres": "the centre's x, y, width, height"}
+MOST = 0.95
+"""The share of boxes that another form must fit to be what is meant."""
+INSIDE = 0.8
+"""The share of a person's keypoints that a box must hold to fit; one that holds less than half does not."""
+TIGHTER = 1.5
+"""How many times smaller corners must be than what they are as sizes, where the picture's size is not told."""
 
-    Read from x, y, width, height, a box of corners x, y, x, y ends at the sum of both corners.
+
+def other_form(boxes: Floats, size: Floats, keypoints: Floats | None = None) -> tuple[str, int]:
+    """Return the word in FORMS for what boxes (N, 4) xyxy px seem to be, and how many do not fit as they were read.
+
+    size (N, 2) px of their pictures, NaN where they are not told; keypoints (N, K, 2) of the people in them, NaN where
+    absent. A form is meant where nearly all boxes fit it: have an area, lie in their pictures, hold their keypoints.
+    Read from x, y, width, height, a box of corners x, y, x, y ends at the sum of both corners. ("", 0) where none is.
     """
-    known = np.isfinite(boxes).all(1) & np.isfinite(size).all(1)
+    known = np.isfinite(boxes).all(1)
     box, limit = boxes[known], size[known]
-    width_height = box[:, 2:] - box[:, :2]
-    leaving = int((box[:, 2:] > limit + 1).any(1).sum())
-    fits = (width_height > box[:, :2]).all(1) & (width_height <= limit + 1).all(1)
-    return leaving if leaving > max(1, LEAVING * len(box)) and fits.all() else 0
+    xy = np.full((len(box), 1, 2), np.nan) if keypoints is None else keypoints[known]
+    wrong = _beyond(box, limit) | (_held(box, xy) < 0.5)
+    for word, form in FORMS.items():
+        other = form(box)
+        fits = (other[:, 2:] > other[:, :2]).all(1) & ~_beyond(other, limit) & ~(_held(other, xy) < INSIDE)
+        loose = np.isnan(limit).any(1) & (_held(other, xy) >= INSIDE) & fits & (_area(box) > TIGHTER * _area(other))
+        bad = wrong | loose if word == "corners" else wrong
+        if len(box) and fits.mean() >= MOST and bad.sum() > max(1, LEAVING * len(box)):
+            return word, int(bad.sum())
+    return "", 0
 
 
-def _corners(people: People, size: Floats, whose: str) -> Iterator[str]:
-    boxed = ~np.isnan(people.box[:, 0])
-    leaving = may_be_corners(people.box[boxed], size[people.scene[boxed]])
-    if leaving:
+def _beyond(box: Floats, limit: Floats) -> Flags:
+    """Tell which boxes (N, 4) leave pictures of size (N, 2) px by more than a pixel; none where it is NaN."""
+    return np.asarray(((box[:, 2:] > limit + 1) | (box[:, :2] < -1)).any(1))
+
+
+def _area(box: Floats) -> Floats:
+    return np.asarray(np.prod(box[:, 2:] - box[:, :2], axis=1))
+
+
+def _held(box: Floats, xy: Floats) -> Floats:
+    """Return the share (N,) of keypoints (N, K, 2) in boxes (N, 4), a fiftieth around them; NaN for nobody's."""
+    margin = 1 + np.abs(box[:, 2:] - box[:, :2]) / 50
+    low, high = (box[:, :2] - margin)[:, None], (box[:, 2:] + margin)[:, None]
+    known = _labelled(xy)
+    held = (known & (xy >= low).all(-1) & (xy <= high).all(-1)).sum(1)
+    return np.where(known.any(1), held / np.maximum(known.sum(1), 1), np.nan)
+
+
+def _boxes(people: People, size: Floats, whose: str) -> Iterator[str]:
+    boxed = ~np.isnan(people.box[:, 0]) & ~people.crowd
+    box, xy = people.box[boxed], people.keypoints[boxed]
+    if only_shares(box) and not only_shares(xy) and np.isfinite(xy).any():
+        yield f"all {len(box)} boxes of {whose} lie within 1, so they are no pixels but shares of the picture"
+        return
+    word, wrong = other_form(box, size[people.scene[boxed]], xy)
+    if word:
+        how = "" if whose == "predictions" else f"; coco+{word}:DIR says that they are"
         yield (
-            f"{leaving} of {int(boxed.sum())} boxes of {whose} leave their picture, and all would fit as corners: "
-            "bbox must be x, y, width, height, not x, y, x, y"
+            f"{wrong} of {len(box)} boxes of {whose} do not fit as x, y, width, height, and all fit as {MEANT[word]}"
+            f"{how or ': bbox must be x, y, width, height'}"
         )
 
 
@@ -153,13 +206,16 @@ def _areas(true: People, size: Floats) -> Iterator[str]:
         )
 
 
-def _contradictory(found: People, true: People) -> Iterator[str]:
+def _counts(true: People) -> Iterator[str]:
     if true.counted is not None and (true.counted >= 0).any():
         ignored, counted = int((true.counted == 0).sum()), int((true.counted == 1).sum())
         yield (
             f"num_keypoints contradicts the keypoints of {ignored + counted} people: {ignored} with keypoints are "
             f"ignored, {counted} without count, as in pycocotools"
         )
+
+
+def _boxes_of_some(found: People) -> Iterator[str]:
     boxed = ~np.isnan(found.box[:, 0])
     if boxed.any() and not boxed.all():
         yield (

@@ -21,7 +21,7 @@ from posewright.models.pixels import FromPixels
 from posewright.models.report import WeightsError
 from posewright.picture import Pixels
 from posewright.recipes import recipe_named
-from posewright.recipes.own import with_skeleton
+from posewright.recipes.own import folder_of, read_as, with_skeleton
 from posewright.recipes.recipe import Recipe
 from posewright.scene import each_person, region, take
 from posewright.train.export import onnx
@@ -57,8 +57,9 @@ def export_checkpoint(
 ) -> Drift:
     """Write a checkpoint's network as an ONNX file that says everything about itself; returns its drift.
 
-    data: a folder of the recipe's data; people of it are then among the pictures that file and torch are
-    compared on, and a network that tells probabilities is calibrated on the split that its epochs were judged on.
+    data: a folder of the recipe's data, or as `recipes.own.read_as` takes it; people of it are then among the pictures
+    that file and torch are compared on, and a network that tells probabilities is calibrated on the split that its
+    epochs were judged on.
     half: as in `onnx`. Raises as `trained_in` and `calibrated` do, and ExportError where the exported network says
     something else.
     """
@@ -66,9 +67,10 @@ def export_checkpoint(
     pictures = trial_pictures(recipe.codec, recipe.aim, recipe.padding)
     codec, aim, padding = recipe.codec, recipe.aim, recipe.padding
     if data:
+        recipe, data = read_as(recipe, data), folder_of(data)
         pictures = np.concatenate([pictures, _crops(recipe, data)])
     if data and isinstance(codec, VisibleDistribution):
-        judged = recipe.read(Path(data), recipe.judged_on)
+        judged = recipe.scenes(data, recipe.judged_on)
         codec = calibrated(network_of(module, codec, aim=aim, padding=padding), codec, judged)
         card |= {"calibration": f"{RULE}; on the {recipe.judged_on} split"}
     return onnx(module, codec, card, out, aim=aim, padding=padding, pictures=pictures, half=half)
@@ -167,10 +169,10 @@ def card_of(content: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
 def _crops(recipe: Recipe, data: str) -> Pixels:
     """Cut out the first people of the split that the recipe is judged on, or take its first pictures whole."""
     if is_whole(recipe.codec):
-        scenes = recipe.read(Path(data), recipe.judged_on)[:TRIALS]
+        scenes = recipe.scenes(data, recipe.judged_on)[:TRIALS]
         return np.stack([fitted(scene, recipe.codec.size).pixels for scene in scenes])
     crops: list[Pixels] = []
-    for scene in each_person(recipe.read(Path(data), recipe.judged_on)):
+    for scene in each_person(recipe.scenes(data, recipe.judged_on)):
         box = scene.people[0].box
         if box is not None and len(crops) < TRIALS:
             crops.append(take(scene, recipe.aim(*region(box, recipe.padding), recipe.codec.size)).pixels)
