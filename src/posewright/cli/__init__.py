@@ -25,6 +25,7 @@ from posewright.cli.occlude_export import score as score_occluded
 from posewright.cli.occlude_worst import worst
 from posewright.cli.options import QUIET, Data, Model, Out, RecipeFile, Split
 from posewright.cli.parsing import parsed
+from posewright.cli.regroup import UNDER, regroup, under
 from posewright.cli.score import diagnose, score
 from posewright.cli.space import label, lift
 from posewright.datasets.records import DataWarning
@@ -189,6 +190,7 @@ VERBS: dict[str, Callable[..., int]] = {
     "evaluate": evaluate,
     "score": score,
     "diagnose": diagnose,
+    "regroup": regroup,
     "occlude": occlude,
     "export": export,
     "list": list_recipes,
@@ -263,6 +265,10 @@ def _run(given: Sequence[str]) -> int:
         return _train(given[1:])
     if name == "occlude":
         return _occlude(given[1:])
+    if name == "regroup":
+        known = next((verb for verb in given[1:2] if verb in UNDER), "")
+        verb, prog = (UNDER[known], f"posewright regroup {known}") if known else (regroup, "posewright regroup")
+        return int(parsed(_later(verb), given[1 + bool(known) :], prog, "" if known else under())())
     if name == "multiview":
         return _multiview(given[1:])
     if name in VERBS:

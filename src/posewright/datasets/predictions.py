@@ -62,6 +62,15 @@ def read_predictions(path: Path | str, truth: Sequence[Scene], skeleton: Skeleto
     return _results(path, content.first, truth, skeleton)
 
 
+def named_pictures(path: Path, records: Sequence[Record], skeleton: Skeleton | None = None) -> list[Scene]:
+    """Return the pictures that COCO results name, in their order, without people or size, to read these into.
+
+    skeleton: as for `read_predictions`. Raises DataError.
+    """
+    own = skeleton or _skeleton_beside(path, records[0]) or _skeleton_by_count(records[0], [])
+    return [Scene("", own, id=name) for name in dict.fromkeys(record.identity("image_id") for record in records)]
+
+
 def _folder(folder: Path, truth: Sequence[Scene], skeleton: Skeleton | None) -> list[Scene]:
     """Read a folder of one file a picture, OpenPose's or others'."""
     files = sorted(file for form in ("*.json", "*.json.gz") for file in folder.glob(form))

@@ -9,10 +9,15 @@ hidden layer, a correction that cannot be negative, one softmax over all cells o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from torch import Tensor, nn
 
 from posewright.fields import Heatmaps
 from posewright.models.original import Original
+from posewright.models.report import WeightsError, renamed
 
 CELLS = (36, 56)
 """Width and height that every box is brought to: 56 / 36 is the usual shape of a person."""
@@ -45,16 +50,19 @@ class PRN(nn.Module):
     def logits(self, cells: Tensor) -> Tensor:
         """Return what the softmax is taken of, (P, h w K): the keypoints of a cell side by side."""
         row = cells.permute(0, 2, 3, 1).flatten(1)
-        found = self.correction(row)
+        return self.summed(self.out(self.hidden(row)), row)
+
+    def summed(self, found: Tensor, row: Tensor) -> Tensor:
+        """Return phi of boxes, and what they were shown in a row (P, h w K) where that is added."""
         return found + row if self.residual else found
 
-    def correction(self, row: Tensor) -> Tensor:
-        """Return phi of boxes in a row (P, h w K)."""
-        found: Tensor = self.out(self.hidden(row))
-        return found
+    def told(self, found: Tensor, row: Tensor) -> Tensor:
+        """Return the maps (P, K, h, w) of phi of boxes that were shown in a row (P, h w K)."""
+        return self.in_maps(self.by_cell(self.summed(found, row)).softmax(1))
 
     def forward(self, cells: Tensor) -> list[Heatmaps]:
-        return [Heatmaps(self.in_maps(self.by_cell(self.logits(cells)).softmax(1)))]
+        row = cells.permute(0, 2, 3, 1).flatten(1)
+        return [Heatmaps(self.told(self.out(self.hidden(row)), row))]
 
     def by_cell(self, row: Tensor) -> Tensor:
         """Cut boxes in a row (P, h w K) into cells (P, h w, K)."""
@@ -71,12 +79,13 @@ class ReleasedPRN(PRN):
     def __init__(self, keypoints: int = 17, nodes: int = NODES, dropout: float = DROPOUT) -> None:
         super().__init__(keypoints, nodes, layers=2, dropout=dropout)
 
-    def correction(self, row: Tensor) -> Tensor:
-        """Return what is added to boxes in a row (P, h w K), nothing below 0."""
-        return super().correction(row).relu()
+    def summed(self, found: Tensor, row: Tensor) -> Tensor:
+        """Return phi of boxes, nothing below 0, and what they were shown."""
+        return found.relu() + row
 
-    def forward(self, cells: Tensor) -> list[Heatmaps]:
-        return [Heatmaps(self.in_maps(self.by_cell(self.logits(cells).softmax(1))))]
+    def told(self, found: Tensor, row: Tensor) -> Tensor:
+        """Return the maps of phi of boxes that were shown in a row, all of a box under one softmax."""
+        return self.in_maps(self.by_cell(self.summed(found, row).softmax(1)))
 
 
 def prn(keypoints: int = 17, nodes: int = NODES) -> PRN:
@@ -108,3 +117,35 @@ def prn_released(keypoints: int = 17) -> ReleasedPRN:
 RENAMES = ((r"^dens1\.", "hidden.0."), (r"^bneck\.", "hidden.3."), (r"^dens2\.", "out."))
 
 ORIGINAL = Original(RENAMES, head=r"(hidden\.0|out)\.")
+
+
+def loaded(content: Any, keypoints: int, path: Path) -> tuple[PRN, tuple[str, ...]]:
+    """Build the network that a file's content is of, with its weights; returns the names of its keypoints too.
+
+    content: a checkpoint that says its shape as `prn` and its `keypoints`, or the authors' weights alone, which name
+    no keypoints. Raises WeightsError where it is neither, or of another number of keypoints.
+    """
+    said = content.get("prn") if isinstance(content, Mapping) else None
+    weights = content["network"] if said is not None and "network" in content else content
+    if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise WeightsError(f"{path}: no weights of a pose residual network")
+    state = {renamed(str(key), RENAMES): value for key, value in weights.items()}
+    bias = state.get("hidden.0.bias")
+    released = ReleasedPRN(keypoints, NODES if bias is None or bias.dim() != 1 else len(bias))
+    network = released if said is None else _shaped(said, keypoints, path)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:160]
+        raise WeightsError(f"{path}: no pose residual network of {keypoints} keypoints: {reason}") from None
+    return network.eval(), tuple(map(str, content.get("keypoints", ())))
+
+
+def _shaped(said: Any, keypoints: int, path: Path) -> PRN:
+    kinds = {"nodes": int, "layers": int, "dropout": float, "residual": bool}
+    known = isinstance(said, Mapping) and said.keys() == kinds.keys()
+    if not known or not all(isinstance(said[name], kind) for name, kind in kinds.items()):
+        raise WeightsError(f"{path}: prn must say {', '.join(kinds)}")
+    if not (1 <= said["nodes"] <= 65_536 and 1 <= said["layers"] <= 8 and 0 <= said["dropout"] < 1):
+        raise WeightsError(f"{path}: prn says {dict(said)}, which is no network")
+    return PRN(keypoints, **said)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -32,8 +32,8 @@ Read = Callable[[int, Places, Places], Floats]
 class Peaks(NamedTuple):
     """Hold the peaks of one keypoint: x, y (N,) px and score (N,)."""
 
-    x: Places
-    y: Places
+    x: NDArray[Any]
+    y: NDArray[Any]
     score: Floats
 
 

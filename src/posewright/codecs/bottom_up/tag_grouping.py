@@ -7,7 +7,7 @@ that do it: pose-ae-train (commit 3c80a16) and HigherHRNet (commit aa23881).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -52,9 +52,9 @@ class Rules(NamedTuple):
 class Peaks(NamedTuple):
     """Hold the peaks of one keypoint, best first: x, y (N,) px, value (N,) and tags (N, T)."""
 
-    x: Places
-    y: Places
-    value: NDArray[np.float32]
+    x: NDArray[Any]
+    y: NDArray[Any]
+    value: NDArray[np.floating]
     tags: NDArray[np.float32]
 
 
