@@ -147,6 +147,13 @@ def test_a_picture_is_decoded_once_for_all_its_people(estimator, tmp_path, monke
     assert reads == [path, path]
 
 
+def test_the_search_looks_at_eight_crops_at_most(estimator, run, rng):
+    for pixels in (rng.integers(0, 255, (90, 160, 3), np.uint8), drawn(np.add(PLACES, (150, 90)), (480, 420))):
+        run.batches.clear()
+        estimator(pixels)
+        assert 1 <= sum(run.batches) <= 8
+
+
 def test_it_aims_by_itself_at_a_small_person(estimator):
     places = 0.8 * PLACES + (330, 200)
     (person,) = estimator(drawn(places, (512, 384), 5))
