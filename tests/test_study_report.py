@@ -9,12 +9,13 @@ from html import unescape
 import numpy as np
 import pytest
 
+from posewright import picture
 from posewright.robustness import Study, people_for, read_study, standard_attacks, study
 from posewright.robustness.attacks.attack import Attack
 from posewright.robustness.numbers.effect import Effect
 from posewright.robustness.pages.figures import Spot, compared, influences, scatter
 from posewright.robustness.pages.relations import outliers
-from posewright.robustness.pages.report import FILE, write_report
+from posewright.robustness.pages.report import FILE, Told, answers_in, write_report
 from posewright.robustness.pages.words import points, stands_out
 from posewright.scene import Person, Scene, box_around
 from posewright.skeleton import LSP
@@ -160,11 +161,39 @@ def test_it_escapes_what_it_is_told(made):
 def test_examples_are_drawn_only_of_people_who_are_at_hand(made, tmp_path):
     found, folder, _ = made
     text = page_of(folder)
-    assert text.count("<figure>") == 8, "worst and typical, of keypoints and parts, with two fills"
+    captions = [unescape(said) for said in re.findall("<figcaption>(.*?)</figcaption>", text)]
+    chapters = [said for said in captions if said.startswith("Worst case. ")]
+    assert len(chapters) == 3, "of keypoints, parts and discs; what is not covered loses nothing"
+    assert len(captions) - len(chapters) == 8, "worst and typical, of keypoints and parts, with two fills"
     assert "In the worst cases a person loses" in text
-    caption = unescape(re.findall("<figcaption>(.*?)</figcaption>", text)[0])
-    assert re.fullmatch(r"\w+ ?\w*, blackout: 14 of 14 keypoints right, then 13; score 0\.90, then 0\.86", caption)
+    said = r"\w+ ?\w*, blackout: 14 of 14 keypoints right, then 13; score 0\.90, then 0\.86"
+    assert re.fullmatch(said, captions[len(chapters)])
     assert "<figure>" not in write_report(found, tmp_path).read_text(encoding="utf-8")
+
+
+def test_it_begins_with_findings_and_a_list_of_what_follows(made):
+    found, folder, people = made
+    text = page_of(folder)
+    cards = re.findall("<li><b>(.*?)</b><span>(.*?)</span><p>(.*?)</p>", text)
+    most = min(found.changes[a.name]["all"].value for a in found.attacks if a.kind == "parts")
+    assert [number for number, *_ in cards][:2] == ["100.0 %", f"\u2212{-100 * most:.1f} points"]
+    assert len(cards) == 5
+    links = re.findall('<a href="#(.*?)">', text)
+    assert links[0] == "chapter-which-keypoints"
+    assert set(links) <= set(re.findall('<section id="(.*?)"', text))
+    assert len(links) == text.count("<section id=")
+    told = Told(found, people, answers_in(folder, found))
+    attack = next(a for a in found.attacks if a.name == "keypoints-left_elbow-blackout-6")
+    drawn, about = told.picture(attack, "all")
+    assert drawn[:2] == b"\xff\xd8"
+    assert about == "Typical of the 6 of 6 people who lose something here: 1 keypoint."
+    assert told.picture(attack, "collateral")[1] == "Left elbow, blackout: none of 6 people loses a keypoint."
+    assert told.picture(None, "all")[1].startswith("A typical person")
+
+
+def test_the_summary_is_a_page_for_a_paper(made):
+    _, folder, _ = made
+    assert picture.read(folder / "summary.png").shape == (1360, 1760, 3)
 
 
 def test_a_study_read_from_disk_makes_the_same_page(made, tmp_path):

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import Positional, arg
 
+from posewright.cli.app import app
 from posewright.cli.errors import CLOSED, lasting_output, line_of, theirs
 from posewright.cli.estimate import evaluate, predict
 from posewright.cli.evolve import evolve
@@ -182,6 +183,7 @@ ABOUT = (
 )
 VERBS: dict[str, Callable[..., int]] = {
     "demo": demo,
+    "app": app,
     "predict": predict,
     "lift": lift,
     "label": label,

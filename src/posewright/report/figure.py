@@ -1,6 +1,7 @@
 """Figures: plots as SVG in the colours of the page that holds them, light or dark.
 
-The colours are Okabe and Ito's ("Color universal design", 2002), which people who are colour-blind tell apart.
+The colours are Okabe and Ito's ("Color universal design", 2002), which people who are colour-blind tell apart; the page
+darkens or lightens those whose contrast with its ground would be below 3 (WCAG 2.2, 1.4.11).
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ PALETTE = {
 INK, SOFT, LINE, CARD, BLUE, SKY, GREEN, ORANGE, RED, PINK, GREY = PALETTE.values()
 WIDE, ROW, MARGIN = 11.0, 0.27, 0.85
 """Inches: a figure's width, the height of one row of a plot that has rows, and of what stands around them."""
+LEGIBLE = 6.1
+"""pt that letters keep on a narrow screen, where a figure is scrolled rather than made smaller still."""
 
 Row = tuple[str, float, float, float]
 """A name, a value and the ends of its interval, NaN where there is none."""
@@ -63,15 +66,19 @@ def plot(title: str, height: float, width: float = WIDE) -> Iterator[tuple[Any, 
 
 
 def inline(svg: str, label: str) -> str:
-    """Make a file of SVG a part of a page: its colours are the page's, its ids its own, its size free."""
+    """Make a file of SVG a part of a page: its colours are the page's, its ids its own, its width the page's."""
     svg = svg[svg.index("<svg") :]
     for name, colour in PALETTE.items():
         svg = svg.replace(colour, f"var(--{name})")
     mark = re.sub(r"\W+", "-", label.lower()).strip("-")
     svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{mark}-", svg)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    size = rf'style="width: \1pt" role="img" aria-label="{mark.replace("-", " ")}"'
-    return re.sub(r'width="([\d.]+)pt" height="[\d.]+pt"', size, svg, count=1)
+    smallest = min((float(size) for size in re.findall(r"font(?:-size)?: ([\d.]+)px", svg)), default=LEGIBLE)
+    width = float(re.findall(r'width="([\d.]+)pt"', svg)[0])
+    least = width * min(1.0, LEGIBLE / smallest)
+    size = f'style="width: {width:g}pt; min-width: {least:.0f}pt" role="img" aria-label="{mark.replace("-", " ")}"'
+    sized = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', size, svg, count=1)
+    return f'<div class="chart">{sized}</div>'
 
 
 def dots(title: str, rows: Sequence[Row], label: str, reference: float | None = None) -> str:

@@ -37,9 +37,9 @@ KEY = "Left as it is, right under attack; the truth is thin, the estimate thick,
 
 
 class Case(NamedTuple):
-    """One person under one attack; person: their place in the study. lost: correct keypoints less than before."""
+    """One person under one attack, or none; person: their place in the study. lost: correct keypoints less."""
 
-    attack: Attack
+    attack: Attack | None
     person: int
     lost: int
 
@@ -49,17 +49,27 @@ def examples(study: Study, people: Sequence[Subject], answers: Mapping[str, Answ
 
     people: as the study asked about, with their pictures; answers: as it got them, CLEAN and by attack's name.
     """
-    kept = {name: said for name, said in answers.items() if name == CLEAN or name in study.changes}
-    m = measured(people, kept, study.protocol.get("rule"))
-    seed = int(study.protocol.get("seed", 0))
+    m = judged_in(study, people, answers)
+    seed = seed_of(study)
     found = []
     for cases, name, told in ((worst(study, m), "worst", WORST), (typical(study, m), "typical", TYPICAL)):
         if cases:
             lost = [case.lost for case in cases]
             title = f"In the {name} cases a person loses {_span(min(lost), max(lost))} keypoints"
-            drawn = beside(_shown(case, people, m, seed) for case in cases)
+            drawn = beside(figure_of(case, people, m, seed) for case in cases)
             found.append(Section(title, f"{told} {KEY}", figures=[drawn]))
     return found
+
+
+def judged_in(study: Study, people: Sequence[Subject], answers: Mapping[str, Answers]) -> Measured:
+    """Judge the answers of a study again."""
+    kept = {name: said for name, said in answers.items() if name == CLEAN or name in study.changes}
+    return measured(people, kept, study.protocol.get("rule"))
+
+
+def seed_of(study: Study) -> int:
+    """Return what a study's attacks were drawn with."""
+    return int(study.protocol.get("seed", 0))
 
 
 def worst(study: Study, m: Measured) -> list[Case]:
@@ -88,6 +98,39 @@ def typical(study: Study, m: Measured) -> list[Case]:
     return found
 
 
+def of_attack(m: Measured, attack: Attack | None, number: str = "all") -> tuple[Case | None, int, int]:
+    """Choose of those who lose something of a number the one in the middle; how many lose, and how many are reached.
+
+    Without an attack, the one of whom as many keypoints are wrong as of the person in the middle. Where nobody loses
+    anything it is the first who is reached, and None where nobody is.
+    """
+    if attack is None:
+        wrong = [(int((m.asked[n] & ~m.kinds[CLEAN].right[n]).sum()), int(n)) for n in np.flatnonzero(m.asked.any(1))]
+        lost, person = sorted(wrong)[len(wrong) // 2]
+        return Case(None, person, lost), 0, len(wrong)
+    cases = _cases(m, attack, number)
+    losers = sorted((case for case in cases if case.lost > 0), key=lambda case: (case.lost, case.person))
+    chosen = losers[len(losers) // 2] if losers else next(iter(cases), None)
+    return chosen, len(losers), len(cases)
+
+
+def most_of(m: Measured, attack: Attack, number: str = "all") -> Case | None:
+    """Choose who loses most of a number under an attack; None where nobody loses anything."""
+    found = max(_cases(m, attack, number), key=lambda case: (case.lost, -case.person), default=None)
+    return found if found is not None and found.lost > 0 else None
+
+
+def pair_of(case: Case, people: Sequence[Subject], m: Measured, seed: int, height: int) -> bytes:
+    """Draw a person as they are and, where there is an attack, beside it under the attack, as a JPEG."""
+    one = people[case.person]
+    seen = [(one.crop, CLEAN)]
+    if case.attack is not None:
+        seen.append((attacked([one], case.attack, seed, case.person)[0], case.attack.name))
+    drawn = [_drawn(crop, one.truth, m.answers[name], case.person, height) for crop, name in seen]
+    gap = np.full((height, GAP, 3), 250, np.uint8)
+    return encoded(drawn[0] if len(drawn) < 2 else np.hstack([drawn[0], gap, drawn[1]]), ".jpg")
+
+
 def _span(least: int, most: int) -> str:
     return str(most).replace("-", MINUS) if least == most else f"{least} to {most}".replace("-", MINUS)
 
@@ -99,36 +142,35 @@ def _groups(study: Study, m: Measured) -> Iterator[list[Attack]]:
             yield [attack for attack in attacks if attack.fill == fill]
 
 
-def _cases(m: Measured, attack: Attack) -> list[Case]:
-    there = m.asked & reached(m.answers[attack.name])
-    lost = ((m.kinds[CLEAN].right.astype(int) - m.kinds[attack.name].right) * there).sum(1)
+def _cases(m: Measured, attack: Attack, number: str = "all") -> list[Case]:
+    """Return what an attack costs everybody whom it reaches, of all keypoints, the covered ones or the others."""
+    said = m.answers[attack.name]
+    there = m.asked & reached(said)
+    counted = there & {"all": np.ones_like(said.covered), "hit": said.covered, "collateral": ~said.covered}[number]
+    lost = ((m.kinds[CLEAN].right.astype(int) - m.kinds[attack.name].right) * counted).sum(1)
     return [Case(attack, int(n), int(lost[n])) for n in np.flatnonzero(there.any(1))]
 
 
-def _shown(case: Case, people: Sequence[Subject], m: Measured, seed: int) -> str:
-    """Draw a person before and under the attack, with a line of text below."""
-    one = people[case.person]
-    after = attacked([one], case.attack, seed, case.person)[0]
-    pair = [
-        _drawn(crop, one.truth, m.answers[name], case.person)
-        for crop, name in ((one.crop, CLEAN), (after, case.attack.name))
-    ]
-    gap = np.full((HEIGHT, GAP, 3), 250, np.uint8)
-    data = encoded(np.hstack([pair[0], gap, pair[1]]), ".jpg")
-    wanted = m.asked[case.person]
-    before, now = (int((m.kinds[name].right[case.person] & wanted).sum()) for name in (CLEAN, case.attack.name))
-    scores = [m.answers[name].score[case.person] for name in (CLEAN, case.attack.name)]
-    words = f"{attack_words(case.attack)}: {before} of {int(wanted.sum())} keypoints right, then {now}"
+def figure_of(case: Case, people: Sequence[Subject], m: Measured, seed: int, before_it: str = "") -> str:
+    """Draw a person before and under the attack, with a line of text below; before_it: how the line begins."""
+    data = pair_of(case, people, m, seed, HEIGHT)
+    wanted, names = m.asked[case.person], [CLEAN, *([case.attack.name] if case.attack is not None else [])]
+    before, now = (int((m.kinds[name].right[case.person] & wanted).sum()) for name in (names[0], names[-1]))
+    words = f"{before} of {int(wanted.sum())} keypoints right"
+    if case.attack is not None:
+        words = f"{attack_words(case.attack)}: {words}, then {now}"
+    scores = [m.answers[name].score[case.person] for name in names]
     if np.isfinite(scores).all():
-        words += f"; score {scores[0]:.2f}, then {scores[1]:.2f}".replace("-", MINUS)
+        words += f"; score {', then '.join(f'{score:.2f}' for score in scores)}".replace("-", MINUS)
+    words = before_it + (words[:1].upper() + words[1:] if before_it else words)
     source = f"data:image/jpeg;base64,{b64encode(data).decode()}"
     return f'<figure><img src="{source}" alt="{escape(words)}"><figcaption>{escape(words)}</figcaption></figure>'
 
 
-def _drawn(crop: Crop, truth: Person, said: Answers, place: int) -> Pixels:
-    """Draw the estimate thick and the truth thin on a crop, HEIGHT px high."""
+def _drawn(crop: Crop, truth: Person, said: Answers, place: int, high: int = HEIGHT) -> Pixels:
+    """Draw the estimate thick and the truth thin on a crop, so many px high."""
     width, height = crop.warp.size
-    to = (max(1, round(width * HEIGHT / height)), HEIGHT)
+    to = (max(1, round(width * high / height)), high)
     larger = np.asarray(cv2.resize(crop.pixels, to, interpolation=cv2.INTER_CUBIC), np.uint8)
     warp = resized((width, height), to)
     scores = said.scores[place]

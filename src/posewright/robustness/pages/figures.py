@@ -10,8 +10,8 @@ import numpy as np
 from posewright.report.figure import BLUE, GREEN, GREY, INK, LINE, ORANGE, PINK, RED, SKY, SOFT, plot, rows_named
 from posewright.robustness.numbers.effect import Effect
 
-HALF, THIRD = 5.2, 3.42
-"""Inches: the width of a figure of which two, or three, stand side by side on a wide page."""
+HALF = 5.2
+"""Inches: the width of a figure of which two stand side by side on a wide page."""
 KNOWN = {"blackout": BLUE, "meanout": ORANGE, "blur": GREEN, "right": GREEN, "wrong": RED}
 OTHERS = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
 NUMBERED = 0.055
@@ -33,7 +33,7 @@ def compared(
     title: str, names: Sequence[str], series: Series, label: str, width: float = HALF, scale: float = 100
 ) -> str:
     """Draw effects as dots with their intervals, one row a name, the series of a row one below the other."""
-    lane = 0.135 * max(len(series), 1.8)
+    lane = 0.115 * max(len(series), 2.0)
     with plot(title, 0.95 + lane * len(names), width) as (axes, drawn):
         place, shifts = np.arange(len(names)), np.linspace(-0.26, 0.26, len(series)) if len(series) > 1 else [0.0]
         axes.axvline(0, color=SOFT, linewidth=1)
@@ -48,7 +48,7 @@ def compared(
 
 def growing(title: str, radii: Sequence[float], series: Series, label: str) -> str:
     """Draw how effects change with the radius, a line with its band for each of the series."""
-    with plot(title, 3.1, THIRD) as (axes, drawn):
+    with plot(title, 3.1, HALF) as (axes, drawn):
         axes.axhline(0, color=SOFT, linewidth=1)
         for (name, effects), colour in zip(series.items(), colours(series), strict=True):
             values, low, high = _columns(effects, 100)

@@ -8,7 +8,7 @@ from posewright.report.page import Section
 from posewright.robustness.attacks.attack import CLEAN, Attack
 from posewright.robustness.numbers.effect import Effect
 from posewright.robustness.numbers.tables import Effects, Study
-from posewright.robustness.pages.figures import Spot, beside, compared, influences, scatter
+from posewright.robustness.pages.figures import Spot, compared, influences, scatter
 from posewright.robustness.pages.sections import NOTHING
 from posewright.robustness.pages.words import (
     CHANCE,
@@ -51,7 +51,7 @@ def influence(study: Study) -> Section | None:
     names = [f"{attack_words(a)} \N{RIGHTWARDS ARROW} {spelled(k)}" for a, k in strongest]
     if strongest:
         lines = {"": [clear[pair] for pair in strongest]}
-        drawn.append(compared("Strongest influences", names, lines, "change, points"))
+        drawn.append(compared("Strongest influences", names, lines, "change in correct ones of the second, points"))
         title = f"Strongest influence on another keypoint: {names[0]}, {points(clear[strongest[0]])}"
         if not stands_out(clear[strongest[0]], len(across)):
             title = "No influence of one keypoint on another stands out by itself"
@@ -70,7 +70,7 @@ def influence(study: Study) -> Section | None:
         text += f" The largest measured: {names[0]}, {points(clear[strongest[0]])}."
     head = ["covered", "affected", "change, points", "verdict"]
     rows = [[attack_words(a), spelled(k), cell(clear[a, k]), "lower"] for a, k in strongest]
-    return Section(title, text, figures=[beside(drawn)], grid=[head, *rows] if rows else ())
+    return Section(title, text, figures=drawn[:1], more=drawn[1:], grid=[head, *rows] if rows else ())
 
 
 def _matrix(study: Study, attacks: Sequence[Attack], fill: str, columns: Sequence[str], most: float) -> str:
@@ -98,7 +98,7 @@ def hit_and_collateral(study: Study) -> Section | None:
         if known:
             far = outliers(pairs, known)
             spots = [Spot(a.fill, spelled(a.target) if a in far else "", *pairs[a]) for a in known]
-            labels = "change of covered keypoints, points", "change of the others, points"
+            labels = "change in correct ones of the covered, points", "change in correct ones of the others, points"
             drawn.append(scatter(f"Hit and collateral: {kind}", spots, labels, (100, 100)))
         for fill in fills_of(attacks):
             both = study.pooled.get(f"{kind}-{fill}")
@@ -118,7 +118,7 @@ def hit_and_collateral(study: Study) -> Section | None:
         title = f"Keypoints that nothing covers suffer, too: {points(both['collateral'])} under {fill} on {kind}"
     if all(some["collateral"].verdict(study.margin) == "none" for *_, some in said):
         title = f"Keypoints that nothing covers stay as they are, within {margin_words(study)}"
-    return Section(title, text, figures=[beside(drawn)], grid=[head, *grid])
+    return Section(title, text, figures=drawn[:1], more=drawn[1:], grid=[head, *grid])
 
 
 def outliers(pairs: Mapping[Attack, tuple[Effect, Effect]], known: Sequence[Attack]) -> set[Attack]:
@@ -145,7 +145,7 @@ def knowing(study: Study) -> Section | None:
     names = list(rated)
     right = {word: [rated[name][f"score_{word}"] for name in names] for word in ("right", "wrong")}
     drawn = [
-        compared("Mean score of covered keypoints", names, right, "score", scale=1),
+        compared("Mean score of covered keypoints", names, right, "mean score, 0 to 1", scale=1),
         compared("Overconfidence", names,
                  {"": [rated[name]["overconfidence"] for name in names]}, "mean score less share correct, points"),
     ]  # fmt: skip
@@ -155,7 +155,7 @@ def knowing(study: Study) -> Section | None:
         if a.kind != "radii" and (one := study.changes[a.name])["hit"].value == one["hit"].value
     ]
     if spots:
-        labels = "change of covered keypoints, points", "change of their score"
+        labels = "change in correct ones of the covered, points", "change of their mean score"
         drawn.append(scatter("Score against loss", spots, labels, (100, 1)))
     head = ["keypoints", "right, %", "score", "of correct ones", "of wrong ones", "overconfidence, points"]
     grid = [
@@ -167,7 +167,7 @@ def knowing(study: Study) -> Section | None:
         "those that are wrong, and by how much the mean score exceeds the share that is correct. That compares only "
         "where a score is meant as the probability of being correct."
     )
-    return Section(_known(rated), text, figures=[beside(drawn)], grid=[head, *grid])
+    return Section(_known(rated), text, figures=drawn[:1], more=drawn[1:], grid=[head, *grid])
 
 
 def _known(rated: Mapping[str, Effects]) -> str:
@@ -219,7 +219,7 @@ def confusions(study: Study) -> Section | None:
         "by chance."
     )
     grid = [["attack", "", "change, points"], *rows] if rows else ()
-    return Section(title, text, figures=[beside(drawn)], grid=grid)
+    return Section(title, text, figures=drawn[:1], more=drawn[1:], grid=grid)
 
 
 def without_effect(study: Study) -> Section:

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from posewright.report.page import Section, write_page
 from posewright.robustness.answers.ask import Answers, read_answers
-from posewright.robustness.attacks.attack import CLEAN
+from posewright.robustness.attacks.attack import CLEAN, Attack
 from posewright.robustness.attacks.subjects import Subject
-from posewright.robustness.numbers.effect import Effect
 from posewright.robustness.numbers.tables import Study
-from posewright.robustness.pages.examples import examples
-from posewright.robustness.pages.relations import confusions, hit_and_collateral, influence, knowing, without_effect
-from posewright.robustness.pages.sections import keypoints, own, parts, radii
-from posewright.robustness.pages.words import (
-    MINUS,
-    attack_words,
-    fills_of,
-    harshest,
-    margin_words,
-    of_kind,
-    points,
-    share,
+from posewright.robustness.pages.examples import (
+    Case,
+    examples,
+    figure_of,
+    judged_in,
+    most_of,
+    of_attack,
+    pair_of,
+    seed_of,
 )
+from posewright.robustness.pages.findings import findings, no_picture, words_of
+from posewright.robustness.pages.relations import confusions, hit_and_collateral, influence, knowing, without_effect
+from posewright.robustness.pages.sections import fills, keypoints, own, parts, radii
+from posewright.robustness.pages.summary import write_summary
+from posewright.robustness.pages.words import harshest, margin_words, of_kind
 from posewright.skeleton import LARGE_PARTS
 
+SMALL = 200
+"""px of a finding's picture."""
 FILE = "report.html"
 FEW = 20
 """Pictures below which intervals from a bootstrap are too narrow."""
@@ -34,68 +38,82 @@ FEW = 20
 def write_report(study: Study, folder: Path | str, people: Sequence[Subject] = (), command: str = "") -> Path:
     """Write the page of a study into its folder, one file that needs nothing from elsewhere; returns its path.
 
+    Beside it lies `summary.png`, the same on one sheet.
+
     people: those whom the study asked about, with their pictures, in its order (`people_for`); with them, and the
     answers that lie in the folder, examples are drawn. command: what makes the study anew.
     """
     folder = Path(folder)
-    sections = [
-        _warning(study),
-        keypoints(study),
-        radii(study),
-        parts(study, LARGE_PARTS),
-        own(study),
-        influence(study),
-        hit_and_collateral(study),
-        knowing(study),
-        confusions(study),
-        without_effect(study),
-        *(examples(study, people, answers_in(folder, study)) if people else ()),
-        _protocol(study, command),
+    told = Told(study, people, answers_in(folder, study)) if people else None
+    chapters = [
+        _chapter("Which keypoints", keypoints(study), told, "keypoints"),
+        _chapter("Which parts", parts(study, LARGE_PARTS), told, "parts"),
+        _chapter("How large", radii(study), told, "radii"),
+        _chapter("Who influences whom", influence(study)),
+        _chapter("What is not covered", hit_and_collateral(study), told, "collateral"),
+        _chapter("Which fill", fills(study)),
+        _chapter("Occluders of your own", own(study), told, "own"),
+        _chapter("Does it know", knowing(study)),
+        _chapter("Who is confused", confusions(study)),
     ]
+    sections = [_warning(study), *chapters, *(() if told is None else told.examples()), without_effect(study),
+                _protocol(study, command)]  # fmt: skip
     shown = [section for section in sections if section is not None]
-    return write_page(folder / FILE, "Occlusion study", _lead(study), tiles(study), shown)
+    said = findings(study, no_picture if told is None else told.picture)
+    write_summary(study, folder, said, "Occlusion study", _lead(study))
+    return write_page(folder / FILE, "Occlusion study", _lead(study), (), shown, said)
+
+
+class Told:
+    """A study with the people it asked about and what was said of them, of which examples are drawn."""
+
+    def __init__(self, study: Study, people: Sequence[Subject], answers: Mapping[str, Answers]) -> None:
+        self.study, self.people, self.answers = study, people, answers
+        self.measured = judged_in(study, people, answers)
+
+    def picture(self, attack: Attack | None, number: str, high: int = SMALL) -> tuple[bytes | None, str]:
+        """Draw a typical case of an attack, and say whose it is."""
+        case, losers, reached = self._case(attack, number)
+        if case is None:
+            return None, ""
+        drawn = pair_of(case, self.people, self.measured, seed_of(self.study), high)
+        return drawn, words_of(attack, case.lost, losers, reached)
+
+    def case(self, kind: str) -> list[str]:
+        """Draw whom the attack of a kind that costs most costs most; nothing without one."""
+        number = "collateral" if kind == "collateral" else "all"
+        attacks = of_kind(self.study, "keypoints" if kind == "collateral" else kind)
+        if kind == "radii":
+            largest = max((a.radius or 0.0 for a in attacks), default=0.0)
+            attacks = [a for a in attacks if a.radius == largest]
+        worst = harshest(self.study, attacks, number)
+        case = None if worst is None or not worst.at_hand else most_of(self.measured, worst, number)
+        return (
+            [] if case is None else [figure_of(case, self.people, self.measured, seed_of(self.study), "Worst case. ")]
+        )
+
+    def examples(self) -> list[Section]:
+        """Return the worst cases and typical ones."""
+        found = examples(self.study, self.people, self.answers)
+        return [replace(one, short=f"{one.title.split()[2].capitalize()} cases") for one in found]
+
+    def _case(self, attack: Attack | None, number: str) -> tuple[Case | None, int, int]:
+        if attack is not None and not attack.at_hand:
+            return None, 0, 0
+        return of_attack(self.measured, attack, number)
+
+
+def _chapter(short: str, section: Section | None, told: Told | None = None, kind: str = "") -> Section | None:
+    """Give a section its short name, and an example of the attack that it says most of."""
+    if section is None:
+        return None
+    return replace(section, short=short, cases=told.case(kind) if told is not None else ())
 
 
 def answers_in(folder: Path, study: Study) -> dict[str, Answers]:
     """Return the answers that lie in a study's folder, clean and by attack's name; raises FileNotFoundError."""
     names = [CLEAN, *(attack.name for attack in study.attacks)]
     return {name: read_answers(folder / "answers" / f"{name}.npz")[0] for name in names}
-
-
-def tiles(study: Study) -> list[tuple[str, str]]:
-    """Return what is to be seen at once: names with values."""
-    right, AP = study.clean["all"], study.clean["AP"]
-    found = [(f"keypoints right, clean{_ends(right, '.1f')}", share(right, interval=False))]
-    if AP.value == AP.value:
-        found.append((f"AP, clean{_ends(AP, '.3f', 1)}", f"{AP.value:.3f}"))
-    for kind in ("keypoints", "parts"):
-        attack = harshest(study, of_kind(study, kind))
-        if attack is not None:
-            cost = study.changes[attack.name]["all"]
-            name = f"largest loss, {kind[:-1]}: {attack_words(attack)}"
-            found.append((f"{name}{_ends(cost)}", points(cost, interval=False)))
-    found += _collateral(study)
-    counts = {name: study.protocol.get(name) for name in ("people", "pictures")}
-    found += [(name, f"{count:,}") for name, count in counts.items() if isinstance(count, int)]
-    return [*found, ("attacks", f"{len(study.attacks):,}")]
-
-
-def _collateral(study: Study) -> list[tuple[str, str]]:
-    """Say how much of the keypoint attacks' loss is collateral, with the fill that clearly costs most."""
-    groups = {fill: study.pooled[f"keypoints-{fill}"] for fill in fills_of(of_kind(study, "keypoints"))}
-    clear = {fill: some for fill, some in groups.items() if some["all"].high < 0}
-    if not clear:
-        return []
-    fill = min(clear, key=lambda one: clear[one]["all"].value)
-    part = clear[fill]["collateral_share"]
-    name = f"of the loss under keypoint attacks was not covered, {fill}{_ends(part, '.1f')}"
-    return [(name, share(part, interval=False))]
-
-
-def _ends(effect: Effect, form: str = "+.1f", scale: float = 100) -> str:
-    """Write an interval behind a name."""
-    low, high = (format(scale * end, form).replace("-", MINUS) for end in (effect.low, effect.high))
-    return f" ({low} to {high})" if effect.low == effect.low else ""
 
 
 def _lead(study: Study) -> str:

@@ -8,20 +8,26 @@ from posewright.report.page import Section
 from posewright.robustness.attacks.attack import Attack
 from posewright.robustness.numbers.effect import Effect
 from posewright.robustness.numbers.tables import Study
-from posewright.robustness.pages.figures import beside, compared, growing
+from posewright.robustness.pages.figures import compared, growing
 from posewright.robustness.pages.words import (
     CHANCE,
+    attack_words,
     cell,
     fills_of,
     harm,
+    listed,
     margin_words,
     of_kind,
     points,
     spelled,
+    stands_out,
     with_verdict,
 )
 
-CHANGE = "change in correct keypoints, points"
+CHANGE = "change in correct keypoints, percentage points"
+GROWN = "change in correct keypoints,\npercentage points"
+PLAIN, ENDS = ("blackout", "meanout"), ("wrist", "ankle", "top")
+"""Fills of one colour, and the last words of the keypoints where a limb ends."""
 Number = Callable[[Attack], Effect]
 
 
@@ -53,9 +59,22 @@ def keypoints(study: Study) -> Section | None:
         f"A disc of {radius} (on a crop 192 wide) covers one keypoint of everybody who has it; the most harmful "
         "stand on top. Dots are changes from the clean picture, lines 95 % intervals of each number by itself: of "
         f"{len(attacks)} that change nothing, about {CHANCE * len(attacks):.0f} would lie clearly below 0 by chance.",
-        figures=[beside(drawn)],
+        notes=mark_words(study, attacks),
+        figures=drawn[:1],
+        more=drawn[1:],
         grid=[head, *rows],
     )
+
+
+def mark_words(study: Study, attacks: Sequence[Attack]) -> list[str]:
+    """Warn where a disc may be taken for what it covers: one of a plain colour, on the end of a limb."""
+    plain = [a for a in attacks if a.fill in PLAIN and a.target.rpartition("_")[2] in ENDS]
+    if not plain:
+        return []
+    gains = [a for a in plain if stands_out(number := change(study, "target")(a), len(plain)) and number.value > 0]
+    seen = f"Here it makes {listed(map(attack_words, gains))} easier to find. " if gains else ""
+    return [f"A plain disc is a mark as well as a cover: the end of a limb may be looked for there. {seen}"
+            "Read it beside a fill that does not stand out."]  # fmt: skip
 
 
 def radii(study: Study) -> Section | None:
@@ -68,11 +87,7 @@ def radii(study: Study) -> Section | None:
     lines = {
         number: {fill: _sorted(attacks, fill, change(study, number)) for fill in fills_of(attacks)} for number in titles
     }
-    drawn = (
-        [growing(f"Radius: {titles[n].lower()}", sizes, lines[n], "change, points") for n in titles]
-        if len(sizes) > 1
-        else []
-    )
+    drawn = [growing(f"Radius: {titles[n].lower()}", sizes, lines[n], GROWN) for n in titles] if len(sizes) > 1 else []
     largest = [a for a in attacks if a.radius == sizes[-1]]
     head = ["radius", "fill", *(title.lower() for title in titles.values()), "verdict"]
     rows = [
@@ -84,7 +99,8 @@ def radii(study: Study) -> Section | None:
         harm(study, largest, f"Discs of {sizes[-1]:g} px"),
         "A disc covers a keypoint that is drawn for each person, the same one at every radius and with every fill. "
         + " ".join(_onset(study, attacks, fill) for fill in fills_of(attacks)),
-        figures=[beside(drawn)] if drawn else [],
+        figures=drawn[:1],
+        more=drawn[1:],
         grid=[head, *rows],
     )
 
@@ -123,9 +139,6 @@ def parts(study: Study, large: Sequence[str]) -> Section | None:
             f" {len(worse)} of {len(told)} attacks on parts cost clearly more than every single one of their keypoints "
             "covered by a disc with the same fill, in the same people."
         )
-    fills = _fill_differences(study)
-    if fills:
-        drawn.append(compared("One fill less another", list(fills), _turned(fills), "difference, in points"))
     head = ["part", "fill", "all", "covered", "not covered", "AP", "less the closest keypoint", "verdict"]
     grid = [
         [spelled(a.target), a.fill, *(cell(study.changes[a.name][n]) for n in ("all", "hit", "collateral")),
@@ -134,10 +147,24 @@ def parts(study: Study, large: Sequence[str]) -> Section | None:
     ]  # fmt: skip
     return Section(
         harm(study, attacks, "One body part covered"),
-        " ".join([text, *fill_words(study)]),
-        figures=[beside(drawn)],
+        text,
+        figures=drawn[:1],
+        more=drawn[1:],
         grid=[head, *grid],
     )
+
+
+def fills(study: Study) -> Section | None:
+    """Say which fill costs more than which."""
+    told = _fill_differences(study)
+    if not told:
+        return None
+    drawn = compared("One fill less another", list(told), _turned(told), "difference of the changes, points")
+    said = fill_words(study)
+    text = "The same people, the same places, other contents. " + " ".join(said[1:])
+    head = ["fills", "all keypoints", "covered", "not covered"]
+    rows = [[name, *(cell(some[n]) for n in ("all", "hit", "collateral"))] for name, some in told.items()]
+    return Section(said[0].rstrip("."), text, figures=[drawn], grid=[head, *rows])
 
 
 def fill_words(study: Study) -> list[str]:
