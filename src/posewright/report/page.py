@@ -36,7 +36,9 @@ figure { margin: 0 0 .6rem; flex: 0 1 31rem; } figcaption { font-size: .85rem; c
 .note { border-left: 3px solid var(--warn); padding: .1rem 0 .1rem .8rem; margin: 0 0 .8rem; color: var(--ink); }
 .wide { overflow-x: auto; } .wide table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .wide th { text-align: left; font-weight: 600; color: var(--soft); font-size: .85rem; padding: .2rem 1.5rem .2rem 0; }
-.wide tr { border-bottom: 1px solid var(--line); } .wide td { overflow-wrap: normal; }
+.wide tr { border-bottom: 1px solid var(--line); } .wide td { overflow-wrap: normal; white-space: nowrap; }
+.wide td:last-child { white-space: normal; min-width: 8rem; }
+@media (max-width: 40rem) { .chart > img { max-width: none; width: max(100%, 32rem); } }
 .tiles { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.25rem 0; padding: 0; list-style: none; }
 .tiles li { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: .7rem 1.1rem;
             min-width: 6.4rem; }
@@ -167,7 +169,8 @@ def _section(section: Section) -> str:
     if section.grid:
         rows = _grid(section.grid)
         parts.append(f"<details><summary>Numbers</summary>{rows}</details>" if section.figures else rows)
-    parts += [f'<img src="{_source(picture)}" alt="{escape(section.title)}">' for picture in section.pictures]
+    parts += [f'<div class="chart"><img src="{_source(one)}" alt="{escape(section.title)}"></div>'
+              for one in section.pictures]  # fmt: skip
     if section.commands:
         parts.append(f"<pre>{escape(chr(10).join(section.commands))}</pre>")
     if section.details:

@@ -91,7 +91,7 @@ def _again(estimator: Estimator, pixels: Pixels, clean: Sequence[Person]) -> lis
     """Ask at the people's boxes, or about the whole picture where the estimator looks at nothing else."""
     if not clean:
         return []
-    if estimator.view.size is not None:
+    if estimator.view.size is not None or estimator.view.boxed:
         return list(estimator(pixels, [person.box for person in clean]))
     return matched(estimator(pixels), clean)
 
@@ -164,7 +164,7 @@ def worst_place(shown: Shown, sides: Sequence[Side], at: int, person: int, cover
     search = Search(fill=fill, radius=max(radius, 1.0), looks=LOOKS)
     reach = np.full(len(clean), REACH * float(max(one.box[2:] - one.box[:2])))
     with ASKING:
-        (first,) = ask(estimator, [one.crop.pixels], [one.box])
+        (first,) = ask(estimator, [one], [one.crop])
         if first is None:
             return None
         one = replace(one, truth=replace(one.truth, keypoints=first.keypoints, visible=None))
