@@ -49,6 +49,16 @@ def test_views_are_drawn_evenly_where_a_paper_does_so(people, rng):
         np.testing.assert_allclose(np.histogram(drawn, 4, (low, high))[0], 1000, atol=120)
 
 
+def test_tint_multiplies_each_channel_evenly_and_nothing_else(rng):
+    pixels = np.full((4, 4, 3), 100, np.uint8)
+    drawn = np.array([Jitter(tint=0.4).paint(pixels, rng)[0, 0] for _ in range(2000)])
+    assert drawn.min() >= 59
+    assert drawn.max() <= 140
+    np.testing.assert_allclose(np.quantile(drawn, (0.25, 0.5, 0.75), axis=0).mean(1), (79.5, 99.5, 119.5), atol=2)
+    assert np.abs(np.corrcoef(drawn.T)[np.triu_indices(3, 1)]).max() < 0.1
+    assert not Jitter(tint=0.4).paint(np.zeros_like(pixels), rng).any()
+
+
 @pytest.mark.parametrize("jitter", [Jitter(), Jitter(colour=0.3, shift=0.1)], ids=["plain", "coloured"])
 def test_a_batch_is_what_take_and_encode_make(people, jitter):
     batches = Batches(people, CODEC, jitter, 4, seed=5, aim=Gaussian.around)

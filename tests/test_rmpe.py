@@ -176,6 +176,54 @@ def test_centred_targets_are_those_of_the_crop_of_the_true_box(rng):
     np.testing.assert_array_equal(target.centred, moved.maps)
 
 
+def test_cut_people_are_asked_for_as_they_are_shown(rng):
+    """Whose own box is longer than the crop, so that a piece of them was cut, is exempt."""
+    codec = Centred(COCO, (64, 64))
+    xy = rng.uniform((4, 4), (60, 60), (17, 2))
+    cut, shown = (codec.encode([Person(xy, box=np.array(box))]) for box in ((0.0, -5, 40, 70), (0.0, 2, 40, 60)))
+    np.testing.assert_array_equal(cut.centred, cut.maps)
+    assert np.abs(shown.centred - shown.maps).max() > 0.5
+
+
+def test_every_cut_of_the_recipe_is_exempt_and_shows_the_person_ungrown(rng):
+    scene = each_person(world(1, 1, size=(96, 96), skeleton=MPII, people=(1, 1)))[0]
+    person, jitter = scene.people[0], replace(rmpe_mpii.jitter, mirror=0.0)
+    longest = (person.box[2:] - person.box[:2]).max()
+    views = {
+        cut: [
+            replace(jitter, proposal=replace(jitter.proposal, cut=cut))(person, MPII, (256, 256), rng, Centred.around)
+            for _ in range(200)
+        ]
+        for cut in (0.0, 1.0)
+    }
+    shown = {cut: np.array([256 / (longest * warp.scale) for warp in warps]) for cut, warps in views.items()}
+    assert shown[1.0].max() <= 1  # in sides of the true box
+    assert np.median(shown[0.0]) == pytest.approx(1.3, abs=0.1)
+    assert np.quantile(shown[0.0], 0.05) > 1
+
+
+def test_a_frozen_branch_stays_and_teaches():
+    torch.manual_seed(0)
+    branch = sstn.frozen(StackedHourglass(2, 16, width=32))
+    model = SymmetricTransformer(StackedHourglass(1, 16, width=32), branch).train()
+    nn.init.normal_(model.locator.head.weight, std=1e-3)
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    stages = model(images)
+    assert len(stages) == 3
+    maps, centred = (torch.rand(2, 16, 16, 16) for _ in range(2))
+    target = Twofold(maps, centred, torch.ones(2, 16))
+    loss = centred_and_back(stages, target, beside=2)
+    wanted = mean_squared_error(stages[:2], Heatmaps(centred, target.weights))
+    assert torch.allclose(loss, wanted + mean_squared_error(stages[2:], Heatmaps(maps, target.weights)))
+    wanted.backward()
+    kinds = [(layer, layer.weight.grad is not None) for layer in branch.modules() if hasattr(layer, "weight")]
+    assert not any(learns for layer, learns in kinds if isinstance(layer, nn.Conv2d))
+    assert any(learns for layer, learns in kinds if isinstance(layer, nn.BatchNorm2d))
+    assert all(weight.grad is None for weight in model.pose.parameters())
+    assert model.locator.head.bias.grad.abs().max() > 0
+    assert len(model.eval()(images)) == 1
+
+
 def test_boxes_reach_the_targets():
     """A crop that is aimed beside the person has another centred target than maps."""
     recipe = replace(rmpe_mpii, codec=replace(rmpe_mpii.codec, size=(64, 64)))
@@ -268,5 +316,5 @@ def test_learns_at_the_authors_rates():
             (round(epochs * passes), value) for epochs, value in zip((20, 10), rate, strict=True)
         ]
         assert (recipe.batch, recipe.optimiser.rule, recipe.optimiser.rates) == (5, "rmsprop", rates)
-        assert (recipe.codec.size, recipe.padding, recipe.jitter.padding) == ((256, 256), 1.3, 1.3)
-        assert recipe.jitter.proposal.cut == 0.3
+        assert (recipe.codec.size, recipe.padding, recipe.jitter.padding) == ((256, 256), 1.3, 1.0)
+        assert (recipe.jitter.proposal.cut, recipe.jitter.proposal.grown, recipe.jitter.tint) == (0.3, 1.3, 0.4)

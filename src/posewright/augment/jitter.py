@@ -111,7 +111,8 @@ class Jitter:
     grow at most, each by an even draw. scale: the extent is multiplied by 1 + scale * n, n normal and cut at 1; or by
     an even draw between two ends, cut at `largest`; turn: degrees * n, cut at 2, with probability turn_chance; mirror:
     probability; half_body: probability of showing only the upper or lower body, as `half` finds it; shift: of the
-    extent, uniform; colour: gain of each channel, 1 + colour * n, n normal and cut at 2, and as much of an offset.
+    extent, uniform; colour: gain of each channel, 1 + colour * n, n normal and cut at 2, and as much of an offset;
+    tint: each channel times an even draw of 1 - tint to 1 + tint, and nothing else.
     uniform: draw scale and turn evenly between their ends instead, 1 - scale to 1 + scale and -turn to turn. proposal:
     draws the box that is aimed at, instead of the person's own.
     """
@@ -123,6 +124,7 @@ class Jitter:
     half_body: float = 0.3
     shift: float = 0.0
     colour: float = 0.0
+    tint: float = 0.0
     uniform: bool = False
     proposal: Proposal | None = None
     padding: Padding = PADDING
@@ -155,11 +157,15 @@ class Jitter:
         return rng.uniform(-1, 1) if self.uniform else _cut(rng.normal(), limit)
 
     def paint(self, pixels: Pixels, rng: np.random.Generator) -> Pixels:
-        """Change the brightness and colour of a crop (H, W, 3); without `colour` it comes back as it is."""
-        if not self.colour:
+        """Change the brightness and colour of a crop (H, W, 3); without `colour` and `tint` it comes back as it is."""
+        if not self.colour and not self.tint:
             return pixels
-        gain = 1 + self.colour * np.clip(rng.normal(size=(1, 3)) * 0.5 + rng.normal(), -2, 2)
-        offset = 255 * self.colour * np.clip(rng.normal(), -2, 2) / 2
+        gain, offset = np.ones((1, 3)), 0.0
+        if self.colour:
+            gain = 1 + self.colour * np.clip(rng.normal(size=(1, 3)) * 0.5 + rng.normal(), -2, 2)
+            offset = 255 * self.colour * np.clip(rng.normal(), -2, 2) / 2
+        if self.tint:
+            gain = gain * rng.uniform(1 - self.tint, 1 + self.tint, (1, 3))
         table = np.clip(np.arange(256)[:, None] * gain + offset, 0, 255).astype(np.uint8)
         return np.asarray(cv2.LUT(pixels, np.ascontiguousarray(table.reshape(1, 256, 3))), np.uint8)
 

@@ -34,16 +34,19 @@ class SideBySide:
     """Move each side of a box by itself, or cut a smaller box of the same shape out of it.
 
     means, deviations: of the moves of x0, y0, x1, y1, in widths and heights of the box; cut: probability of a cut
-    box, whose size is drawn evenly from 1 - cut to 1.
+    box, whose size is drawn evenly from 1 - cut to 1. grown: how much larger than the person's box the one is whose
+    sides move, and in whose near corner room is left for a cut one, which is of the person's own size.
     """
 
     means: tuple[float, float, float, float]
     deviations: tuple[float, float, float, float]
     cut: float
+    grown: float = 1.0
 
     def __call__(self, person: Person, skeleton: Skeleton, rng: np.random.Generator) -> Floats:  # noqa: ARG002
         """Draw a box (4,) px around a person; raises ValueError for one without box."""
         box, sides = _box(person)
+        box = box + (self.grown - 1) / 2 * np.array([-1, -1, 1, 1]) * sides
         share = rng.random()
         if share > 1 - self.cut:
             corner = box[:2] + rng.random(2) * (1 - share) * sides[:2]

@@ -2,8 +2,9 @@
 
 Fang et al., "RMPE: Regional multi-person pose estimation", ICCV 2017 (arXiv:1612.00137), section 3.1: the parallel
 branch is held against the pose as it would be had the detector's box been right, in place and in scale (out_center of
-the authors' training code, commit 094e29b). Departure: there a box that was cut small on purpose is exempt, and its
-pose stays as the cut shows it; here no codec is told which boxes were cut.
+the authors' training code, commit 094e29b). There a box that was cut small on purpose is exempt, and its pose stays as
+the cut shows it. Here everybody is whose own box is longer than the crop: all of whom a piece was cut, and with
+AlphaPose's offsets 1 in 700 of others who stand and 1 in 30 who lie, whose boxes came out as small by chance.
 """
 
 from __future__ import annotations
@@ -48,6 +49,9 @@ class Centred(Hourglass):
     def _centred(self, person: Person) -> Person:
         if person.box is None:
             return person
-        sides = np.maximum(GROWN * (person.box[2:] - person.box[:2]), 1)
+        sides = np.maximum(person.box[2:] - person.box[:2], 1)
+        fits = (self.size / sides).min()
+        if fits <= 1:
+            return person
         away = person.keypoints - (person.box[:2] + person.box[2:]) / 2
-        return replace(person, keypoints=(np.array(self.size) - 1) / 2 + (self.size / sides).min() * away)
+        return replace(person, keypoints=(np.array(self.size) - 1) / 2 + fits / GROWN * away)

@@ -94,15 +94,16 @@ def summed_squared_error(stages: Sequence[Heatmaps], target: Heatmaps) -> Tensor
     return total / (2 * len(target.maps))
 
 
-def centred_and_back(stages: Sequence[Heatmaps], target: Twofold) -> Tensor:
-    """What RMPE learns by: the first half of the stages holds the centred maps, the others the maps as they are.
+def centred_and_back(stages: Sequence[Heatmaps], target: Twofold, beside: int | None = None) -> Tensor:
+    """What RMPE learns by: the first stages hold the centred maps, the others the maps as they are.
 
-        L = mean_squared_error(second half, maps) + mean_squared_error(first half, centred)
+        L = mean_squared_error(others, maps) + mean_squared_error(first, centred)
 
-    Fang et al. 2017 (arXiv:1612.00137, section 3.1): each stack of the network and each of the branch beside it counts
-    alike, as in the authors' code. A keypoint that lies outside the crop once it is centred does not count there.
+    beside: how many stages the branch beside has; by default half of all, where it is the network itself. Fang et al.
+    2017 (arXiv:1612.00137, section 3.1): each stack of the network and each of the branch counts alike, as in the
+    authors' code. A keypoint that lies outside the crop once it is centred does not count there.
     """
     inside = target.weights * (target.centred.amax((-2, -1)) > 0)
-    half = len(stages) // 2
-    beside = mean_squared_error(stages[:half], Heatmaps(target.centred, inside))
-    return mean_squared_error(stages[half:], Heatmaps(target.maps, target.weights)) + beside
+    count = len(stages) // 2 if beside is None else beside
+    centred = mean_squared_error(stages[:count], Heatmaps(target.centred, inside))
+    return mean_squared_error(stages[count:], Heatmaps(target.maps, target.weights)) + centred

@@ -9,9 +9,11 @@
 
 A detector's box is seldom right; the locator learns to find the person in it. That it does is seen to by the branch
 beside: its maps are compared with those of the pose in the middle, and what is wrong with them reaches the locator
-alone. Departure: that branch of the paper is a smaller network of 4 stacks, trained before and frozen; here it is the
-pose network itself with its weights held fixed for the moment, so that no second set must be kept. Its authors' Caffe
-layer counts pixels from their corners and rows first; here from their middles, so that maps and picture move alike.
+alone. That branch of the paper is a smaller network of 4 stacks, trained before, whose convolutions are frozen
+(section 4.2; model.lua of the authors' training code, multi-human-pose, commit 094e29b): `frozen` makes one, and
+`beside` takes it. Departure: without it, the branch is the pose network itself with its weights held fixed for the
+moment, so that no second set must be trained. Its authors' Caffe layer counts pixels from their corners and rows first;
+here from their middles, so that maps and picture move alike.
 """
 
 from __future__ import annotations
@@ -79,14 +81,16 @@ def inverted(theta: Tensor) -> Tensor:
 class SymmetricTransformer(nn.Module):
     """Let any network of heatmaps see people centred, and answer in the picture as it is.
 
-    images (B, 3, H, W) as `pose` takes them; its stages of `Heatmaps` (B, K, h, w). In training as many
-    come before them: their maps as they are of the centred picture, from which only the locator learns.
+    images (B, 3, H, W) as `pose` takes them; its stages of `Heatmaps` (B, K, h, w). In training those of the branch
+    beside come before them: maps as they are of the centred picture. beside: that branch, as `frozen` makes it, whose
+    stages `centred_and_back` must be told; None: `pose` itself, from whose maps only the locator then learns.
     """
 
-    def __init__(self, pose: nn.Module) -> None:
+    def __init__(self, pose: nn.Module, beside: nn.Module | None = None) -> None:
         super().__init__()
         self.locator = Locator()
         self.pose = pose
+        self.beside = beside
 
     def forward(self, images: Tensor) -> list[Heatmaps]:
         theta = self.locator(images)
@@ -96,16 +100,27 @@ class SymmetricTransformer(nn.Module):
         return [*self._beside(centred), *stages] if self.training else stages
 
     def _beside(self, centred: Tensor) -> list[Heatmaps]:
-        """Ask the pose network with its weights held fixed, and leave its statistics alone."""
+        """Ask the branch beside; the pose network's weights are held fixed, and its statistics left alone."""
+        if self.beside is not None:
+            own: list[Heatmaps] = self.beside(centred)
+            return own
         fixed = {name: value.detach() for name, value in self.pose.named_parameters()}
         counted = {name: value.clone() for name, value in self.pose.named_buffers()}
         stages: list[Heatmaps] = functional_call(self.pose, fixed | counted, (centred,))
         return stages
 
 
-def sstn_hourglass_8(keypoints: int = 16) -> SymmetricTransformer:
-    """The paper's own: around eight stacked hourglasses (section 4.2)."""
-    return SymmetricTransformer(StackedHourglass(8, keypoints))
+def frozen(branch: nn.Module) -> nn.Module:
+    """Keep the convolutions of a trained network as they are; its normalisations go on learning, as the authors' do."""
+    for layer in branch.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.requires_grad_(False)
+    return branch
+
+
+def sstn_hourglass_8(keypoints: int = 16, beside: nn.Module | None = None) -> SymmetricTransformer:
+    """The paper's own: around eight stacked hourglasses, and if given one of four beside (section 4.2)."""
+    return SymmetricTransformer(StackedHourglass(8, keypoints), beside)
 
 
 # From the names of a stacked hourglass, which is what the paper starts from.

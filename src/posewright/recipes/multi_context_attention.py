@@ -2,9 +2,9 @@
 
 Schedule of the authors' README: RMSProp at 2.5e-4, divided by 10 after 100 and after 125 of 130 epochs of 3,000 steps
 of 8 crops, which is 108, 135 and 140 epochs of MPII's 22,246 people. Views are scaled and turned as in the first
-hourglass code; that code multiplies each channel by 0.8 to 1.2, here a gain and an offset are drawn to the same
-measure. Targets are those that the code draws, 1.75 map px wide in a square of 7, and not 1 px. Their test code expects
-a seventeenth map, of the background, for which the training script does not ask; it is left out.
+hourglass code, and each channel is multiplied by 0.8 to 1.2. Targets are those that the code draws, 1.75 map px wide in
+a square of 7, and not 1 px. Their test code expects a seventeenth map, of the background, for which the training script
+does not ask; it is left out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from posewright.recipes.losses import mean_squared_error
 from posewright.recipes.recipe import Optimiser, Phase
 from posewright.skeleton import MPII
 
-JITTER = Jitter(scale=0.25, turn=30.0, turn_chance=0.4, half_body=0.0, colour=0.2)
+JITTER = Jitter(scale=0.25, turn=30.0, turn_chance=0.4, half_body=0.0, tint=0.2)
 
 
 def network(paper: bool = False) -> Any:

@@ -4,7 +4,9 @@ Schedule of the authors' released code: Adam at 5e-4, divided by 10 at 90 and 12
 two devices, here 32; decay 1e-5. It starts from ImageNet weights, which `--start` takes. Keypoints that are not
 labelled they take from another estimator's answer on the training set; here they stay absent. Every epoch is judged
 by poses made wrong from the truth and then refined, since there is no estimator: a number for comparing epochs, and no
-other. The network is told poses, so `TopDown` alone makes nothing of it: `refine.Refined` does.
+other. The network is told poses, so `TopDown` alone makes nothing of it: `refine.Refined` does. The authors suppress
+people found twice among the refined poses, by OKS above 0.9; here that is a step of its own, `metrics.oks.oks_nms`,
+which no recipe takes by itself.
 """
 
 from __future__ import annotations

@@ -4,15 +4,20 @@ Eight stacked hourglasses in a symmetric spatial transformer, crops of 256x256 t
 drawn as a detector's lie (section 4.2, and the authors' training code, multi-human-pose, commit 094e29b). Its RMSProp
 takes 5 crops a step, 8,000 steps an epoch, which is 1.8 passes over MPII's 22,246 people: 20 and 10 such epochs of the
 hourglasses alone at 2.5e-4 and 5e-5, `rmpe_proposals_mpii`, then 20 and 10 with the transformer at 5e-5 and 1e-5,
-`rmpe_mpii`, which takes the first training's weights by `--start`. Views are mirrored and recoloured only; the boxes do
-the rest.
+`rmpe_mpii`, which takes the first training's weights by `--start`. Views are mirrored and recoloured only, each channel
+times .6 to 1.4; the boxes do the rest: a true box is made 1.3 times as large and its sides moved, or, of .3 of the
+people, .7 to 1 times the true box is cut out and not made larger.
 
-Departures: the offsets of the authors' detector, a mean and a deviation for each person, could not be read, so the
-boxes are AlphaPose's, of which .3 are cut as here (`proposals.fitted` learns those of any detector); boxes do not end
-where the picture does; the locator learns at a hundredth of the rate, where theirs has the same rate for all: at the
-whole of it, on one picture, 80 steps of RMSProp at 5e-5 drove it away for good (loss .0017 to .028); the branch beside
-is the network itself, and cut boxes are not exempt from its target (see `models.sstn` and `codecs.centred`). People who
-are found twice are merged by `metrics.pose_nms`.
+Departures. The offsets of the authors' detector, a mean and a deviation for each person (file annot.h5), could not be
+read, so the sides move as AlphaPose's (`proposals.fitted` learns how those of any detector do). Boxes do not end where
+the picture does: what lies beyond is black here as there, but theirs shows people at the rim larger. The locator
+learns at a hundredth of the rate, where theirs has the same rate for all: at the whole of it, on one picture, 80 steps
+of RMSProp at 5e-5 drove it away for good (loss .0017 to .028). The branch beside is the network itself; with one that
+is trained and frozen, as theirs:
+
+    replace(rmpe_mpii, network=lambda: sstn_hourglass_8(16, frozen(branch)), loss=partial(centred_and_back, beside=4))
+
+People who are found twice are merged by `metrics.pose_nms`.
 """
 
 from __future__ import annotations
@@ -30,8 +35,8 @@ from posewright.recipes.losses import centred_and_back
 from posewright.recipes.recipe import Optimiser, Phase
 from posewright.skeleton import MPII
 
-CUT = replace(ALPHAPOSE, cut=0.3)
-JITTER = Jitter(scale=0.0, turn=0.0, half_body=0.0, colour=0.2, proposal=CUT, padding=GROWN)
+CUT = replace(ALPHAPOSE, cut=0.3, grown=GROWN)
+JITTER = Jitter(scale=0.0, turn=0.0, half_body=0.0, tint=0.4, proposal=CUT, padding=1.0)
 PASSES = 8_000 * 5 / 22_246
 """Over MPII's people in one of the authors' epochs."""
 

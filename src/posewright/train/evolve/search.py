@@ -84,8 +84,8 @@ AUTHORS = Search(
 """The authors' E3, but for what it leaves open: it runs until somebody ends it.
 
 Their ancestor starts from ImageNet's EfficientNet-B0 at 256 px, by the same partial transfer as a child from its
-parent: `replace(AUTHORS, start="efficientnet-b0.h5")`. A document rather than a search to be run here: 961 candidates
-of 149,813 people on one thread of a processor each would take years.
+parent: `replace(AUTHORS, start="efficientnet-b0.h5")`. A document rather than a search to be run here: every candidate
+is trained on one thread of a processor, never on a GPU, and 961 candidates of 149,813 people would so take years.
 """
 
 
