@@ -5,6 +5,7 @@ import io
 import json
 import os
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -98,3 +99,26 @@ def _evaluated(file, results, sigmas):
         run.accumulate()
         run.summarize()
     return run.eval["precision"][:, :, 0, :, 0], run.eval["recall"][:, 0, :, 0], run.stats
+
+
+@pytest.fixture(scope="session")
+def narrow():
+    """Return what builds bottom-up networks of the published layers, but narrower ones: `with narrow(): ...`."""
+    widths = {
+        "associative_embedding": {"GROWTH": 8},
+        "openpose": {"WIDTH": 16, "VGG": (8, 8, 0, 8, 8, 0, 16, 16, 16, 16, 0, 16, 16)},
+        "lightweight_openpose": {"WIDTH": 16, "MOBILENET": ((16, 1, 1), (16, 2, 1), (32, 2, 1), (512, 1, 2))},
+        "simplepose": {"WIDTH": 32, "GROWTH": 16},
+        "feature_pyramid": {"WIDTH": 16},
+        "retinanet": {"WIDTH": 16},
+        "multiposenet": {"WIDTH": 16, "NARROW": 8},
+    }
+
+    @contextlib.contextmanager
+    def narrowed():
+        with contextlib.ExitStack() as stack:
+            for paper, of_it in widths.items():
+                stack.enter_context(patch.multiple(f"posewright.models.{paper}", **of_it))
+            yield
+
+    return narrowed

@@ -4,6 +4,7 @@ The network here is an oracle: it knows the pictures, and says of each what its 
 """
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from posewright.estimators.estimator import WHOLE_PICTURE
 from posewright.estimators.runtimes import Network
 from posewright.scene import Person, Scene, box_around
 from posewright.skeleton import COCO
-from posewright.warp import Warp, flipped
+from posewright.warp import Warp, flipped, resized
 
 SIZE = (512, 384)
 CODECS = (AssociativeEmbedding, HigherHRNet, OpenPose, LightweightOpenPose, SimplePose, MultiPoseNet)
@@ -168,6 +169,47 @@ def test_tags_of_a_mirrored_picture_stand_beside_the_others(scenes):
     assert len(people) == 2
     for true in scenes[0].people:
         assert np.nanmax(np.abs(nearest(people, true).keypoints - true.keypoints)) <= codec.tolerance
+
+
+def test_scales_are_put_together(codec, scenes):
+    """A network that is perfect at every size is asked at two, and its people stay where they are."""
+    seen = []
+
+    def perfect(pixels):
+        seen.append((pixels.shape[2], pixels.shape[1]))
+        sized = replace(codec, size=seen[-1])
+        people = [person.moved(resized(SIZE, seen[-1]), COCO) for person in fitted(scenes[0], SIZE).people]
+        target = sized.encode([people])
+        return [sized.perfect(target) if hasattr(sized, "perfect") else target]
+
+    estimator = BottomUp(Network(perfect, codec), codec, scales=(0.5, 1.0))
+    people = estimator(scenes[0])
+    assert seen == [(256, 192), SIZE]
+    assert len(people) == 2
+    for true in scenes[0].people:
+        away = np.abs(nearest(people, true).keypoints - true.keypoints)
+        assert np.nanmean(away) <= codec.tolerance + 1
+        assert np.isfinite(away).mean() > 0.9
+    assert "scales 0.5, 1" in repr(estimator)
+    assert estimator.protocol()["scales"] == [0.5, 1.0]
+
+
+@pytest.mark.parametrize("scales", [(), (0.5, 2.0), (1.0, 0.0), (1.0, 100.0)])
+def test_scales_without_one_are_refused(scales, scenes):
+    with pytest.raises(ValueError, match="have 1 among them"):
+        asked(HigherHRNet(COCO, size=SIZE), scenes, scales=scales)
+
+
+def test_a_network_of_one_size_says_so(scenes):
+    codec = HigherHRNet(COCO, size=SIZE)
+
+    def fixed(pixels):
+        if pixels.shape[1:3] != SIZE[::-1]:
+            raise RuntimeError("Got invalid dimensions for input\nand more")
+        return Oracle(codec, scenes)(pixels)
+
+    with pytest.raises(ValueError, match=r"does not take pictures of 256x192 .*an exported file has one size"):
+        BottomUp(Network(fixed, codec), codec, scales=(1.0, 0.5))(scenes[0])
 
 
 def test_predict_writes_and_draws_everybody(scenes, tmp_path):

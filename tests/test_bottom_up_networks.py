@@ -1,9 +1,7 @@
 """Networks that look at whole pictures: exported they say the same, all of what they have is learnt, or masked out."""
 
 import re
-from contextlib import ExitStack, contextmanager
 from inspect import signature
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -19,14 +17,12 @@ from posewright.losses import boxes, everybody, limbs, parts, tags  # noqa: E402
 from posewright.models import (  # noqa: E402
     associative_embedding,
     deepercut,
-    feature_pyramid,
     higher_hrnet,
     lightweight_openpose,
     multiposenet,
     openpose,
     prn,
     resnet,
-    retinanet,
     simplepose,
 )
 from posewright.models.original import original_of  # noqa: E402
@@ -45,27 +41,7 @@ NETWORKS = {
     "multiposenet": lambda: multiposenet.MultiPoseNet(resnet.ResNet((1, 1, 1, 1)), KEYPOINTS),
     "deepercut": lambda: deepercut.DeeperCut(resnet.ResNet((1, 1, 13, 1)), KEYPOINTS),
 }
-"""The published networks, as shallow as they can be made, and as narrow as NARROW makes them."""
-NARROW = (
-    (associative_embedding, {"GROWTH": 8}),
-    (openpose, {"WIDTH": 16, "VGG": (8, 8, 0, 8, 8, 0, 16, 16, 16, 16, 0, 16, 16)}),
-    (lightweight_openpose, {"WIDTH": 16, "MOBILENET": ((16, 1, 1), (16, 2, 1), (32, 2, 1), (512, 1, 2))}),
-    (simplepose, {"WIDTH": 32, "GROWTH": 16}),
-    (feature_pyramid, {"WIDTH": 16}),
-    (retinanet, {"WIDTH": 16}),
-    (multiposenet, {"WIDTH": 16, "NARROW": 8}),
-)
-
-
-@contextmanager
-def narrow():
-    """Build networks of the same layers, but narrower ones."""
-    with ExitStack() as stack:
-        for paper, widths in NARROW:
-            stack.enter_context(patch.multiple(paper, **widths))
-        yield
-
-
+"""The published networks, as shallow as they can be made, and narrow ones where a fixture makes them so."""
 SHAPES = {
     "associative_embedding": 2 * [[(5, 16, 16), (2, 5, 16, 16)]],
     "higher_hrnet": [[(5, 16, 16), (1, 5, 16, 16)], [(5, 32, 32)], [(5, 32, 32), (1, 5, 32, 32)]],
@@ -120,7 +96,7 @@ LOSSES = {
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
-def built(request):
+def built(request, narrow):
     torch.manual_seed(0)
     with narrow():
         network = NETWORKS[request.param]()
@@ -206,7 +182,7 @@ def test_the_boxes_of_a_dilated_multiposenet_are_at_the_same_places():
     np.testing.assert_allclose(found.deltas, wanted.deltas, rtol=1e-4, atol=1e-4)
 
 
-def test_a_score_starts_near_the_prior():
+def test_a_score_starts_near_the_prior(narrow):
     with narrow():
         network = NETWORKS["multiposenet"]().eval()
     with torch.inference_mode():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from posewright.augment.jitter import Jitter
-from posewright.augment.picture_jitter import Crowd, FirstPerson, Fitted, PictureJitter, Side
+from posewright.augment.picture_jitter import Colours, Crowd, FirstPerson, Fitted, Grey, Middle, PictureJitter, Side
 from posewright.codecs.bottom_up.higher_hrnet import HigherHRNet
 from posewright.codecs.bottom_up.multiposenet import MultiPoseNet
 from posewright.datasets.synthetic import world
@@ -14,6 +14,7 @@ from posewright.metrics import box_ap
 from posewright.occlusion import Augmentation
 from posewright.occlusion.presets import AUGMENTATIONS, keypoint_aware, part_mix
 from posewright.recipes import recipe_named
+from posewright.recipes.openpose import each_main_person
 from posewright.recipes.recipe import Phase
 from posewright.scene import SEEN, Person, Scene
 from posewright.skeleton import COCO, Skeleton
@@ -54,9 +55,10 @@ def lit(size, places):
     return pixels
 
 
-@pytest.mark.parametrize(
-    "frame", [Fitted(), Side("shorter"), Side("longer"), FirstPerson(0.3), Crowd()], ids=lambda frame: repr(frame)
-)
+FRAMES = (Fitted(), Side("shorter"), Side("longer"), FirstPerson(0.3), Crowd(), Middle())
+
+
+@pytest.mark.parametrize("frame", FRAMES, ids=repr)
 def test_everybody_moves_with_the_picture(frame):
     """Each person has one keypoint, in the middle of a square lit in a colour of its own."""
     places = [(60, 40), (90, 50), (75, 70)]
@@ -119,6 +121,20 @@ def test_pictures_with_nobody_to_learn_from_are_left_out():
     assert not target.maps.any()
 
 
+@pytest.mark.parametrize("frame", FRAMES, ids=repr)
+def test_odd_pictures_are_no_trouble(frame):
+    """One of a single pixel, one without people, one of 200: each is drawn like any other."""
+    rng = np.random.default_rng(0)
+    two_hundred = tuple(at(*rng.uniform(0, 90, (17, 2))) for _ in range(200))
+    pictures = [(np.zeros((1, 1, 3), np.uint8), (at((0.0, 0.0)),)), (np.zeros((90, 90, 3), np.uint8), ()),
+                (np.zeros((90, 90, 3), np.uint8), two_hundred)]  # fmt: skip
+    scenes = [Scene(pixels, COCO, people) for pixels, people in pictures]
+    pixels, target = batches(scenes, PictureJitter(frame), CODEC).batch(0, 0)
+    assert pixels.shape == (3, 96, 128, 3)
+    assert all(np.isfinite(array).all() for array in target)
+    assert (target.places >= 0).any((1, 2)).sum() <= 2
+
+
 def test_who_is_outside_the_view_is_nobody():
     assert is_in(at((5.0, 5.0)), (128, 96))
     assert not is_in(at((-50.0, 5.0)), (128, 96))
@@ -162,6 +178,47 @@ def test_part_mix_shows_parts_of_others_on_several_people():
 def test_a_hidden_keypoint_has_no_weight_of_its_own():
     with pytest.raises(ValueError, match=r"kept .1. or removed .None., not weighed by 0.5"):
         batches([], occlusion=Augmentation((), target=0.5))
+
+
+def test_masks_are_decoded_when_asked_for(tmp_path):
+    """What `coco.read_with_masks` keeps moves and is drawn as masks that were decoded at once."""
+    from posewright.datasets import coco
+
+    coco.write(world(2, 6, size=(128, 96), people=(2, 3)), tmp_path)
+    decoded, later = coco.read(tmp_path, "train", masks=True), coco.read_with_masks(tmp_path, "train")
+    codec = MultiPoseNet(COCO, (128, 96))
+    one, other = (batches(scenes, PictureJitter(), codec).batch(0, 0)[1] for scenes in (decoded, later))
+    assert one.silhouettes.any()
+    assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    assert all(
+        np.array_equal(a.mask, np.asarray(b.mask)) for a, b in zip(decoded[0].people, later[0].people, strict=True)
+    )
+
+
+@pytest.mark.parametrize("colours", [Colours(), Grey(1.0)], ids=repr)
+def test_colours_change_and_places_do_not(colours):
+    pixels = world(1, 9, size=(64, 48))[0].pixels()
+    changed = colours(pixels, np.random.default_rng(1))
+    assert changed.dtype == np.uint8
+    assert (changed != pixels).any()
+    flat = np.full((8, 8, 3), (200, 90, 40), np.uint8)
+    assert np.ptp(colours(flat, np.random.default_rng(1)).reshape(-1, 3).astype(int), axis=0).tolist() == [0, 0, 0]
+
+
+def test_main_people_are_shown_in_turn_with_all_others_behind():
+    rng = np.random.default_rng(0)
+
+    def person(middle, side, count=17, **said):
+        places = [tuple(middle + rng.uniform(-side / 2, side / 2, 2)) for _ in range(count)]
+        box = np.array([*(np.array(middle) - side / 2), *(np.array(middle) + side / 2)])
+        return replace(at(*places), box=box, area=float(side**2), **said)
+
+    large, far = person(np.array([100.0, 100]), 80), person(np.array([300.0, 100]), 60)
+    rest = (person(np.array([104.0, 100]), 60), person(np.array([200.0, 100]), 20), person(np.array([400.0, 9]), 60, 4))
+    scene = Scene(np.zeros((200, 500, 3), np.uint8), COCO, (large, *rest, far, replace(large, crowd=True)))
+    shown = each_main_person([scene])
+    assert [one.people[0] for one in shown] == [large, far]
+    assert all(len(one.people) == 6 for one in shown)
 
 
 def tiny(**said):

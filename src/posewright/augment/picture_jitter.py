@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from math import radians
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from posewright.augment.jitter import Region
+from posewright.picture import Pixels
 from posewright.scene import Person, box_around, boxed, region, whole
 from posewright.warp import Size, Warp, around
 
@@ -84,12 +86,58 @@ class Crowd:
 
 
 @dataclass(frozen=True)
+class Middle:
+    """Show as many px of the picture as the view has, around its middle."""
+
+    def __call__(self, people: Sequence[Person], source: Size, size: Size, rng: np.random.Generator) -> Region:  # noqa: ARG002
+        """Return the middle."""
+        return region(whole(source), 1.0)[0], np.array(size, np.float64)
+
+
+@dataclass(frozen=True)
+class Colours:
+    """Change hue, saturation, brightness and contrast by even draws, as associative embedding's code does.
+
+    hue: turned by up to so many circles each way; saturation: times; brightness: plus so much of white each way;
+    contrast: of a pixel's three values, times.
+    """
+
+    hue: float = 0.2
+    saturation: tuple[float, float] = (0.5, 1.5)
+    brightness: float = 0.3
+    contrast: tuple[float, float] = (0.5, 1.5)
+
+    def __call__(self, pixels: Pixels, rng: np.random.Generator) -> Pixels:
+        """Return pixels (H, W, 3) in other colours."""
+        hsv = np.asarray(cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2HSV))
+        hsv[..., 0] = (hsv[..., 0] + 360 * rng.uniform(-self.hue, self.hue)) % 360
+        hsv[..., 1] = np.clip(hsv[..., 1] * rng.uniform(*self.saturation), 0, 1)
+        values = np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)) + rng.uniform(-self.brightness, self.brightness)
+        mean = values.mean(2, keepdims=True)
+        return np.rint(255 * np.clip((values - mean) * rng.uniform(*self.contrast) + mean, 0, 1)).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Grey:
+    """Show some pictures without colour, as SimplePose's code does."""
+
+    chance: float = 0.2
+
+    def __call__(self, pixels: Pixels, rng: np.random.Generator) -> Pixels:
+        """Return pixels (H, W, 3) as they are, or grey."""
+        if rng.random() >= self.chance:
+            return pixels
+        return np.repeat(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)[..., None], 3, 2)
+
+
+@dataclass(frozen=True)
 class PictureJitter:
     """Draw a view of a whole picture; the defaults are HigherHRNet's (its code at aa23881, and section 4.1).
 
     frame: what an unjittered view shows. scale: its extent is multiplied by an even draw between two ends; zoom: and
     divided by one, as code does that resizes the picture instead of choosing its part; turn: degrees, an even draw
-    between -turn and turn; shift: of the extent, an even draw along each axis; mirror: probability.
+    between -turn and turn; shift: of the extent, an even draw along each axis; mirror: probability; colours: changes
+    them.
 
     Departure: what lies beyond the picture is black and counts as a place where nobody is. The code of associative
     embedding and of HigherHRNet masks it out.
@@ -101,6 +149,7 @@ class PictureJitter:
     turn: float = 30.0
     shift: float = 0.2
     mirror: float = 0.5
+    colours: Callable[[Pixels, np.random.Generator], Pixels] | None = None
 
     def __call__(self, people: Sequence[Person], source: Size, size: Size, rng: np.random.Generator) -> Warp:
         """Return view_from_picture of `size` for a picture of size `source` with these people."""
@@ -108,6 +157,10 @@ class PictureJitter:
         extent = extent * (rng.uniform(*self.scale) / rng.uniform(*self.zoom))
         center = center + self.shift * extent * rng.uniform(-1, 1, 2)
         return around(center, extent, size, radians(rng.uniform(-self.turn, self.turn)), rng.random() < self.mirror)
+
+    def paint(self, pixels: Pixels, rng: np.random.Generator) -> Pixels:
+        """Change the colours of a view (H, W, 3); without `colours` it comes back as it is."""
+        return pixels if self.colours is None else self.colours(pixels, rng)
 
 
 def _box(person: Person) -> NDArray[np.float64] | None:

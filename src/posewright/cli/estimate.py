@@ -19,6 +19,7 @@ from posewright.cli.options import (
     Precision,
     RecipeFile,
     Run,
+    Scales,
     Seed,
     Sigmas,
     Split,
@@ -64,6 +65,7 @@ def predict(
     backend: Run = "auto",
     precision: Precision = "fp32",
     recipe: RecipeFile = None,
+    scales: Scales = (1.0,),
     detector: Annotated[
         str | None,
         arg(
@@ -78,7 +80,7 @@ def predict(
     from posewright import load
     from posewright.verbs.predict import predict_to
 
-    estimator = load(model, flip=flip, backend=backend, precision=precision, recipe=recipe)
+    estimator = load(model, flip=flip, backend=backend, precision=precision, recipe=recipe, scales=scales)
     if detector is not None:
         from posewright.estimators.adapters import detector as detectors
 
@@ -105,6 +107,7 @@ def evaluate(
     backend: Run = "auto",
     precision: Precision = "fp32",
     recipe: RecipeFile = None,
+    scales: Scales = (1.0,),
     boxes: Annotated[
         Path | None,
         arg(
@@ -136,7 +139,7 @@ def evaluate(
         return iter(track(scenes, "predicting", len(truth), console=Console(stderr=True), transient=True))
 
     check(draws, out)
-    estimator = load(model, flip=flip, backend=backend, precision=precision, recipe=recipe)
+    estimator = load(model, flip=flip, backend=backend, precision=precision, recipe=recipe, scales=scales)
     truth = with_sigmas(datasets.read(data, split), sigmas)
     detected = None
     if boxes is not None:

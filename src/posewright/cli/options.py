@@ -31,6 +31,12 @@ Data = Annotated[
 Split = Annotated[str, arg(metavar="NAME", help="the part of the data, as its files name it")]
 Out = Annotated[Path, arg(metavar="DIR", help="the folder to write into")]
 Flip = Annotated[bool, arg(help="average with the mirrored picture, at twice the cost")]
+Scales = Annotated[
+    tuple[float, ...],
+    arg(
+        metavar="TIMES", help="show whole pictures to a bottom-up network's checkpoint at these sizes as well: 0.5 1 2"
+    ),
+]
 Run = Annotated[Backend, arg(help="what runs the network; auto is openvino where it is installed, else onnxruntime")]
 Precision = Annotated[Literal["fp32", "bf16"], arg(help="bf16 needs openvino or torch")]
 RecipeFile = Annotated[

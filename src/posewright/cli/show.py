@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from posewright.codecs.codec import is_whole
 from posewright.estimators.runtimes import metadata
 from posewright.occlusion import described
 from posewright.recipes.published import published
@@ -48,7 +49,8 @@ def recipe_rows(recipe: Recipe) -> Iterator[Row]:
     yield "skeleton", f"{skeleton.name}, {len(skeleton)} keypoints: {', '.join(skeleton.keypoints)}".replace("_", " ")
     yield "loss", _loss(recipe.loss)
     yield "phases", "\n".join(_phase(phase, recipe) for phase in recipe.phases)
-    yield "batch", f"{recipe.batch} crops, weight decay {recipe.optimiser.weight_decay:g}{_averaged(recipe)}"
+    shown = "pictures" if is_whole(recipe.codec) else "crops"
+    yield "batch", f"{recipe.batch} {shown}, weight decay {recipe.optimiser.weight_decay:g}{_averaged(recipe)}"
     yield "jitter", _values(recipe.jitter)
     yield "occlusion", described(recipe.occlusion(())) if recipe.occlusion else ""
     yield "metric", recipe.metric.__name__.replace("_", " ")

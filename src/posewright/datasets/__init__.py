@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from posewright.datasets import (
     aic,
@@ -46,6 +47,7 @@ __all__ = [
     "voc",
 ]
 
+Masks = bool | Literal["later"]
 READERS: dict[str, Callable[[Path, str], list[Scene]]] = {
     "lsp": lsp.read,
     "crowdpose": crowdpose.read,
@@ -92,37 +94,40 @@ _SIGNS = {
 }
 
 
-def read(where: str | Path, split: str) -> list[Scene]:
+def read(where: str | Path, split: str, masks: Masks = False) -> list[Scene]:
     """Read a data set from "lsp:FOLDER", "coco:FOLDER", ..., or from a folder that its contents tell apart.
 
     A JSON file instead of a folder is read in COCO's format, its pictures beside it, or in the folder that stands
     behind it: "coco:labels.json@photos". `#NAME` behind it names a category, where several have keypoints of their
-    own. Words behind the kind say what its files mean otherwise, see `meant.WAYS`: "coco+corners:FOLDER". Raises
-    DataError, also for pictures outside of the folder, see `outside`.
+    own. Words behind the kind say what its files mean otherwise, see `meant.WAYS`: "coco+corners:FOLDER". masks:
+    as `coco.read` takes it, of data in that format. Raises DataError, also for pictures outside of the folder, see
+    `outside`.
 
     >>> scenes = read("lsp:lspet", "test")  # doctest: +SKIP
     """
     plain, ways = split_ways(where)
-    return meant(_read_plain(plain, split), ways)
+    return meant(_read_plain(plain, split, masks), ways)
 
 
-def _read_plain(where: str | Path, split: str) -> Sequence[Scene]:
+def _read_plain(where: str | Path, split: str, masks: Masks) -> Sequence[Scene]:
     where, category = split_category(where)
     name, colon, rest = str(where).partition(":")
     file, at, folder = (rest if colon and name == "coco" else str(where)).rpartition("@")
     if at and Path(file).is_file() and not Path(where).exists():
-        return inside(coco.read(Path(), split, annotations=file, images=folder, category=category), Path(folder))
+        return inside(
+            coco.read(Path(), split, annotations=file, images=folder, category=category, masks=masks), Path(folder)
+        )
     if category is not None:
         root = Path(rest if colon and name == "coco" else where)
         if root.is_file():
-            return inside(coco.read(root.parent, split, annotations=root.name, category=category), root)
-        return inside(coco.read(root, split, category=category), root)
+            return inside(coco.read(root.parent, split, annotations=root.name, category=category, masks=masks), root)
+        return inside(coco.read(root, split, category=category, masks=masks), root)
     if colon and name in READERS and not Path(where).exists():
-        return inside(_read(name, Path(rest), split), Path(rest))
+        return inside(_read(name, Path(rest), split, masks), Path(rest))
     if not Path(where).exists():
         raise DataError(f"{where}: no such folder, nor NAME:FOLDER with NAME one of {', '.join(READERS)}")
     kind = "coco" if Path(where).is_file() else kind_of(Path(where))
-    return inside(_read(kind, Path(where), split), Path(where))
+    return inside(_read(kind, Path(where), split, masks), Path(where))
 
 
 def split_ways(where: str | Path) -> tuple[str | Path, tuple[str, ...]]:
@@ -153,12 +158,12 @@ def split_category(where: str | Path) -> tuple[str | Path, str | None]:
     return (rest, category) if hash_ and category else (where, None)
 
 
-def _read(name: str, root: Path, split: str) -> list[Scene]:
+def _read(name: str, root: Path, split: str, masks: Masks) -> list[Scene]:
     if root.is_file() and name == "coco":
-        return coco.read(root.parent, split, annotations=root.name)
+        return coco.read(root.parent, split, annotations=root.name, masks=masks)
     if not root.is_dir():
         raise DataError(f"{root}: no such folder")
-    return READERS[name](root, split)
+    return coco.read(root, split, masks=masks) if name == "coco" else READERS[name](root, split)
 
 
 def kind_of(root: Path) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,11 +43,11 @@ LOOKED = 8
 class Dialect:
     """Say how a data set departs from COCO.
 
-    field: where keypoints stand. visible: what each v means. shift is added to every coordinate (-1 where
-    MATLAB's first pixel is 1). head: the field of a head box xywh. identity: the field that names a person.
-    masks: decode segmentations. skeleton: None takes it from the file's own category. unnamed: what keypoints are
-    where no category names them. category: the name or id of the one to read where several have keypoints. scored: a
-    third number that is no v is a keypoint's score, as in predictions.
+    field: where keypoints stand. visible: what each v means. shift is added to every coordinate (-1 where MATLAB's
+    first pixel is 1). head: the field of a head box xywh. identity: the field that names a person. masks: decode
+    segmentations, or keep them to be decoded when asked for (`masks.Coded`). skeleton: None takes it from the file's
+    own category. unnamed: what keypoints are where no category names them. category: the name or id of the one to read
+    where several have keypoints. scored: a third number that is no v is a keypoint's score, as in predictions.
     """
 
     skeleton: Skeleton | None = None
@@ -56,7 +56,7 @@ class Dialect:
     shift: float = 0.0
     head: str | None = None
     identity: str = "id"
-    masks: bool = False
+    masks: bool | Literal["later"] = False
     unnamed: Skeleton | None = None
     category: str | None = None
     scored: bool = False
@@ -174,7 +174,8 @@ def _person(record: Record, skeleton: Skeleton, dialect: Dialect, size: tuple[in
         keypoints, visible = record.keypoints(field, count, dialect.visible or COCO_VISIBLE, dialect.shift)
     mask = None
     if dialect.masks and record.has("segmentation"):
-        mask = masks.decode(record, "segmentation", size)
+        read = masks.coded if dialect.masks == "later" else masks.decode
+        mask = read(record, "segmentation", size)
     person: dict[str, Any] = {
         "keypoints": keypoints,
         "visible": visible,

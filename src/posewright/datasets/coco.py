@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def read(
     images: Path | str | None = None,
     skeleton: Skeleton | None = None,
     field: str = "keypoints",
-    masks: bool = False,
+    masks: bool | Literal["later"] = False,
     category: str | None = None,
 ) -> list[Scene]:
     """Read a folder in COCO's format, one scene an image, without decoding any.
@@ -46,7 +46,8 @@ def read(
     `write` makes it, and those of labelling tools (`layout.coco_names`) are looked for, and pictures where
     `layout.picture_folders` says. A file without a split's name is every split.
     skeleton: None takes the names and limbs of the file's own category. field: where the keypoints stand.
-    masks: decode every segmentation into `Person.mask` (much memory); otherwise masks are None. category: the name or
+    masks: decode every segmentation into `Person.mask` (much memory), or "later", each time it is asked for; otherwise
+    masks are None. category: the name or
     id of the one to read where several have keypoints of their own.
     Raises DataError.
     """
@@ -59,6 +60,11 @@ def read(
     if images is not None:
         folders = [root / images]
     return read_annotations(file, folders or [root], Dialect(skeleton, field, masks=masks, category=category))
+
+
+def read_with_masks(root: Path, split: str) -> list[Scene]:
+    """Read a folder in COCO's format with masks decoded when asked for, as whole pictures are learnt from."""
+    return read(root, split, masks="later")
 
 
 def annotation_file(root: Path, split: str) -> Path:

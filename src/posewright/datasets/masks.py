@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,37 @@ def encode(mask: Mask) -> dict[str, Any]:
     edges = np.flatnonzero(column[1:] != column[:-1]) + 1
     runs = np.diff([0, *edges, mask.size]).tolist()
     return {"size": list(mask.shape), "counts": [0, *runs] if column[:1].any() else runs}
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """A mask (H, W) that is decoded each time it is asked for, so that those of a whole data set fit into memory.
+
+    `astype` and numpy's own conversion decode it; both raise DataError for damage, as `decode` does.
+    """
+
+    record: Record
+    field: str
+    size: tuple[int, int]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W)."""
+        return self.size[1], self.size[0]
+
+    def astype(self, kind: Any) -> NDArray[Any]:
+        """Return the mask as an array of some kind."""
+        return decode(self.record, self.field, self.size).astype(kind)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return self.astype(dtype or bool)
+
+
+def coded(record: Record, field: str, size: tuple[int, int] | None) -> Any:
+    """Return a segmentation as a mask that is decoded when asked for; at once where the picture's size is not known."""
+    if size is None:
+        return decode(record, field, size)
+    return Coded(Record(record.where, {field: record.get(field)}), field, size)
 
 
 def decode(record: Record, field: str, size: tuple[int, int] | None) -> Mask:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, repeat
 from typing import Any
 
@@ -14,19 +14,27 @@ from posewright.estimators.adapters.answer import one_a_box
 from posewright.estimators.estimator import WHOLE_PICTURE, Boxes, Image, View, box_in, pixels_of
 from posewright.estimators.runtimes.network import Network
 from posewright.fields import Tags
+from posewright.picture import Pixels
 from posewright.scene import Crop, Person, Scene, region, take, whole
 from posewright.skeleton import Skeleton
-from posewright.warp import Size, around
+from posewright.warp import Size, around, resized
+
+LARGEST = 8.0
+COARSEST = 64
+"""px that a picture's sides are multiples of at scales other than 1: every network here takes such."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BottomUp:
     """Estimate everybody in a picture at once: `estimator("photo.jpg")` returns list[Person].
 
-    network answers whole pictures, and codec, one of `posewright.codecs.bottom_up`, finds the people in its answers.
-    A picture is scaled by one factor to fit the codec's size, its centre in the middle and black beside it, so that
-    pictures of any sizes go into one batch. flip: also ask for the mirrored picture; fields are averaged, and tags
-    kept beside each other, as arXiv:1611.05424 and arXiv:1908.10357 do. batch: pictures a call.
+    network answers whole pictures, and codec, one of `posewright.codecs.bottom_up`, finds the people in its answers. A
+    picture is scaled by one factor to fit the codec's size, its centre in the middle and black beside it, so that
+    pictures of any sizes go into one batch. flip: also ask for the mirrored picture; fields are averaged, and tags kept
+    beside each other, as arXiv:1611.05424 and arXiv:1908.10357 do. batch: pictures a call. scales: show the picture at
+    so many times the size as well, 1 among them, and let the codec put the answers together; sizes are rounded up to 64
+    px. An exported file takes pictures of one size, so other scales need a checkpoint. Raises ValueError for scales
+    that are not above 0, or lack 1.
 
     Departure: the papers choose a size for each picture by its shorter side; here the size is the codec's.
 
@@ -42,6 +50,11 @@ class BottomUp:
     codec: Codec
     flip: bool = False
     batch: int = 8
+    scales: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        if 1 not in self.scales or not all(0 < scale <= LARGEST for scale in self.scales):
+            raise ValueError(f"scales must be above 0, at most {LARGEST}, and have 1 among them, not {self.scales}")
 
     @property
     def skeleton(self) -> Skeleton:
@@ -68,28 +81,57 @@ class BottomUp:
         pairs = zip(images, asked, strict=boxes is not None)
         while some := list(islice(pairs, self.batch)):
             places = [None if each is None else [box_in(box) for box in each] for _, each in some]
-            crops = [fitted(Scene(pixels_of(image), self.skeleton), self.codec.size) for image, _ in some]
-            for people, given in zip(self._found(crops), places, strict=True):
+            for people, given in zip(self._found([pixels_of(image) for image, _ in some]), places, strict=True):
                 yield people if given is None else one_a_box(people, given, self.skeleton)
 
     def __repr__(self) -> str:
         name = self.network.card.get("recipe") or type(self.codec).__name__
         skeleton, (width, height) = self.skeleton, self.codec.size
         tested = ", flip test" if self.flip else ""
+        if len(self.scales) > 1:
+            tested += f", scales {', '.join(f'{scale:g}' for scale in self.scales)}"
         return f"BottomUp({name}, {len(skeleton)} keypoints of {skeleton.name}, pictures of {width}x{height}{tested})"
 
     def protocol(self) -> dict[str, Any]:
         """Say how it estimates, for the protocol that stands beside every number."""
-        return {**self.network.protocol, "codec": repr(self.codec), "flip": self.flip, "view": "whole picture"}
+        told = {"scales": list(self.scales)} if len(self.scales) > 1 else {}
+        return {**self.network.protocol, "codec": repr(self.codec), "flip": self.flip, **told, "view": "whole picture"}
 
-    def _found(self, crops: Sequence[Crop]) -> list[list[Person]]:
-        """Ask the network once for all pictures, and return its people to them."""
-        pixels = np.stack([crop.pixels for crop in crops])
-        fields = self.network(pixels)[-1]
-        if self.flip:
-            mirrored = self.network(np.ascontiguousarray(pixels[:, :, ::-1]))[-1]
-            fields = _joined(fields, self.codec.mirror(mirrored))
+    def _found(self, pictures: Sequence[Pixels]) -> list[list[Person]]:
+        """Ask the network about all pictures at once, at each scale, and return its people to them."""
+        crops = [fitted(Scene(pixels, self.skeleton), self.codec.size) for pixels in pictures]
+        answers = [(scale, self._asked(pictures, crops, scale)) for scale in self.scales]
+        codec: Any = self.codec
+        fields = answers[0][1] if len(answers) == 1 else codec.together(answers)
         return [crop.back(people) for crop, people in zip(crops, self.codec.decode(fields), strict=True)]
+
+    def _asked(self, pictures: Sequence[Pixels], crops: Sequence[Crop], scale: float) -> Any:
+        """Return what the network says of pictures at one scale, and of their mirror images where it is asked to."""
+        codec: Any = self.codec
+        size = codec.size if scale == 1 else _times(codec.size, scale)
+        larger = resized(codec.size, size)
+        shown = zip(pictures, crops, strict=True)
+        pixels = np.stack([c.pixels if scale == 1 else (larger @ c.warp).image(picture) for picture, c in shown])
+        network = replace(self.network, codec=replace(codec, size=size))
+        try:
+            fields = network(pixels)[-1]
+        except Exception as error:
+            if scale == 1:
+                raise
+            raise ValueError(
+                f"the network does not take pictures of {size[0]}x{size[1]} ({type(error).__name__}): an exported file "
+                "has one size, so scales other than 1 need the checkpoint"
+            ) from None
+        if self.flip:
+            mirrored = network(np.ascontiguousarray(pixels[:, :, ::-1]))[-1]
+            fields = _joined(fields, network.codec.mirror(mirrored))
+        return fields
+
+
+def _times(size: Size, scale: float) -> Size:
+    """Return a size at a scale, its sides whole multiples of COARSEST."""
+    width, height = (int(side * scale + COARSEST - 1) // COARSEST * COARSEST for side in size)
+    return width, height
 
 
 def fitted(scene: Scene, size: Size) -> Crop:

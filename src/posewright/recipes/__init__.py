@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from posewright.recipes.associative_embedding import associative_embedding_coco
 from posewright.recipes.body import compact_body, lite_body
 from posewright.recipes.boxes import person
 from posewright.recipes.compact import default
@@ -18,6 +19,7 @@ from posewright.recipes.dark import (
     hrnet_w32_mpii_dark,
     hrnet_w48_coco_384x288_dark,
 )
+from posewright.recipes.deepercut import deepercut_r50_coco, deepercut_r101_coco, deepercut_r152_coco
 from posewright.recipes.efficientpose import (
     efficientpose_i_lite_mpii,
     efficientpose_i_mpii,
@@ -53,16 +55,28 @@ from posewright.recipes.hrnet import (
     hrnet_w48_coco_384x288,
 )
 from posewright.recipes.jain import jain_lsp
+from posewright.recipes.lightweight_openpose import lightweight_openpose_coco
 from posewright.recipes.mspn import mspn_1_coco, mspn_2_coco, mspn_3_coco, mspn_4_coco, mspn_4_coco_384x288
 from posewright.recipes.multi_context_attention import (
     multi_context_attention_8_mpii,
     multi_context_attention_8_paper_mpii,
+)
+from posewright.recipes.multiposenet import (
+    multiposenet_r50_coco,
+    multiposenet_r50_coco_boxes,
+    multiposenet_r101_coco,
+    multiposenet_r101_coco_boxes,
+    multiposenet_r101_dilated_coco,
+    multiposenet_r101_dilated_coco_boxes,
+    multiposenet_r101_without_concatenated_coco,
+    multiposenet_r101_without_intermediate_coco,
 )
 from posewright.recipes.occlusion import (
     hrnet_w32_coco_keypoint_aware_s1,
     hrnet_w32_coco_keypoint_aware_s2,
     hrnet_w32_coco_keypoint_aware_s3,
 )
+from posewright.recipes.openpose import openpose_coco
 from posewright.recipes.posefix import posefix_r50_coco, posefix_r152_coco_384x288
 from posewright.recipes.pyranet import pyranet_2_mpii, pyranet_8_mpii
 from posewright.recipes.recipe import Phase, Recipe
@@ -85,6 +99,7 @@ from posewright.recipes.simple_baseline import (
     simple_baseline_r152_coco,
     simple_baseline_r152_coco_384x288,
 )
+from posewright.recipes.simplepose import simplepose_coco
 from posewright.recipes.udp import (
     hrnet_w32_coco_384x288_udpv1,
     hrnet_w32_coco_udp,
@@ -171,10 +186,25 @@ RECIPES = (
     efficientpose_i_lite_mpii,
     efficientpose_ii_lite_mpii,
     efficientpose_rt_lsp,
+    deepercut_r50_coco,
+    deepercut_r101_coco,
+    deepercut_r152_coco,
+    associative_embedding_coco,
     higher_hrnet_w32_coco,
     higher_hrnet_w48_coco,
     higher_hrnet_w32_crowdpose,
     higher_hrnet_w48_crowdpose,
+    openpose_coco,
+    lightweight_openpose_coco,
+    simplepose_coco,
+    multiposenet_r50_coco,
+    multiposenet_r50_coco_boxes,
+    multiposenet_r101_coco,
+    multiposenet_r101_coco_boxes,
+    multiposenet_r101_dilated_coco,
+    multiposenet_r101_dilated_coco_boxes,
+    multiposenet_r101_without_concatenated_coco,
+    multiposenet_r101_without_intermediate_coco,
     integral_pose_r50_mpii,
     epipolar_pose_r50_fs,
     epipolar_pose_r50_s1,

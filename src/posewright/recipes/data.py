@@ -26,6 +26,7 @@ class LearntFrom(NamedTuple):
     judged_on: str
 
 
+COCO_PICTURES = LearntFrom(coco.read_with_masks, oks_ap, coco.TERMS, "val")
 COCO_KEYPOINTS = LearntFrom(coco.read, oks_ap, coco.TERMS, "val")
 CROWDPOSE_KEYPOINTS = LearntFrom(crowdpose.read, crowdpose_ap, crowdpose.TERMS, "val")
 MPII_SINGLE = LearntFrom(mpii.read, pckh, mpii.TERMS, "valid")
@@ -35,7 +36,8 @@ LSP_EXTENDED = LearntFrom(lsp.read, pck, lsp.TERMS, "test")
 def on_coco(system: str, title: str, codec: Codec, **said: Any) -> Recipe:
     """A recipe on COCO's keypoints; its name ends in the size of its crops where these are not of 256x192."""
     ending = "" if is_whole(codec) or codec.size == (192, 256) else f"_{shape(codec)}"
-    return _on(COCO_KEYPOINTS, f"{system}_coco{ending}", f"{title}, COCO", codec, said)
+    learnt_from = COCO_PICTURES if is_whole(codec) else COCO_KEYPOINTS
+    return _on(learnt_from, f"{system}_coco{ending}", f"{title}, COCO", codec, said)
 
 
 def on_crowdpose(system: str, title: str, codec: Codec, **said: Any) -> Recipe:

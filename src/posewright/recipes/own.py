@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from posewright import datasets
+from posewright.codecs.codec import is_whole
 from posewright.datasets import coco
 from posewright.datasets.meant import meant
 from posewright.datasets.outside import inside
@@ -18,6 +19,9 @@ from posewright.metrics import by_person, nme
 from posewright.recipes.recipe import Recipe
 from posewright.scene import Scene, translated
 from posewright.skeleton import Skeleton
+
+COCOS = (coco.read, coco.read_with_masks)
+"""Readers of COCO's format."""
 
 
 def on_data(recipe: Recipe, data: str, sides: str | None = None) -> Recipe:
@@ -29,7 +33,7 @@ def on_data(recipe: Recipe, data: str, sides: str | None = None) -> Recipe:
     ValueError where the recipe has no way to another number of keypoints, or `sides` names none of them.
     """
     recipe = read_as(recipe, data)
-    if recipe.source is None and (folder_of(data) != data or recipe.read is coco.read):
+    if recipe.source is None and (folder_of(data) != data or recipe.read in COCOS):
         scenes = recipe.scenes(folder_of(data), "train")
         own = scenes[0].skeleton if scenes else recipe.codec.skeleton
         if set(own.spelt) != set(recipe.codec.skeleton.spelt):
@@ -47,9 +51,10 @@ def read_as(recipe: Recipe, data: str) -> Recipe:
     plain, ways = datasets.split_ways(data)
     kind, colon, rest = str(plain).partition(":")
     told = bool(colon) and kind in datasets.READERS and not Path(plain).exists()
-    other = told and recipe.read in datasets.READERS.values() and recipe.read is not datasets.READERS[kind]
+    known = recipe.read in datasets.READERS.values() or recipe.read in COCOS
+    other = told and known and recipe.read is not datasets.READERS[kind]
     if told and (kind == "coco" or other or any(mark in rest for mark in "@#")):
-        return replace(recipe, read=partial(_read, data))
+        return replace(recipe, read=partial(_read, data, "later" if is_whole(recipe.codec) else False))
     return replace(recipe, read=partial(_as_meant, recipe.read, ways)) if ways else recipe
 
 
@@ -70,6 +75,12 @@ def with_skeleton(recipe: Recipe, skeleton: Skeleton) -> Recipe:
     if not is_dataclass(codec) or isinstance(codec, type):
         raise ValueError(f"{recipe.name}: its codec takes no other skeleton")
     before: Skeleton = recipe.codec.skeleton
+    drawn: Skeleton | None = getattr(codec, "drawn", None)
+    if drawn is not None and set(skeleton.spelt) != set(before.spelt):
+        raise ValueError(
+            f"{recipe.name}: draws the limbs of {drawn.name}, so it learns the keypoints of {before.name} alone, not "
+            f"those of {skeleton.name}"
+        )
     changed: dict[str, Any] = {"codec": replace(codec, skeleton=skeleton)}
     if len(skeleton) != len(before):
         changed["network"] = _with_outputs(recipe, len(skeleton))
@@ -93,8 +104,8 @@ def joined(scenes: Sequence[Scene], skeleton: Skeleton, what: str) -> list[Scene
     return translated(scenes, skeleton)
 
 
-def _read(data: str, _folder: Path, split: str) -> list[Scene]:
-    return list(datasets.read(data, split))
+def _read(data: str, masks: datasets.Masks, _folder: Path, split: str) -> list[Scene]:
+    return list(datasets.read(data, split, masks))
 
 
 def _as_meant(read: Callable[[Path, str], list[Scene]], ways: Sequence[str], folder: Path, split: str) -> list[Scene]:

@@ -57,9 +57,12 @@ class PictureBatches(Batches):
         picture = scene.pixels()
         source = (picture.shape[1], picture.shape[0])
         warp = jitter(scene.people, source, self._codec(epoch).size, rng)
-        people = (person.moved(warp, scene.skeleton) for person in scene.people)
-        shown = tuple(person for person in people if is_in(person, warp.size))
-        return Crop(warp.image(picture), shown, warp, scene.skeleton, source)
+        shown = tuple(
+            person.moved(warp, scene.skeleton)
+            for person in scene.people
+            if is_in(replace(person, mask=None).moved(warp, scene.skeleton), warp.size)
+        )
+        return Crop(jitter.paint(warp.image(picture), rng), shown, warp, scene.skeleton, source)
 
 
 def learnable(scenes: Sequence[Scene]) -> list[Scene]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import runpy
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
@@ -45,27 +45,29 @@ def load(
     precision: Literal["fp32", "bf16"] = "fp32",
     threads: int | None = None,
     recipe: str | None = None,
+    scales: Sequence[float] = (1.0,),
 ) -> Estimator:
     """Load an estimator by name.
 
-    name: "default", the network that comes with posewright; an exported network (.onnx); a training's
-    checkpoint (.pt); a URL of either; a recipe's name, which means its `runs/NAME/last.pt`; somebody else's network
-    as transformers:NAME, rtmlib:FILE.onnx, mediapipe:FILE.task, movenet:FILE or blazepose:FILE; or
-    `my_file.py:my_estimator`, a file that is run.
-    The other arguments are for networks of posewright's own. flip: average with the mirrored picture, at twice the
+    name: "default", the network that comes with posewright; an exported network (.onnx); a training's checkpoint (.pt);
+    a URL of either; a recipe's name, which means its `runs/NAME/last.pt`; somebody else's network as transformers:NAME,
+    rtmlib:FILE.onnx, mediapipe:FILE.task, movenet:FILE or blazepose:FILE; or `my_file.py:my_estimator`, a file that is
+    run. The other arguments are for networks of posewright's own. flip: average with the mirrored picture, at twice the
     cost. batch: crops, or whole pictures of a bottom-up network, a call. backend: auto is openvino where it is
-    installed, else onnxruntime, and torch for a checkpoint. precision: bf16 needs openvino or torch. recipe: what a
-    checkpoint is of where it does not say so itself, a name or my_file.py:my_recipe: those of the authors and MMPose
-    (docs/weights.md). Raises FileNotFoundError where there is no such file, ModelFileError or WeightsError where it is
-    no network of posewright's, ValueError for a combination that there is not, ImportError where what runs it is not
-    installed.
+    installed, else onnxruntime, and torch for a checkpoint. precision: bf16 needs openvino or torch. scales: of a
+    bottom-up network, see `BottomUp`. recipe: what a checkpoint is of where it does not say so itself, a name or
+    my_file.py:my_recipe: those of the authors and MMPose (docs/weights.md). Raises FileNotFoundError where there is no
+    such file, ModelFileError or WeightsError where it is no network of posewright's, ValueError for a combination that
+    there is not, ImportError where what runs it is not installed.
 
     >>> people = load()("photo.jpg")  # doctest: +SKIP
     """
     other = other_named(str(name))
     if other is not None:
-        if flip or backend != "auto" or precision != "fp32" or recipe:
-            raise ValueError(f"{name}: flip, backend, precision and recipe are for networks of posewright's own")
+        if flip or tuple(scales) != (1.0,) or backend != "auto" or precision != "fp32" or recipe:
+            raise ValueError(
+                f"{name}: flip, scales, backend, precision and recipe are for networks of posewright's own"
+            )
         return other()
     path = located(str(name))
     is_checkpoint = path.suffix.lower() in WEIGHTS or _is_checkpoint(path)
@@ -77,11 +79,11 @@ def load(
         from posewright.train.export import checkpoint
 
         network = checkpoint.load(path, precision, recipe=recipe_by(recipe) if recipe else None)
-        return estimating(network, flip, batch)
+        return estimating(network, flip, batch, scales)
     build = maker(path) if backend == "torch" else None
     options: dict[str, Any] = {"backend": backend, "precision": precision, "threads": threads, "build": build}
     network = runtimes.load(path, **options)
-    return estimating(network, flip, batch)
+    return estimating(network, flip, batch, scales)
 
 
 def _is_checkpoint(path: Path) -> bool:

@@ -9,6 +9,7 @@ of and below it, so a mirrored picture's maps are the mirrored maps only where k
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -21,7 +22,9 @@ from posewright.codecs.bottom_up.whole import (
     Pictures,
     Unlabelled,
     WholeMaps,
+    at_scale_one,
     checked,
+    enlarged,
     everyone,
     finite,
     masks,
@@ -72,8 +75,12 @@ class AssociativeEmbedding(WholeMaps):
         )
 
     def decode(self, fields: Tags) -> list[list[Person]]:
-        """Maps (B, K, h, w) and tags (B, T, K, h, w) to the people of each picture, in px; nobody where nothing is."""
-        return grouped(fields, self.skeleton, self.stride, self.rules)
+        """Maps (B, K, h, w) and tags (B, T, K, h, w), of whichever resolution, to the people of each picture, in px."""
+        return grouped(fields, self.skeleton, self.size[0] / fields.maps.shape[-1], self.rules)
+
+    def together(self, answers: Sequence[tuple[float, Tags]]) -> Tags:
+        """Put fields of one picture at several scales together, at the largest one's resolution, as the authors do."""
+        return over_scales(answers)
 
     def perfect(self, target: Tagged) -> Tags:
         """Return what a perfect network would say: the target's maps, and tags that differ by 10 between people."""
@@ -82,6 +89,20 @@ class AssociativeEmbedding(WholeMaps):
     def mirror(self, fields: Any) -> Any:
         """Fields of the mirrored pictures to fields of the pictures; of a target also the places."""
         return mirror_tagged(fields, self.skeleton)
+
+
+def over_scales(answers: Sequence[tuple[float, Tags]], size: Size | None = None) -> Tags:
+    """Return the mean of heatmaps of one picture at several scales, with the tags of scale 1.
+
+    size (w, h): what all are enlarged to (the picture as the network saw it at scale 1, as HigherHRNet is released);
+    None for the largest scale's maps, in the code's order, largest scale first. Raises ValueError where no scale is 1,
+    of several.
+    """
+    answers = sorted(answers, key=lambda answer: -answer[0])
+    tags = at_scale_one(answers).tags
+    to = size or (answers[0][1].maps.shape[-1], answers[0][1].maps.shape[-2])
+    total: Maps = sum((enlarged(fields.maps, to) for _, fields in answers), np.float32(0))
+    return Tags(total / np.float32(len(answers)), enlarged(tags, to))
 
 
 def on_maps(people: Everyone, stride: float) -> Everyone:

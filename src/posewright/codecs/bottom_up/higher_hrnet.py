@@ -17,12 +17,13 @@ from posewright.codecs.bottom_up.associative_embedding import (
     grouped,
     mirror_tagged,
     on_maps,
+    over_scales,
     tag_heatmaps,
     tag_places,
 )
 from posewright.codecs.bottom_up.tag_grouping import Rules
 from posewright.codecs.bottom_up.whole import Pictures, Unlabelled, WholeMaps, enlarged, everyone, masks
-from posewright.codecs.maps import Maps, turned
+from posewright.codecs.maps import turned
 from posewright.fields import Heatmaps, TaggedTwice, Tags
 from posewright.scene import Person
 from posewright.skeleton import Skeleton
@@ -70,6 +71,10 @@ class HigherHRNet(WholeMaps):
         """Maps (B, K, h, w) and tags (B, T, K, h, w) of one resolution, whichever, to the people of each picture."""
         return grouped(fields, self.skeleton, self.size[0] / fields.maps.shape[-1], self.rules)
 
+    def together(self, answers: Sequence[tuple[float, Tags]]) -> Tags:
+        """Put fields of one picture at several scales together, at the picture's resolution, as the authors do."""
+        return over_scales(answers, self.size)
+
     def perfect(self, target: TaggedTwice) -> Tags:
         """Return what a perfect network's stages would be put together to: tags differ by 10 between people."""
         coarse = Tags(target.maps, drawn_tags(target.places, self.map_size))
@@ -96,21 +101,6 @@ def with_mirrored(straight: Tags, mirrored_back: Tags) -> Tags:
     """Return the mean of two answers' heatmaps, and the tags of both beside each other."""
     both = np.concatenate([straight.tags, mirrored_back.tags], axis=-4)
     return Tags((straight.maps + mirrored_back.maps) / np.float32(2), both)
-
-
-def over_scales(answers: Sequence[tuple[float, Tags]], size: Size | None = None) -> Tags:
-    """Return the mean of heatmaps of one picture at several scales, with the tags of scale 1.
-
-    size (w, h): what all are enlarged to (the picture as the network saw it at scale 1, as released); None for the
-    largest scale's maps, in the code's order, largest scale first. Raises ValueError where no scale is 1, of several.
-    """
-    answers = sorted(answers, key=lambda answer: -answer[0])
-    kept = [tags for scale, tags in answers if scale == 1 or len(answers) == 1]
-    if not kept:
-        raise ValueError(f"tags are read at scale 1, and there are only {[scale for scale, _ in answers]}")
-    to = size or (answers[0][1].maps.shape[-1], answers[0][1].maps.shape[-2])
-    total: Maps = sum((enlarged(fields.maps, to) for _, fields in answers), np.float32(0))
-    return Tags(total / np.float32(len(answers)), enlarged(kept[0].tags, to))
 
 
 def input_size(size: Size, base: int, scale: float = 1.0, smallest: float = 1.0) -> Size:

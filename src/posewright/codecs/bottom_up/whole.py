@@ -40,6 +40,28 @@ class WholeMaps(Grid):
     mirror_tolerance: ClassVar[float]
     """px: how near the people of a mirrored picture, mirrored back, come to the picture's."""
 
+    def together(self, answers: Sequence[tuple[float, Any]]) -> Any:
+        """Put fields of one picture at several scales together: (scale, fields), 1 among them.
+
+        Maps are enlarged to those at scale 1, and their mean is taken; all else is what scale 1 says.
+        """
+        own = at_scale_one(answers)
+        size = own.maps.shape[-1], own.maps.shape[-2]
+        means = {
+            name: sum((enlarged(getattr(fields, name), size) for _, fields in answers), np.float32(0)) / len(answers)
+            for name in ("maps", "limbs", "silhouettes")
+            if getattr(own, name, None) is not None
+        }
+        return own._replace(**means)
+
+
+def at_scale_one(answers: Sequence[tuple[float, Any]]) -> Any:
+    """Return the fields at scale 1, or at the only scale; raises ValueError where there are several without it."""
+    own = [fields for scale, fields in answers if scale == 1 or len(answers) == 1]
+    if not own:
+        raise ValueError(f"scales must have 1 among them, not {[scale for scale, _ in answers]}")
+    return own[0]
+
 
 class Everyone(NamedTuple):
     """Hold the labelled people of one picture: xy (P, K, 2) px, 0 where absent; labelled (P, K)."""

@@ -161,9 +161,16 @@ def card_of(content: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
         "steps": content["step"],
         "averaged": bool(content["average"]),
         "scores": scores,
-        "protocol": f"{recipe.judged_on} split, annotated boxes, padding {recipe.padding}, no flip test, by torch",
+        "protocol": f"{recipe.judged_on} split, {_looked_at(recipe)}, no flip test, by torch",
         "trained_with": content.get("versions", {}),
     }
+
+
+def _looked_at(recipe: Recipe) -> str:
+    """Say where people were looked for when the network was judged."""
+    if recipe.apart.predicted:
+        return f"as {recipe.name} says"
+    return "whole pictures" if is_whole(recipe.codec) else f"annotated boxes, padding {recipe.padding}"
 
 
 def _crops(recipe: Recipe, data: str) -> Pixels:
