@@ -241,7 +241,7 @@ def test_list_names_every_recipe_and_show_explains_each_without_its_insides(plac
 
 
 MISTAKES = {
-    "fly": "no verb 'fly'; there are demo, predict",
+    "fly": "no verb 'fly'; there are demo, app, predict",
     "show fly": "no recipe 'fly'; `posewright list` names",
     "show fly.onnx": "fly.onnx: no such file",
     "train fly --data x": "no recipe 'fly'",

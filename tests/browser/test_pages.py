@@ -90,6 +90,22 @@ def test_nothing_is_wider_than_the_window(opened, screenshots, name, size):
     assert all(page.evaluate("[...document.images].map(i => i.naturalWidth > 0 && i.alt != '')"))
 
 
+def test_a_study_is_understood_on_one_screen_and_read_on_four(opened):
+    page = opened("study", WIDE, "light")
+    cards, chapters = page.locator(".findings li"), page.locator(".chapters section:not(:has(.side))")
+    assert cards.count() == 6, "five findings and the list of contents"
+    assert page.locator(".findings img").count() == 5
+    assert bottom(cards.last) <= 1.05 * WIDE[1]
+    assert bottom(chapters.last) <= 4 * WIDE[1]
+    page.click("text=Does it know")
+    assert page.evaluate("scrollY") > WIDE[1]
+
+
+def bottom(element):
+    box = element.bounding_box()
+    return box["y"] + box["height"]
+
+
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_all_of_it_is_readable(opened, screenshots, name, scheme):

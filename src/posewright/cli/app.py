@@ -49,6 +49,6 @@ def app(
     if out is not None:
         print(f"written {write_seen(out, photo[0], sides, covers)}")
         return 0
-    opened = (looked_at(photo[0].name, picture.read(photo[0]), sides), covers) if photo else None
+    opened = (looked_at(str(photo[0]), picture.read(photo[0]), sides), covers) if photo else None
     serve(sides, opened, port, browser)
     return 0

@@ -58,7 +58,8 @@ main:has(.chapters) { max-width: 86rem; } main:has(.chapters) > p { max-width: n
 .chapters { display: grid; gap: 1.1rem; align-items: start;
             grid-template-columns: repeat(auto-fit, minmax(min(100%, 25rem), 1fr)); }
 .chapters section { margin: 0; min-width: 0; } .chapters section:has(.side) { grid-column: 1 / -1; }
-.chapters section > p { font-size: .95rem; } .chapters section > figure img { max-height: 10.5rem; }
+.chapters section > p { font-size: .95rem; } .chapters h2 { font-size: 1.05rem; }
+.chapters .side figure { flex-basis: 25rem; } .chapters section > figure img { max-height: 9.5rem; }
 .columns { columns: 15rem; column-gap: 2.5rem; margin: 0; }
 .columns div { display: flex; justify-content: space-between; border-bottom: 1px solid var(--line); padding: .2rem 0;
                break-inside: avoid; }

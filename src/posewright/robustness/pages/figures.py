@@ -12,6 +12,8 @@ from posewright.robustness.numbers.effect import Effect
 
 HALF = 5.2
 """Inches: the width of a figure of which two stand side by side on a wide page."""
+MATRIX = 4.45
+"""Inches: of a matrix, whose figures are small already and may not shrink."""
 KNOWN = {"blackout": BLUE, "meanout": ORANGE, "blur": GREEN, "right": GREEN, "wrong": RED}
 OTHERS = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
 NUMBERED = 0.055
@@ -70,7 +72,7 @@ def influences(
     cells: by row and column an effect and its verdict; none is a dot, undecided a grey cell, and what is not there
     stays empty. most: the change that is shown in full colour. rule: the row above which a line is drawn.
     """
-    with plot(title, 1.35 + 0.245 * len(rows), HALF) as (axes, drawn):
+    with plot(title, 1.3 + 0.215 * len(rows), MATRIX) as (axes, drawn):
         for (row, column), (effect, verdict) in cells.items():
             if verdict == "none":
                 axes.plot(column, row, ".", color=GREY, markersize=3)
@@ -78,7 +80,7 @@ def influences(
                 _cell(axes, row, column, GREY, 0.45)
             elif verdict in ("lower", "higher"):
                 depth = min(1.0, abs(effect.value) / most)
-                _cell(axes, row, column, RED if verdict == "lower" else BLUE, 0.12 + 0.83 * depth)
+                _cell(axes, row, column, RED if verdict == "lower" else BLUE, 0.1 + 0.5 * depth)
                 if abs(effect.value) >= NUMBERED:
                     said = f"{100 * effect.value:+.0f}".replace("-", "\u2212")
                     axes.text(column, row, said, ha="center", va="center", fontsize=7)
