@@ -22,13 +22,14 @@ SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "pages"
 
 @pytest.fixture(scope="session")
 def browser():
-    """Debian's chromium, or another one on the PATH, without a window."""
+    """Debian's chromium, or another one on the PATH, without a window, and with a webcam that is made up."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
     found = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
     if found is None:
         pytest.skip("no chromium on the PATH: apt-get install chromium")
     with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        made_up = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+        opened = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", *made_up])
         yield opened
         opened.close()
 

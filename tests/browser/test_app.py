@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -113,6 +114,32 @@ def test_a_photograph_is_dropped_and_an_occluder_dragged(browser, screenshots, s
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert not wrong
     context.close()
+
+
+def test_a_frame_of_the_webcam_and_of_a_video_is_taken(browser, serving, tmp_path):
+    page = browser.new_context().new_page()
+    wrong = []
+    page.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
+    page.goto(f"http://127.0.0.1:{serving[1]}/")
+    page.click("#webcam")
+    until(page, "document.getElementById('video').videoWidth > 0")
+    page.click("#frame")
+    page.wait_for_selector("#stage canvas")
+    assert page.locator("#name").text_content() == "webcam.png"
+    assert page.locator("#film").is_hidden()
+    clip = tmp_path / "clip.webm"
+    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"VP80"), 10, (160, 120))
+    if not writer.isOpened():
+        pytest.skip("this OpenCV writes no WebM")
+    for tone in range(10):
+        writer.write(np.full((120, 160, 3), 20 * tone, np.uint8))
+    writer.release()
+    page.set_input_files("#file", clip)
+    until(page, "document.getElementById('video').videoWidth == 160")
+    page.click("#frame")
+    until(page, "state.picture.name == 'clip.webm.png'")
+    assert page.evaluate("state.picture.size") == [160, 120]
+    assert not wrong
 
 
 def until(page, what, seconds=60):
