@@ -7,7 +7,6 @@ follows the authors' Python) and of lightweight OpenPose (commit d23c284).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import cv2
@@ -25,8 +24,8 @@ FIELD = 0.05
 CLOSE = 6.0
 """px within which lightweight OpenPose keeps the leftmost peak."""
 
-Read = Callable[[int, Places, Places], Floats]
-"""(limb, x, y (...)) px -> the limb's field there (..., 2)."""
+Read = Callable[[Places | int, Places, Places], Floats]
+"""(limb, or one a place (...), x, y (...)) px -> the limb's field there (..., 2)."""
 
 
 class Peaks(NamedTuple):
@@ -94,7 +93,7 @@ def thinned_peaks(maps: Maps, least: float = 0.1) -> list[Peaks]:
 def reader(fields: Maps) -> Read:
     """Read fields (2 L, h, w) at their pixels."""
 
-    def read(limb: int, x: Places, y: Places) -> Floats:
+    def read(limb: Places | int, x: Places, y: Places) -> Floats:
         return np.stack([fields[2 * limb, y, x], fields[2 * limb + 1, y, x]], -1).astype(np.float64)
 
     return read
@@ -105,33 +104,40 @@ def connect(peaks: Sequence[Peaks], limbs: Sequence[tuple[int, int]], read: Read
 
         score = mean of field . unit vector, at ten places  +  min(height / 2 length - 1, 0)
 
-    height px of the picture.
+    height px of the picture. The pairs of all limbs are scored in one array; those whose field fits at neither middle
+    place are not looked at further.
     """
-    return [_connect(peaks[a], peaks[b], partial(read, limb), height) for limb, (a, b) in enumerate(limbs)]
+    counts = [(len(peaks[a].x), len(peaks[b].x)) for a, b in limbs]
+    ends = [np.cumsum([0, *(n * m for n, m in counts)])[place] for place in (slice(-1), slice(1, None))]
+    limb, start, way = _pairs(peaks, limbs)
+    length = np.maximum(np.hypot(*way.T), 0.001)
 
-
-def _connect(first: Peaks, second: Peaks, read: Callable[[Places, Places], Floats], height: float) -> Connections:
-    """Join peaks of a limb's two ends; pairs whose field fits at neither middle place are not looked at further."""
-    x, y = first.x[:, None] + 0.0, first.y[:, None] + 0.0
-    dx, dy = second.x - x, second.y - y
-    length = np.maximum(np.hypot(dx, dy), 0.001)
-
-    def along(rows: Places, columns: Places, places: slice) -> Floats:
+    def along(some: Places, places: slice) -> Floats:
         steps = np.linspace(0, 1, POINTS)[places]
-        way = [d[rows, columns, None] for d in (dx, dy)]
-        at = [(np.round(start[rows] + one * steps)).astype(int) for start, one in zip((x, y), way, strict=True)]
-        fields = read(*at)
-        return (fields[..., 0] * way[0] + fields[..., 1] * way[1]) / length[rows, columns, None]
+        at = np.round(start[some, None] + way[some, None] * steps[:, None]).astype(int)
+        fields = read(limb[some, None], at[..., 0], at[..., 1])
+        return (fields * way[some, None]).sum(-1) / length[some, None]
 
-    score, likely = np.zeros(length.shape), np.zeros(length.shape, bool)
-    rows, columns = np.nonzero(length > 0)
     middle = slice(POINTS // 2 - 1, POINTS // 2 + 1)
-    fits = (along(rows, columns, middle) > FIELD).any(-1)
-    rows, columns = rows[fits], columns[fits]
-    values = along(rows, columns, slice(None))
-    score[rows, columns] = values.mean(-1) + np.minimum(0.5 * height / length[rows, columns] - 1, 0)
-    likely[rows, columns] = ((values > FIELD).sum(-1) > 0.8 * POINTS) & (score[rows, columns] > 0)
-    return one_to_one(score, likely)
+    some = np.flatnonzero(way.any(1))
+    some = some[(along(some, middle) > FIELD).any(-1)]
+    values = along(some, slice(None))
+    score, likely = np.zeros(len(limb)), np.zeros(len(limb), bool)
+    score[some] = values.mean(-1) + np.minimum(0.5 * height / length[some] - 1, 0)
+    likely[some] = ((values > FIELD).sum(-1) > 0.8 * POINTS) & (score[some] > 0)
+    return [
+        one_to_one(score[first:last].reshape(count), likely[first:last].reshape(count))
+        for first, last, count in zip(*ends, counts, strict=True)
+    ]
+
+
+def _pairs(peaks: Sequence[Peaks], limbs: Sequence[tuple[int, int]]) -> tuple[Places, Floats, Floats]:
+    """Return the limb (N,) of every pair of peaks that it may join, row by row, its start and its way (N, 2) px."""
+    xy = [np.stack([one.x, one.y], -1).astype(np.float64) for one in peaks]
+    starts = [np.repeat(xy[a], len(xy[b]), axis=0) for a, b in limbs]
+    ways = [np.tile(xy[b], (len(xy[a]), 1)) for a, b in limbs]
+    start, end = (np.concatenate([*some, np.zeros((0, 2))]) for some in (starts, ways))
+    return np.repeat(np.arange(len(limbs)), [len(some) for some in starts]), start, end - start
 
 
 def connect_lightly(peaks: Sequence[Peaks], limbs: Sequence[tuple[int, int]], read: Read) -> list[Connections]:
