@@ -22,6 +22,7 @@ from posewright.estimators.estimator import WHOLE_PICTURE
 from posewright.estimators.runtimes import Network
 from posewright.scene import Person, Scene, box_around
 from posewright.skeleton import COCO
+from posewright.verbs.evaluate import evaluate
 from posewright.warp import Warp, flipped, resized
 
 SIZE = (512, 384)
@@ -222,3 +223,20 @@ def test_predict_writes_and_draws_everybody(scenes, tmp_path):
         x, y = person.keypoints[0].round().astype(int)
         window = np.s_[y - 4 : y + 5, x - 4 : x + 5]
         assert np.abs(drawn[window] - scenes[0].pixels()[window]).max() > 60
+
+
+def test_evaluate_counts_everybody_who_is_found(scenes, tmp_path):
+    """Without boxes a person who is in no annotation is wrong, and the protocol says that none were told."""
+    codec = HigherHRNet(COCO, size=SIZE)
+    truth = [Scene(scene.pixels(), COCO, scene.people, id=number) for number, scene in enumerate(scenes, 1)]
+    estimator = asked(codec, truth)
+    found = evaluate(estimator, truth, tmp_path / "all", "oks_ap", draws=0)
+    assert found.scores["oks_ap"]["AP"] == pytest.approx(1)
+    assert found.scores["oks_ap"].protocol["boxes"] == "none: everybody who was found in the whole picture"
+    halved = [Scene(scene.image, COCO, scene.people[:1], id=scene.id) for scene in truth]
+    less = evaluate(estimator, halved, tmp_path / "half", "oks_ap", draws=0)
+    assert less.scores["oks_ap"]["AP"] < 0.9
+    assert len(json.loads((tmp_path / "half" / "predictions.json").read_text())) == 6
+    at_boxes = evaluate(estimator, halved, tmp_path / "boxes", "pck", draws=0)
+    assert at_boxes.scores["pck"].protocol["boxes"] == "annotation"
+    assert len(json.loads((tmp_path / "boxes" / "predictions.json").read_text())) == 3

@@ -125,7 +125,10 @@ def evaluate(
     draws: Draws = 2_000,
     seed: Seed = 0,
 ) -> int:
-    """Predict a split at its annotated boxes or a detector's, write the predictions, then score them from disk."""
+    """Predict a split at its annotated boxes or a detector's, write the predictions, then score them from disk.
+
+    A bottom-up network is told no boxes unless --boxes names some: everybody whom it finds counts.
+    """
     from rich.console import Console
     from rich.progress import track
 

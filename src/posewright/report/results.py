@@ -88,7 +88,11 @@ METRICS: tuple[Metric, ...] = (
 """The metrics that there are, by the names of their functions."""
 
 
-OF_DISTANCE = ("box_ap", "mask_iou", "mpii_map", "pck", "pckh", "pdj", "pcp", "nme", "epe", "auc")
+OF_PERSON = ("pck", "pckh", "pdj", "pcp", "nme", "epe", "auc")
+"""Metrics that ask of each true person what was answered at their box."""
+
+
+OF_DISTANCE = ("box_ap", "mask_iou", "mpii_map", *OF_PERSON)
 """Metrics that know no OKS, so that what makes OKS doubtful is none of theirs."""
 
 

@@ -15,14 +15,18 @@ from posewright.datasets import coco
 from posewright.datasets.detections import Detected
 from posewright.datasets.predictions import described
 from posewright.datasets.records import write_json
+from posewright.estimators.bottom_up import BottomUp
 from posewright.estimators.estimator import Estimator
 from posewright.metrics.score import versions
 from posewright.metrics.trust.plausibility import MEANT, other_form, sizes
-from posewright.report.results import Result, Show, silent, write_scores
+from posewright.report.results import OF_PERSON, Result, Show, silent, write_scores
 from posewright.report.scores import write_scores_page
 from posewright.scene import Scene, each_person, translated
 from posewright.verbs.kept import digest, kept, predicted
 from posewright.verbs.score import chosen, score_file
+
+EVERYBODY = "none: everybody who was found in the whole picture"
+"""What the protocol says of boxes where none were told."""
 
 
 def evaluate(
@@ -44,8 +48,9 @@ def evaluate(
     reads, `scores.json` and `report.html` what `score` says of them: the same numbers, intervals and warnings.
     truth keeps its own keypoints; the estimator is asked about those that it knows. metric: names with commas
     between, None what the data set is scored by. protocol: what else is told of every number. detected: boxes to
-    look at in place of the annotated ones. What is predicted is kept as it comes, and the same call goes on from
-    there. track wraps the scenes while they are predicted, show tells what is
+    look at in place of the annotated ones. Without them a bottom-up estimator is told no boxes, and everybody whom it
+    finds counts, unless a metric asks what is at each annotated box; the protocol says which. What is predicted is
+    kept as it comes, and the same call goes on from there. track wraps the scenes while they are predicted, show tells what is
     scored. Raises ValueError where nobody is labelled, for a name of no metric, or no keypoint in common.
 
     >>> found = evaluate(load(), read("lsp:lspet", "test"), Path("out"))  # doctest: +SKIP
@@ -55,12 +60,17 @@ def evaluate(
     if not each_person(truth):
         raise ValueError("nobody in these scenes is labelled, so there is nothing to score")
     names, said = chosen(metric, truth), dict(protocol or {})
+    everybody = detected is None and isinstance(estimator, BottomUp) and not set(names) & set(OF_PERSON)
+    if everybody:
+        said["boxes"] = EVERYBODY
     out.mkdir(parents=True, exist_ok=True)
     asked = translated(truth, estimator.skeleton)
     own = estimator.protocol() if hasattr(estimator, "protocol") else {}
     of = {**own, **said, **versions(), "asked": digest(asked, detected)}
     with kept(out, of) as answers:
-        coco.write_results(list(track(predicted(answers, estimator, asked, detected))), out / "predictions.json")
+        coco.write_results(
+            list(track(predicted(answers, estimator, asked, detected, everybody))), out / "predictions.json"
+        )
         boxes = str(said.get("boxes", "annotation" if detected is None else "detected"))
         about = described(estimator.skeleton, boxes) | {"estimator": said, "versions": versions()}
         write_json(out / "protocol.json", about)

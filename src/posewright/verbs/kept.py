@@ -20,7 +20,7 @@ import numpy as np
 from posewright.datasets.detections import Detected
 from posewright.datasets.records import DataError, Record, parsed, record_of
 from posewright.estimators.estimator import Estimator
-from posewright.estimators.scenes import predict_scenes
+from posewright.estimators.scenes import found_in, predict_scenes
 from posewright.scene import Person, Scene
 
 FILE = "answers.jsonl"
@@ -148,13 +148,18 @@ def _person(record: Record, count: int) -> Person:
 
 
 def predicted(
-    answers: Kept, estimator: Estimator, scenes: Sequence[Scene], detected: Sequence[Sequence[Detected]] | None = None
-) -> Iterator[Scene]:
-    """Estimate people as `predict_scenes` does, but of scenes whose answers are kept; the rest is kept, too."""
+    answers: Kept, estimator: Estimator, scenes: Sequence[Scene], detected: Sequence[Sequence[Detected]] | None = None,
+    everybody: bool = False,
+) -> Iterator[Scene]:  # fmt: skip
+    """Estimate people as `predict_scenes` does, but of scenes whose answers are kept; the rest is kept, too.
+
+    everybody: without boxes, as `found_in` does.
+    """
     known = [answers.people(scene) for scene in scenes]
     left = [place for place, people in enumerate(known) if people is None]
     boxes = None if detected is None else [detected[place] for place in left]
-    asked = predict_scenes(estimator, [scenes[place] for place in left], boxes)
+    unknown = [scenes[place] for place in left]
+    asked = found_in(estimator, unknown) if everybody else predict_scenes(estimator, unknown, boxes)
     for scene, people in zip(scenes, known, strict=True):
         if people is not None:
             yield replace(scene, people=people)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import cv2
@@ -249,8 +250,8 @@ def enlarged_peaks(maps: Maps, stride: int, sigma: float = SMOOTH, least: float 
     order = np.lexsort((x, y, kind))
     kind, y, x = kind[order], y[order], x[order]
     score = _stacked_reader(maps[..., None], stride)(kind, x, y)[..., 0]
-    ends = np.searchsorted(kind, np.arange(len(maps) + 1))
-    return [Peaks(x[a:b], y[a:b], score[a:b]) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    ends = np.searchsorted(kind, np.arange(len(maps) + 1)).tolist()
+    return [Peaks(x[a:b], y[a:b], score[a:b]) for a, b in pairwise(ends)]
 
 
 def _tiles(
