@@ -50,8 +50,8 @@ def evaluate(
     between, None what the data set is scored by. protocol: what else is told of every number. detected: boxes to
     look at in place of the annotated ones. Without them a bottom-up estimator is told no boxes, and everybody whom it
     finds counts, unless a metric asks what is at each annotated box; the protocol says which. What is predicted is
-    kept as it comes, and the same call goes on from there. track wraps the scenes while they are predicted, show tells what is
-    scored. Raises ValueError where nobody is labelled, for a name of no metric, or no keypoint in common.
+    kept as it comes, and the same call goes on from there. track wraps the scenes while they are predicted, show tells
+    what is scored. Raises ValueError where nobody is labelled, for a name of no metric, or no keypoint in common.
 
     >>> found = evaluate(load(), read("lsp:lspet", "test"), Path("out"))  # doctest: +SKIP
     >>> found.scores["pck"]["PCK@0.2"]  # doctest: +SKIP
