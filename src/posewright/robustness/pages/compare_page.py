@@ -68,7 +68,12 @@ def _where(one: Compared, targets: Sequence[str], margin: float) -> Section:
     worst = {side: [_target(t) for t, e in clear.items() if (e.value < 0) == (side == names[0])] for side in names}
     said = [f"{side} loses more at {listed(some)}" for side, some in worst.items() if some]
     figures = [
-        compared(title, [_target(t) for t in some], {"": [rows[t]["all"] for t in some]}, "points, all fills together")
+        compared(
+            title,
+            [_target(t) for t in some],
+            {"": [rows[t]["all"] for t in some]},
+            "difference of the changes, points, all fills",
+        )
         for title, kind in (("An occluded keypoint", "keypoints-"), ("An occluded part", "parts-"))
         if (some := [target for target in targets if target.startswith(kind)])
     ]
@@ -88,7 +93,9 @@ def _clean(names: tuple[str, str], keypoints: Mapping[str, Effect], margin: floa
         if clear
         else "In clean pictures: no clear difference",
         f"The share of correct keypoints of {names[0]} less that of {names[1]}.",
-        figures=[compared("Clean pictures", list(known), {"": list(known.values())}, "percentage points")],
+        figures=[
+            compared("Clean pictures", list(known), {"": list(known.values())}, "difference of the share right, points")
+        ],
     )
 
 
