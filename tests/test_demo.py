@@ -47,9 +47,9 @@ def test_the_page_shows_the_photograph_first_and_everything_it_names_is_there(tm
     text = page.read_text(encoding="utf-8")
     titles = re.findall("<h2>(.*?)</h2>", text)
     assert titles[0] == "me &amp; you.png"
-    assert titles[1:3] == ["Estimates", "Scores"]
-    assert titles[3].startswith("One keypoint covered")
-    assert titles[4].startswith("Discs of 18 px")
+    assert titles[1:4] == ["Groups", "Estimates", "Scores"]
+    assert titles[4].startswith("One keypoint covered")
+    assert titles[5].startswith("Discs of 18 px")
     assert titles[-2:] == ["The study", "What next"]
     assert (tmp_path / "out" / "study" / "report.html").is_file()
     for name in re.findall('src="(?!data:)(.*?)"', text):

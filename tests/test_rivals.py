@@ -67,7 +67,7 @@ def graph(path, shape, outputs, integer=True):
 def test_movenet_s_shares_are_of_its_square_from_edge_to_edge(tmp_path):
     rows = np.tile([0.25, 0.75, 0.6], (1, 1, 17, 1))
     file = graph(tmp_path / "one.onnx", [1, 64, 64, 3], {"out": rows})
-    estimator = posewright.load(f"movenet:{file}")
+    estimator = posewright.load(f"movenet:{file}", single=True)
     assert (estimator.view.size, estimator.view.padding) == ((64, 64), 1.25)
     (person,) = estimator(dot((70, 50)), [BOX])
     side = 1.25 * 52  # of the square around the box of 40x52, whose middle is (70, 50)

@@ -51,7 +51,7 @@ def predict(
         arg(
             metavar="FILE",
             help="a box for each person, as COCO results with a `bbox` or as COCO annotations; without it the "
-            "estimator aims by itself, at one person a picture",
+            "embedded detector finds everybody",
             **QUIET,
         ),
     ] = None,
@@ -70,21 +70,26 @@ def predict(
         str | None,
         arg(
             metavar="NAME",
-            help="a detector of transformers, by its name on the hub or its folder, that finds people where no boxes "
-            "are given",
+            help="what finds people where no boxes are given, in the embedded detector's place: an exported network "
+            "(.onnx), or a detector of transformers by its name on the hub or its folder",
             **QUIET,
         ),
     ] = None,
+    single: Annotated[bool, arg(help="search for one person a picture, without a detector")] = False,
 ) -> int:
     """Estimate the people in photographs, folders and videos; write COCO results and one overlay an input."""
     from posewright import load
     from posewright.verbs.predict import predict_to
 
-    estimator = load(model, flip=flip, backend=backend, precision=precision, recipe=recipe, scales=scales)
-    if detector is not None:
+    own = detector if detector is not None and detector.endswith(".onnx") else None
+    hub = None if own else detector
+    settings: dict[str, Any] = {"flip": flip, "backend": backend, "precision": precision, "recipe": recipe}
+    settings["scales"] = scales
+    estimator = load(model, **settings, single=single, detector=own)
+    if hub is not None:
         from posewright.estimators.adapters import detector as detectors
 
-        estimator = detectors.load(detector, estimator)
+        estimator = detectors.load(hub, estimator)
     return predict_to(
         out, inputs, estimator, boxes, box_score, box_overlap, format, told_apart(model, recipe, detector), box_form
     )

@@ -33,7 +33,9 @@ SEED = 2026
 """Not a seed that a network of posewright's was trained with."""
 PICTURES, PEOPLE = 60, 64
 CROWD = (1, 2)
-"""People a picture: the default looks at one person at a time, and crowds would tell of little else."""
+"""People a picture: numbers are of people at boxes that are told, and crowds would tell of little else."""
+GROUPS, GROUP, GROUP_SIZE = 4, (3, 5), (480, 360)
+"""Pictures of groups, how many people each has, and its (width, height) px: these are asked about without boxes."""
 SHOWN = 8
 RADII = (6, 10, 14, 18)
 """px on a crop 192 px wide, scaled to the network's: Pytel et al. 2020 (arXiv:2010.10451) attack with 6 to 18."""
@@ -59,7 +61,7 @@ def write_demo(out: Path, estimator: TopDown, photos: Sequence[Path] = ()) -> Pa
     coco.write(scenes, out / "world")
     sections = [_photo(estimator, place, photo, pixels, out) for place, (photo, pixels) in enumerate(seen)]
     scores, tiles = _scored(estimator, scenes, out)
-    sections += [_estimates(scenes, out), scores]
+    sections += [_groups(estimator, out), _estimates(scenes, out), scores]
     sections += _attacks(estimator, scenes, out)
     sections.append(_next())
     lead = f"Everything here was drawn, estimated and scored on this computer in {perf_counter() - begun:.0f} seconds."
@@ -71,13 +73,36 @@ def _photo(estimator: TopDown, place: int, photo: Path, pixels: Pixels, out: Pat
     name = f"photo-{place + 1}.jpg"
     drawn = enlarged if max(pixels.shape) < SHORTEST else draw
     picture.write(out / name, _small(drawn(pixels, people, estimator.codec.skeleton)))
-    said = "It found nobody." if not people else f"Its score is {people[0].score or 0:.2f}, of 1."
+    best = f" The best of them has the score {people[0].score or 0:.2f}, of 1." if people else ""
     return Section(
         photo.name,
-        "Your photograph, estimated without a box: the estimator searches for one person, and looks again until "
-        f"it settles. {said} {LEGEND}",
+        f"Your photograph, with nobody's box told: {_searched(estimator)}. {_counted(len(people))} found.{best} "
+        f"{LEGEND}",
         [name],
     )
+
+
+def _searched(estimator: TopDown) -> str:
+    return "a detector finds people, and each is estimated" if estimator.detector else "one person is searched for"
+
+
+def _counted(people: int) -> str:
+    return {0: "Nobody was", 1: "One person was"}.get(people, f"{people} people were")
+
+
+def _groups(estimator: TopDown, out: Path) -> Section:
+    """Ask about drawn groups of people without boxes, and show who was found."""
+    scenes = world(GROUPS, SEED + 1, GROUP_SIZE, estimator.codec.skeleton, GROUP)
+    found = list(estimator.many(scenes))
+    pairs = []
+    for scene, people in zip(scenes, found, strict=True):
+        pairs += [enlarged(scene.pixels(), shown, scene.skeleton) for shown in (scene.people, people)]
+    _write_sheet(out / "groups.jpg", pairs, ["truth", "found"])
+    text = (
+        f"{GROUPS} pictures of {sum(len(scene.people) for scene in scenes)} people, with nobody's box told: "
+        f"{_searched(estimator)}. {_counted(sum(map(len, found)))} found. {LEGEND}"
+    )
+    return Section("Groups", text, ["groups.jpg"])
 
 
 def _small(pixels: Pixels) -> Pixels:

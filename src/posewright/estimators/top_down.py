@@ -1,4 +1,7 @@
-"""Top-down: a crop a person in, people out, in the picture's own pixels; without boxes one person is searched for."""
+"""Top-down: a crop a person in, people out, in the picture's own pixels.
+
+Without boxes a detector finds everybody, or where there is none one person is searched for.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from posewright.augment.jitter import Aim
 from posewright.codecs.codec import Codec
+from posewright.estimators.detector import Detector
 from posewright.estimators.estimator import Boxes, Image, View, box_in, pixels_of
 from posewright.estimators.one_person import one_person
 from posewright.estimators.runtimes.network import Network
@@ -36,7 +41,8 @@ class TopDown:
 
     network answers crops and codec reads the answers; flip: also ask for the mirrored crop, and take the mean of both
     fields; padding: how much larger than the box a crop is, both ways or across and down, and aim how it is cut, by
-    default as the network says; batch: crops a call.
+    default as the network says; batch: crops a call. detector: what finds people where no boxes are given, by default
+    nothing: one person is then searched for.
 
     >>> from posewright.verbs.load import load
     >>> load("default", flip=True)
@@ -49,6 +55,7 @@ class TopDown:
     padding: Padding | None = None
     batch: int = 8
     aim: Aim | None = None
+    detector: Detector | None = None
 
     @property
     def skeleton(self) -> Skeleton:
@@ -58,13 +65,18 @@ class TopDown:
     def __call__(self, image: Image, boxes: Boxes | None = None) -> list[Person]:
         """Estimate the people of one picture: a path, pixels (H, W, 3) uint8 RGB, or a scene.
 
-        boxes: xyxy px, one a person, answered in their order; without them it aims at one person by itself.
+        boxes: xyxy px, one a person, answered in their order. Without them everybody whom the detector finds is
+        answered, best first: their score is the box's times the mean of the keypoints' scores above 0.2, and of two
+        answers that are alike (OKS above 0.9) the better one stays. Without a detector it aims at one person by itself.
         Raises picture.PictureError where the picture cannot be read, ValueError for a box without area.
         """
         return next(self.many([image], None if boxes is None else [boxes]))
 
     def many(self, images: Iterable[Image], boxes: Iterable[Boxes] | None = None) -> Iterator[list[Person]]:
         """Estimate picture after picture; a picture is decoded once, and a batch takes people of several."""
+        if boxes is None and self.detector is not None:
+            yield from self._everybody(iter(images), self.detector)
+            return
         if boxes is None:
             for image in images:
                 pixels = pixels_of(image)
@@ -77,6 +89,17 @@ class TopDown:
                 yield from self._answers(views)
                 views = []
         yield from self._answers(views)
+
+    def _everybody(self, images: Iterator[Image], detector: Detector) -> Iterator[list[Person]]:
+        """Estimate everybody whom the detector finds, `detector.batch` pictures at a time."""
+        from posewright.datasets.detections import ranked
+
+        while pictures := [pixels_of(image) for image in islice(images, detector.batch)]:
+            detected = list(detector.many(pictures))
+            boxes = ([one.box for one in found] for found in detected)
+            views = [self._views(*each) for each in zip(pictures, boxes, strict=True)]
+            for people, found in zip(self._answers(views), detected, strict=True):
+                yield ranked(people, found, self.skeleton)
 
     @property
     def view(self) -> View:
@@ -99,6 +122,7 @@ class TopDown:
             "flip": self.flip,
             "padding": padding_told(padding),
             "aim": f"{aim.__module__}:{aim.__qualname__}",
+            "without boxes": self.detector.protocol() if self.detector else "one person is searched for",
         }
 
     def _views(self, pixels: Pixels, boxes: Boxes) -> list[_View]:

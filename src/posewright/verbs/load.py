@@ -5,16 +5,20 @@ from __future__ import annotations
 import runpy
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
+from posewright.codecs.codec import is_whole
 from posewright.estimators import runtimes
 from posewright.estimators.adapters import blazepose, mediapipe, movenet, rtm, vitpose
+from posewright.estimators.adapters.detector import Detecting
+from posewright.estimators.bottom_up import BottomUp
+from posewright.estimators.detector import Detector, detector_file
 from posewright.estimators.estimator import Boxes, Estimator, Image
 from posewright.estimators.of_network import estimating
 from posewright.estimators.runtimes import Backend, metadata
-from posewright.estimators.top_down import default_file
+from posewright.estimators.top_down import TopDown, default_file
 from posewright.estimators.weights import fetch
 from posewright.recipes import RECIPES, recipe_named
 from posewright.recipes.recipe import Recipe
@@ -36,6 +40,10 @@ ADAPTERS: dict[str, Callable[[str], Estimator]] = {
 """Whose networks `package:NAME_OR_FILE` means."""
 
 
+TOP_DOWN = ("transformers:",)
+"""Packages whose networks take the whole picture for one person's box where none is given."""
+
+
 def load(
     name: str | Path = "default",
     *,
@@ -46,6 +54,8 @@ def load(
     threads: int | None = None,
     recipe: str | None = None,
     scales: Sequence[float] = (1.0,),
+    single: bool = False,
+    detector: str | Path | None = None,
 ) -> Estimator:
     """Load an estimator by name.
 
@@ -56,8 +66,10 @@ def load(
     cost. batch: crops, or whole pictures of a bottom-up network, a call. backend: auto is openvino where it is
     installed, else onnxruntime, and torch for a checkpoint. precision: bf16 needs openvino or torch. scales: of a
     bottom-up network, see `BottomUp`. recipe: what a checkpoint is of where it does not say so itself, a name or
-    my_file.py:my_recipe: those of the authors and MMPose (docs/weights.md). Raises FileNotFoundError where there is no
-    such file, ModelFileError or WeightsError where it is no network of posewright's, ValueError for a combination that
+    my_file.py:my_recipe: those of the authors and MMPose (docs/weights.md). single: search for one person a picture
+    where no boxes are given, instead of asking the embedded detector for everybody; detector: another exported network
+    that finds people as boxes; these two also for others' networks. Raises FileNotFoundError where there is no such
+    file, ModelFileError or WeightsError where it is no network of posewright's, ValueError for a combination that
     there is not, ImportError where what runs it is not installed.
 
     >>> people = load()("photo.jpg")  # doctest: +SKIP
@@ -68,7 +80,7 @@ def load(
             raise ValueError(
                 f"{name}: flip, scales, backend, precision and recipe are for networks of posewright's own"
             )
-        return other()
+        return detecting_others(other(), str(name), single, detector)
     path = located(str(name))
     is_checkpoint = path.suffix.lower() in WEIGHTS or _is_checkpoint(path)
     if recipe is not None and not is_checkpoint:
@@ -79,11 +91,52 @@ def load(
         from posewright.train.export import checkpoint
 
         network = checkpoint.load(path, precision, recipe=recipe_by(recipe) if recipe else None)
-        return estimating(network, flip, batch, scales)
+        return detecting(estimating(network, flip, batch, scales), single, detector)
     build = maker(path) if backend == "torch" else None
     options: dict[str, Any] = {"backend": backend, "precision": precision, "threads": threads, "build": build}
     network = runtimes.load(path, **options)
-    return estimating(network, flip, batch, scales)
+    return detecting(estimating(network, flip, batch, scales), single, detector, backend, threads)
+
+
+def detecting(
+    estimator: TopDown | BottomUp, single: bool, detector: str | Path | None = None, backend: Backend = "auto",
+    threads: int | None = None,
+) -> TopDown | BottomUp:  # fmt: skip
+    """Let a detector find a top-down network's people, the embedded one or a file's, unless one person is asked for.
+
+    Raises ValueError where both, or a detector for a bottom-up network, are asked for, FileNotFoundError where there is
+    no such file, ModelFileError where it is no network of posewright's.
+    """
+    if detector is not None and (single or isinstance(estimator, BottomUp)):
+        raise ValueError("a detector is for top-down networks, and not for the search for a single person")
+    if single or isinstance(estimator, BottomUp):
+        return estimator
+    return replace(estimator, detector=_detector(detector, "auto" if backend == "torch" else backend, threads))
+
+
+def detecting_others(
+    estimator: Estimator, name: str, single: bool, detector: str | Path | None = None
+) -> Estimator:  # fmt: skip
+    """Let a detector find the people of somebody else's network where that one looks at one person at a time.
+
+    What looks at whole pictures, as packages that find people by themselves and a function of yours do, stays as it is.
+    Raises as `detecting` does.
+    """
+    top_down = estimator.view.size is not None or name.startswith(TOP_DOWN)
+    if detector is not None and (single or not top_down):
+        raise ValueError("a detector is for top-down networks, and not for the search for a single person")
+    if single or not top_down:
+        return estimator
+    found = _detector(detector)
+    return Detecting(estimator, lambda pixels: next(found.many([pixels])), found.protocol())
+
+
+def _detector(name: str | Path | None, backend: Backend = "auto", threads: int | None = None) -> Detector:
+    """Return the embedded detector, or one by its file."""
+    file = detector_file() if name is None else located(str(name))
+    if not is_whole(metadata.facts(file).codec):
+        raise ValueError(f"{file}: its network looks at one person's crop, so it finds nobody in a picture")
+    return Detector(file, backend, threads)
 
 
 def _is_checkpoint(path: Path) -> bool:

@@ -85,7 +85,7 @@ def predict_to(
     `protocol.json`, which names the keypoints, the network, the overlays and what could not be read. What
     cannot be read is one line on standard error. Every answer is kept in `out` as it comes: where the run is ended,
     the same call goes on from there. boxes: as `detections.read_boxes` reads them, from a score and up to an overlap,
-    of a form; without them the estimator aims by itself, at one person a picture. form: one of `exchange.FORMS` to
+    of a form; without them the estimator finds people by itself. form: one of `exchange.FORMS` to
     write beside the COCO results. about: what else tells one run from another, as the hash of a user's file. Raises
     ValueError without inputs, DataError for a file of boxes that is none or that names none of the pictures.
     """
@@ -200,7 +200,7 @@ def _write(found: Found, estimator: Estimator, out: Path, boxes: str | None) -> 
     skeleton = estimator.skeleton
     coco.write_results(found.scenes, out / "predictions.json")
     about: dict[str, Any] = {
-        **described(skeleton, boxes or "none: the estimator aims by itself"),
+        **described(skeleton, boxes or "none: the estimator finds people by itself"),
         "estimator": estimator.protocol(),
         "overlays": {source: f"{OVERLAYS}/{name}" for source, name in found.overlays.items()},
         "unreadable": found.unreadable,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from posewright.codecs.codec import is_whole
+from posewright.codecs.detection.ttfnet import TTFNet
 from posewright.codecs.sightings import VisibleDistribution
 from posewright.estimators.bottom_up import fitted
 from posewright.estimators.runtimes import metadata
@@ -24,9 +25,10 @@ from posewright.recipes import recipe_named
 from posewright.recipes.own import folder_of, read_as, with_skeleton
 from posewright.recipes.recipe import Recipe
 from posewright.scene import each_person, region, take
-from posewright.train.export import onnx
+from posewright.train.export import least, onnx
 from posewright.train.export.calibrate import RULE, calibrated
 from posewright.train.export.graph import hash_of
+from posewright.train.export.least import with_least
 from posewright.train.export.parity import Drift, trial_pictures
 from posewright.train.facts import checked
 from posewright.train.state import is_checkpoint
@@ -58,8 +60,8 @@ def export_checkpoint(
     """Write a checkpoint's network as an ONNX file that says everything about itself; returns its drift.
 
     data: a folder of the recipe's data, or as `recipes.own.read_as` takes it; people of it are then among the pictures
-    that file and torch are compared on, and a network that tells probabilities is calibrated on the split that its
-    epochs were judged on.
+    that file and torch are compared on, a network that tells probabilities is calibrated on the split that its epochs
+    were judged on, and a detector's least score is chosen there.
     half: as in `onnx`. Raises as `trained_in` and `calibrated` do, and ExportError where the exported network says
     something else.
     """
@@ -73,6 +75,9 @@ def export_checkpoint(
         judged = recipe.scenes(data, recipe.judged_on)
         codec = calibrated(network_of(module, codec, aim=aim, padding=padding), codec, judged)
         card |= {"calibration": f"{RULE}; on the {recipe.judged_on} split"}
+    if data and isinstance(codec, TTFNet):
+        codec = with_least(network_of(module, codec), codec, recipe.scenes(data, recipe.judged_on))
+        card |= {"threshold": f"{least.RULE}; on the {recipe.judged_on} split"}
     return onnx(module, codec, card, out, aim=aim, padding=padding, pictures=pictures, half=half)
 
 
