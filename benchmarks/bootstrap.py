@@ -18,8 +18,9 @@ from time import perf_counter, process_time
 
 import numpy as np
 
+from posewright.metrics.oks.compared import matches
 from posewright.metrics.oks.matching import Matches, summary
-from posewright.metrics.oks.similarity import Predictions, Truths, matches
+from posewright.metrics.oks.similarity import Predictions, Truths
 from posewright.metrics.trust.resampling import again_of
 from posewright.skeleton import COCO
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from posewright.columns import Columns
 from posewright.datasets import coco
 from posewright.metrics import oks_ap
+from posewright.metrics.oks.compared import matches
 from posewright.metrics.oks.groups import gather
 from posewright.metrics.oks.matching import precision_recall, summary
-from posewright.metrics.oks.similarity import gather_predictions, gather_truths, matches
+from posewright.metrics.oks.similarity import gather_predictions, gather_truths
 
 WIDTH = 128
 """Coordinates are whole px below this, or quarters, so that distances, areas and scores are often exactly equal."""

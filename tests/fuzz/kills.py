@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
+TINY = Path(__file__).resolve().parents[1] / "tiny.py"
 RUN = [sys.executable, "-c", "import sys; from posewright.cli import main; sys.exit(main())"]
 MOMENTS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
@@ -29,7 +30,7 @@ class Verb(NamedTuple):
     words: list[str]
     finished: Callable[[Path], set[str]]
     result: Callable[[Path], str]
-    again: tuple[str, ...] = ()
+    again: Callable[[Path], list[str]] = lambda out: []  # noqa: ARG005
 
 
 def lines(out: Path) -> set[str]:
@@ -49,6 +50,12 @@ def text(*names: str) -> Callable[[Path], str]:
     return lambda out: "\n".join((out / name).read_text() for name in names)
 
 
+def epochs(out: Path) -> set[str]:
+    """The epochs of a training that its checkpoint has."""
+    log = out / "log.jsonl"
+    return {str(json.loads(line)["epoch"]) for line in log.read_text().splitlines()} if log.exists() else set()
+
+
 def verbs(place: Path) -> dict[str, Verb]:
     """Name the verbs, on a small world in a folder."""
     data = str(place / "w")
@@ -63,13 +70,20 @@ def verbs(place: Path) -> dict[str, Verb]:
         ),
         "occlude": Verb(["occlude", "--draws", "20", *parts], files("answers", "*.npz"), text("effects.csv")),
         "occlude export": Verb(["occlude", "export", *drawn], files("pictures", "*.png"), text("manifest.json")),
+        "train": Verb(
+            ["train", f"{TINY}:tiny", "--data", ".", "--epochs", "12", "--machine.save-every", "0"],
+            epochs,
+            text("log.jsonl"),
+            lambda out: ["--resume"] if (out / "last.pt").exists() else [],
+        ),
         "evolve": Verb(["evolve", *bred], files("candidates", "*.json"), text("search.json")),
     }
 
 
 def call(words: list[str], out: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([*RUN, *words, "--out", str(out)], env=environment, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
+    with open(out.with_name("said.txt"), "wb") as said:
+        return subprocess.Popen([*RUN, *words, "--out", str(out)], env=environment, stdout=subprocess.DEVNULL,
+                                stderr=said, start_new_session=True)  # fmt: skip
 
 
 def killed(verb: Verb, out: Path, after: float, environment: dict[str, str]) -> set[str]:
@@ -89,9 +103,12 @@ def row(verb: Verb, place: Path, after: float, wanted: str, environment: dict[st
     shutil.rmtree(out, ignore_errors=True)
     before = killed(verb, out, after, environment)
     stamps = {one: one.stat().st_mtime_ns for one in out.rglob("*") if one.is_file()} if out.exists() else {}
-    code = call(verb.words, out, environment).wait()
+    code = call([*verb.words, *verb.again(out)], out, environment).wait()
     if code:
-        return len(before), f"the second call ends with {code}"
+        said = out.with_name("said.txt").read_text(errors="replace").strip().splitlines()
+        return len(before), f"the second call ends with {code}: {said[-1] if said else 'nothing is said'}"
+    if lost := before - verb.finished(out) if verb.again(out) else set():
+        return len(before), f"lost {', '.join(sorted(lost))}"
     if verb.result(out) != wanted:
         return len(before), "ends with another result"
     anew = [one.name for one, stamp in stamps.items() if one.name in before and one.stat().st_mtime_ns != stamp]
@@ -123,6 +140,10 @@ def matrix(names: list[str], moments: tuple[float, ...], told: Callable[[str], N
 if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--quick", action="store_true")
-    quick = options.parse_args().quick
-    everything = ["predict", "evaluate", "occlude", "occlude export", "evolve"]
-    sys.exit(len(matrix(["predict"] if quick else everything, (0.5, 0.8) if quick else MOMENTS)))
+    options.add_argument("--verbs", nargs="*", help="only these, at all moments")
+    options.add_argument("--moments", nargs="*", type=float, default=MOMENTS, help="shares of an undisturbed run")
+    chosen = options.parse_args()
+    quick = chosen.quick
+    everything = ["predict", "evaluate", "occlude", "occlude export", "train", "evolve"]
+    names = ["predict"] if quick else chosen.verbs or everything
+    sys.exit(len(matrix(names, (0.5, 0.8) if quick else tuple(chosen.moments))))

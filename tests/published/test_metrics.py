@@ -9,8 +9,9 @@ import pytest
 
 from posewright.metrics import oks_ap, pck, pckh
 from posewright.metrics.distance.distances import distances
+from posewright.metrics.oks.compared import matches
 from posewright.metrics.oks.matching import precision_recall, summary
-from posewright.metrics.oks.similarity import Predictions, Truths, gather_predictions, gather_truths, matches, oks
+from posewright.metrics.oks.similarity import Predictions, Truths, gather_predictions, gather_truths, oks
 from posewright.scene import Person, Scene
 from posewright.skeleton import COCO, CROWDPOSE, LSP, MPII, Skeleton
 

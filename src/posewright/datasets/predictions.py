@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from posewright.columns import Columns, with_people
+from posewright.columns import Columns, pictures_of, with_people
 from posewright.datasets import aic, coco, instances, openpose, sleap, table
 from posewright.datasets.annotations import Dialect, read_annotations
 from posewright.datasets.bodies import BODIES, BY_COUNT
@@ -25,6 +25,12 @@ from posewright.datasets.records import DataError, Record, read_json, record_of
 from posewright.scene import Person, Scene
 from posewright.skeleton import COCO, Skeleton
 
+_ARRAYS = dict.fromkeys(
+    (".h5", ".hdf5"),
+    "HDF5, in which DeepLabCut keeps pickles, which are not read; name the .csv beside it, which save_as_csv=True "
+    "writes, or of SLEAP the .slp",
+)
+"""What arrays by their ending may be, and what to do."""
 _IMAGES = re.compile(rb'"(images|categories)"\s*:\s*\[')
 _IMAGE = re.compile(rb'"image_id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)')
 
@@ -50,7 +56,7 @@ def read_predictions(path: Path | str, truth: Sequence[Scene], skeleton: Skeleto
     if content.kind == "table":
         return table.read_table(path, truth, skeleton or (truth[0].skeleton if truth else COCO))
     if content.kind == "arrays":
-        raise DataError(f"{path}: arrays; predictions must be JSON or a table with named columns")
+        raise DataError(f"{path}: {_ARRAYS.get(path.suffix, 'arrays')}; predictions must be JSON or a table")
     if content.kind in ("openpose", "annotations"):
         return _object(path, truth, skeleton)
     if content.first is None:
@@ -98,9 +104,11 @@ def _results(path: Path, first: Record, truth: Sequence[Scene], skeleton: Skelet
     """Read COCO results; those that name pictures by ids of the truth, as all should, go the short way."""
     own = skeleton or _skeleton_beside(path, first) or _skeleton_by_count(first, truth)
     scenes = truth if not truth or own.keypoints == truth[0].skeleton.keypoints else [
-        replace(scene, skeleton=own, people=()) for scene in truth
+        replace(scene, skeleton=own, people=()) for scene in pictures_of(truth)
     ]  # fmt: skip
-    whole = isinstance(first.fields.get("image_id"), int) and all(isinstance(scene.id, int) for scene in truth)
+    whole = isinstance(first.fields.get("image_id"), int) and all(
+        isinstance(scene.id, int) for scene in pictures_of(truth)
+    )
     return coco.read_results(path, scenes) if whole else _named_results(path, scenes)
 
 
@@ -111,7 +119,9 @@ def _named_results(path: Path, scenes: Sequence[Scene]) -> Sequence[Scene]:
         tokens = dict.fromkeys(_IMAGE.findall(file.read()))
     known = (name for token in tokens if (name := _name(token)) is not None)
     names = {find([name], f"{path}: image_id"): name for name in known}
-    called = [replace(scene, id=names.get(place, f"\0{place}"), people=()) for place, scene in enumerate(scenes)]
+    called = [
+        replace(scene, id=names.get(place, f"\0{place}"), people=()) for place, scene in enumerate(pictures_of(scenes))
+    ]
     found = coco.read_results(path, called)
     if isinstance(found, Columns):
         return Columns([with_people(scene) for scene in scenes], found.people)

@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypedDict
 
+import numpy as np
+
 from posewright import datasets
+from posewright.columns import people_of, pictures_of
 from posewright.datasets import aic, coco, crowdpose, jhmdb, lsp, mpii, people, posetrack
-from posewright.datasets.annotations import Dialect, read_annotations
+from posewright.datasets.annotations import Dialect, annotated, read_annotations
 from posewright.datasets.content import content_of
 from posewright.datasets.layout import picture_folders
 from posewright.datasets.matlab import read_matlab
@@ -73,7 +76,7 @@ def conventions(truth: Sequence[Scene]) -> Conventions:
     who have no keypoint but head top and neck are not counted. Others do not depart.
     """
     keypoints = truth[0].skeleton.keypoints if truth and truth[0].skeleton.name == CROWDPOSE.name else ()
-    if not keypoints or any(person.area is not None for scene in truth for person in scene.people):
+    if not keypoints or not np.isnan(people_of(truth, len(keypoints)).area).all():
         return {}
     return {"box_area": 0.53, "counted_by": tuple(name for name in keypoints if name not in ("head_top", "neck"))}
 
@@ -109,8 +112,8 @@ def _file(path: Path, split: str, skeleton: Skeleton | None, unnamed: Skeleton |
 def _annotated(path: Path, split: str, skeleton: Skeleton | None, unnamed: Skeleton | None) -> Sequence[Scene]:
     """Read annotations in COCO's format, those of two data sets again in their own dialect of it."""
     folders = picture_folders(path.parent, path, split)
-    scenes = read_annotations(path, folders, Dialect(skeleton, unnamed=unnamed))
-    own = scenes[0].skeleton if scenes else None
+    scenes = annotated(path, folders, Dialect(skeleton, unnamed=unnamed))
+    own = pictures_of(scenes)[0].skeleton if scenes else None
     if skeleton is None and own is JHMDB:
         return jhmdb.read(path.parent, split, annotations=path.name)
     if skeleton is None and own is POSETRACK:

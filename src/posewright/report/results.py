@@ -44,6 +44,7 @@ from posewright.metrics import (
     sigma_band,
     warnings,
 )
+from posewright.metrics.oks.groups import gathered_once
 from posewright.metrics.oks.similarity import oks_sigmas
 from posewright.metrics.score import Protocol, versions
 from posewright.metrics.trust.calibration import keypoint_calibration, person_calibration, visibility_auc
@@ -149,6 +150,20 @@ def measure(
     said: Protocol | None = None,
 ) -> Result:
     """Score predictions that are read already from a path; said: what their protocol tells besides."""
+    with gathered_once():
+        return _measured(path, predicted, truth, names, draws, seed, show, said)
+
+
+def _measured(
+    path: Path,
+    predicted: Sequence[Scene],
+    truth: Sequence[Scene],
+    names: Sequence[str],
+    draws: int,
+    seed: int,
+    show: Show,
+    said: Protocol | None,
+) -> Result:
     result = Result(path, {}, {}, implausible(predicted, truth), {})
     for name in names:
         show(name)

@@ -17,7 +17,8 @@ from posewright.datasets.categories import checked_sigmas
 from posewright.datasets.predictions import read_predictions
 from posewright.datasets.records import DataError, read_json
 from posewright.datasets.truth import read_truth
-from posewright.metrics import shared_keypoints
+from posewright.metrics import oks_ap, shared_keypoints
+from posewright.metrics.customary import CUSTOMARY
 from posewright.metrics.score import Protocol
 from posewright.metrics.trust.confidence import Difference, compare
 from posewright.metrics.trust.plausibility import only_shares
@@ -25,9 +26,6 @@ from posewright.metrics.trust.validity import PUBLISHED
 from posewright.report.results import LEVEL, NAMES, Result, Show, measure, silent
 from posewright.scene import HIDDEN, Scene
 from posewright.skeleton import Skeleton
-
-CUSTOMARY = {"lsp": "pck", "flic": "pck", "mpii": "pckh", "crowdpose": "crowdpose_ap", "aic": "aic_map"}
-"""What the data set of a skeleton is scored by; all others by oks_ap."""
 
 
 def score(
@@ -74,10 +72,15 @@ def chosen(names: str | None, truth: Sequence[Scene]) -> list[str]:
         if strange or not given:
             raise ValueError(f"no metric {', '.join(strange) or repr(names)}; there are {', '.join(NAMES)}")
         return list(dict.fromkeys(given))
-    customary = CUSTOMARY.get(truth[0].skeleton.name, "oks_ap")
+    customary = CUSTOMARY.get(truth[0].skeleton.name, oks_ap).__name__
     if not customary.endswith("_ap"):
         return [customary]
-    hidden = any((p.visible == HIDDEN).any() for scene in truth for p in scene.people if p.visible is not None)
+    visible = people_of(truth, len(truth[0].skeleton)).visible
+    hidden = (
+        any((p.visible == HIDDEN).any() for scene in truth for p in scene.people if p.visible is not None)
+        if visible is None
+        else (visible == HIDDEN).any()
+    )
     guessed = truth[0].skeleton.sigmas_source not in PUBLISHED
     return [
         customary,
@@ -102,7 +105,7 @@ def truth_of(
     if masks:
         return silhouettes.read_truth(spec, split)
     truth = read_truth(spec, split, unnamed=unnamed)
-    if not any(person.labelled.any() for scene in truth for person in scene.people):
+    if not truth or not np.isfinite(people_of(truth, len(truth[0].skeleton)).keypoints).all(-1).any():
         raise ValueError(f"{spec}: nobody is labelled, so there is nothing to score")
     return truth
 

@@ -8,14 +8,17 @@ whom it resembles most, so that a near miss of one group is no invention of anot
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import pairwise
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from posewright.metrics.oks.matching import KEPT, Flags, Matches, Places, summary
+from posewright.metrics.oks.compared import Compared, matches
+from posewright.metrics.oks.matching import KEPT, RANGES, Flags, Matches, Places, summary
 from posewright.metrics.oks.similarity import (
     PREDICTED_AREAS,
     PredictedArea,
@@ -24,7 +27,6 @@ from posewright.metrics.oks.similarity import (
     area_source,
     gather_predictions,
     gather_truths,
-    matches,
     oks,
     oks_sigmas,
     order_of,
@@ -44,7 +46,7 @@ class Problem(NamedTuple):
     """Hold what COCO's average precision is made from: images in the order of their ids.
 
     scenes: the true ones as they were given, order (S,) which of them stands where; protocol: what holds for
-    every group.
+    every group; compared: what all groups share.
     """
 
     skeleton: Skeleton
@@ -54,16 +56,40 @@ class Problem(NamedTuple):
     predictions: Predictions
     sigmas: Floats
     protocol: Protocol
+    compared: Compared
 
     @property
     def people(self) -> list[Person]:
         """The true people, place by place as in `truths`."""
         return [person for place in self.order for person in self.scenes[place].people]
 
-    def matches(self) -> Matches:
-        """Match the predictions to the people who count; images are the scenes' places as they were given."""
-        found = matches(self.truths, self.predictions, self.sigmas, len(self.order))
+    def matches(self, ranges: int = len(RANGES)) -> Matches:
+        """Match the predictions to the people who count; images are the scenes' places as they were given.
+
+        ranges: only in the first so many of RANGES, where the others are not asked for.
+        """
+        own = self.compared
+        if self.truths is own.truths and self.predictions is own.predictions and self.sigmas is own.sigmas:
+            found = own.whole
+            found = found._replace(
+                person=found.person[:ranges], ignored=found.ignored[:ranges], counted=found.counted[:, :ranges]
+            )
+        else:
+            found = matches(self.truths, self.predictions, self.sigmas, own.images, own, ranges)
         return found._replace(image=self.order[found.image], counted=found.counted[np.argsort(self.order)])
+
+
+_GATHERED: ContextVar[dict[tuple[Any, ...], Problem] | None] = ContextVar("_GATHERED", default=None)
+
+
+@contextmanager
+def gathered_once() -> Iterator[None]:
+    """Let the metrics that are asked inside share one problem where they ask the same of the same scenes."""
+    before = _GATHERED.set({})
+    try:
+        yield
+    finally:
+        _GATHERED.reset(before)
 
 
 def gather(
@@ -76,6 +102,25 @@ def gather(
     predicted_area: PredictedArea = "own",
 ) -> Problem:
     """Collect scenes into one problem to divide; arguments and errors as of `oks_ap`."""
+    known = _GATHERED.get()
+    given = None if sigmas is None else tuple(np.ravel(sigmas).tolist())
+    counting = None if counted_by is None else tuple(counted_by)
+    key = id(predicted), id(truth), given, box_area, counting, predicted_area
+    if known is None:
+        return _gathered(predicted, truth, sigmas, box_area, counted_by, predicted_area)
+    if key not in known:
+        known[key] = _gathered(predicted, truth, sigmas, box_area, counted_by, predicted_area)
+    return known[key]
+
+
+def _gathered(
+    predicted: Sequence[Scene],
+    truth: Sequence[Scene],
+    sigmas: ArrayLike | None,
+    box_area: float,
+    counted_by: Sequence[str] | None,
+    predicted_area: PredictedArea,
+) -> Problem:
     skeleton = paired(predicted, truth)
     scales, source = oks_sigmas(skeleton, sigmas)
     order = np.array(order_of(truth))
@@ -95,7 +140,8 @@ def gather(
         "predictions": len(predictions.score) - beyond,
         f"predictions_beyond_{KEPT}_a_scene": beyond,
     }
-    return Problem(skeleton, truth, order, truths, predictions, scales, protocol)
+    shared = Compared(truths, predictions, scales, len(order))
+    return Problem(skeleton, truth, order, truths, predictions, scales, protocol, shared)
 
 
 def with_keypoints(problem: Problem, kept: Flags) -> Problem:
@@ -182,7 +228,7 @@ def score_groups(
     A number is -1 where the group has nobody to be found; the protocol counts the people of each.
     """
     first = next(iter(groups.values()))
-    found = {name: group.matches() for name, group in groups.items()}
+    found = {name: group.matches(ranges=1) for name, group in groups.items()}
     each = {name: again_of(matched, ranges=1) for name, matched in found.items()}
 
     def named(numbers: Mapping[str, Mapping[str, T]]) -> dict[str, T]:

@@ -135,7 +135,7 @@ def precision_recall(matches: Matches) -> tuple[Floats, Floats]:
 
 
 def summary(matches: Matches) -> dict[str, float]:
-    """Return COCO's ten numbers; -1 where nobody is counted.
+    """Return COCO's ten numbers; -1 where nobody is counted. Ranges that were not matched have none.
 
     AP and AR are means over thresholds, 50 and 75 stand at one of them, M and L for medium and large people.
     """
@@ -145,8 +145,8 @@ def summary(matches: Matches) -> dict[str, float]:
         numbers[name] = _mean(values[..., 0])
         numbers[f"{name}50"] = _mean(values[:1, ..., 0])
         numbers[f"{name}75"] = _mean(values[5:6, ..., 0])
-        numbers[f"{name}M"] = _mean(values[..., 1])
-        numbers[f"{name}L"] = _mean(values[..., 2])
+        for place, letter in enumerate("ML"[: values.shape[-1] - 1], 1):
+            numbers[f"{name}{letter}"] = _mean(values[..., place])
     return numbers
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from posewright.columns import People, extent, people_of, pictures_of
-from posewright.metrics.oks.matching import Flags, Matches, Places, match, out_of_range, pairs, ranked
+from posewright.metrics.oks.matching import Flags, Places
 from posewright.metrics.score import named
 from posewright.scene import Floats, Scene
 from posewright.skeleton import COCO, CROWDPOSE, Skeleton
@@ -29,7 +29,8 @@ PAIRS_AT_ONCE = 1 << 11
 """How many pairs are compared in one step: few enough for the processor's cache."""
 
 PLAIN_SIGMA = 0.1
-"""Of a keypoint that nobody published one for and that resembles none: what DeepLabCut takes for all."""
+"""Of a keypoint that nobody published one for and that resembles none: `oks_sigma` of DeepLabCut's compute_oks, by
+default, which it takes for all keypoints."""
 
 _KIN = {"head": "head_top", "head_bottom": "neck", "upper_neck": "neck", "thorax": "neck",
         "pelvis": "left_hip", "spine": "left_hip", "belly": "left_hip"}  # fmt: skip
@@ -129,21 +130,6 @@ def _of_count(truths: Truths, predicted: Floats, scale: Floats, person: Places, 
     if missed.any():
         close[missed] = 0.0
     return np.asarray(close.sum(-1) / close.shape[1])
-
-
-def matches(truths: Truths, predictions: Predictions, sigmas: Floats, images: int) -> Matches:
-    """Match predictions to people by OKS, in every area range and at every threshold.
-
-    images: how many there are, those without anybody too.
-    """
-    kept = ranked(predictions.image, predictions.score)
-    guess, person = pairs(kept.image, truths.image)
-    similarity = similarities(truths, predictions.keypoints[kept.order], sigmas, guess, person)
-    ignored = truths.ignored | out_of_range(truths.area)
-    outside = out_of_range(predictions.area[kept.order])
-    chosen, dropped = match(similarity, guess, person, kept.rank, ignored, truths.crowd, outside)
-    counted = np.stack([np.bincount(truths.image[~row], minlength=images) for row in ignored], axis=1)
-    return Matches(kept.image, predictions.score[kept.order], chosen, dropped, counted)
 
 
 def oks_sigmas(skeleton: Skeleton, given: ArrayLike | None = None) -> tuple[Floats, str]:

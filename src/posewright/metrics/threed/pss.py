@@ -14,7 +14,6 @@ from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.vq import kmeans2
 
 from posewright.metrics.score import Score, score_of, share
 from posewright.metrics.threed.poses import Poses, paired_poses, placed, sequences_of, tables
@@ -111,6 +110,8 @@ def find_centres(poses: Poses, counts: tuple[int, ...] = COUNTS, seed: int = 0, 
 
 
 def _lloyd(points: Floats, k: int, seed: int) -> Floats:
+    from scipy.cluster.vq import kmeans2  # takes a third of a second to import
+
     return np.asarray(kmeans2(points, k, iter=ROUNDS, minit="++", rng=seed)[0])
 
 

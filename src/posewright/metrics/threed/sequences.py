@@ -8,7 +8,6 @@ sequence, every one counting the same, holds it in 92 to 95 of 100.
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
 
 from posewright.metrics.score import Score
 from posewright.metrics.trust.confidence import Difference, Interval, Track, compare, intervals
@@ -79,6 +78,8 @@ def _student(values: Floats, level: float) -> tuple[float, float]:
     known = values[np.isfinite(values)]
     if len(known) < 2:
         return float("nan"), float("nan")
+    from scipy import stats  # takes a second to import
+
     reach = stats.t.ppf((1 + level) / 2, len(known) - 1) * known.std(ddof=1) / np.sqrt(len(known))
     return float(known.mean() - reach), float(known.mean() + reach)
 
@@ -89,5 +90,7 @@ def _chance(away: Floats) -> float:
         return float("nan")
     if not away.any():
         return 1.0
+    from scipy import stats
+
     spread = away.std(ddof=1)
     return float(2 * stats.t.sf(abs(away.mean()) * np.sqrt(len(away)) / spread, len(away) - 1)) if spread else 0.0

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from posewright.metrics.distance.distances import mean_of_known
 from posewright.metrics.oks.matching import Flags, Places
@@ -208,6 +207,8 @@ def _bin(score: Floats, edges: Floats) -> Places:
 
 def _table(outcomes: Outcomes, edges: Floats) -> list[Any]:
     """Return sparse (S, G M): what a scene adds to score less correct, and to the count, of every group's bins."""
+    from scipy.sparse import csr_array  # takes a quarter of a second to import
+
     bins = len(edges) - 1
     cell = outcomes.group * bins + _bin(outcomes.score, edges)
     shape = (outcomes.scenes, max(len(outcomes.names), 1) * bins)
@@ -252,6 +253,8 @@ def _ranking(outcomes: Outcomes, true: Flags, some: Flags) -> tuple[Any, Any]:
     _, place = np.unique(outcomes.score[some], return_inverse=True)
     has = np.stack([np.bincount(place[kind], minlength=place.max(initial=-1) + 1) > 0 for kind in (right, ~right)])
     fresh = (has[:, 1:] != has[:, :-1]).any(0) | has[:, 1:].all(0)
+    from scipy.sparse import csr_array
+
     run = np.append(0, np.cumsum(fresh))[place]
     shape = (int(run.max(initial=-1)) + 1, outcomes.scenes)
     ups, downs = (csr_array((np.ones(kind.sum()), (run[kind], scene[kind])), shape=shape) for kind in (right, ~right))

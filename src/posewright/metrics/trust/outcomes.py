@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from posewright.metrics.distance.distances import measured
+from posewright.metrics.oks.compared import matches
 from posewright.metrics.oks.matching import KEPT, THRESHOLDS, Flags, Places, ranked
-from posewright.metrics.oks.similarity import Rules, area_source, gather_predictions, gather_truths, matches, oks_sigmas
+from posewright.metrics.oks.similarity import Rules, area_source, gather_predictions, gather_truths, oks_sigmas
 from posewright.metrics.score import Protocol, named, paired
 from posewright.scene import ABSENT, SEEN, Floats, Person, Scene
 from posewright.skeleton import Skeleton

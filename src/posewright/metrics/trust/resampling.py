@@ -18,14 +18,16 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
+from numpy.typing import NDArray
 
 from posewright.metrics.oks.matching import RANGES, RECALLS, THRESHOLDS, Flags, Matches
 from posewright.metrics.score import Again
 from posewright.scene import Floats
 
-AT_ONCE, CELLS = 32, 1 << 15
+AT_ONCE, CELLS = 64, 1 << 15
 """How many resamples are computed together, and how many numbers if that allows more: few enough for the cache."""
+SMALL = np.iinfo(np.uint16).max
+"""Where no run can weigh more, its weights are summed in 16 bits, exactly and several times as fast."""
 
 
 class Runs(NamedTuple):
@@ -50,14 +52,21 @@ def again_of(matches: Matches, ranges: int = len(RANGES)) -> Again:
     def runs() -> dict[tuple[int, int], Runs]:
         return _all_runs(matches._replace(person=matches.person[:ranges], ignored=matches.ignored[:ranges]))
 
+    @cache
+    def longest() -> int:
+        return max((int(one.scored.sum(1).max(initial=0)) for one in runs().values()), default=0)
+
     def again(weights: Floats) -> dict[str, Floats]:
         people = weights @ matches.counted
         precision, recall = np.full((2, len(RANGES), len(THRESHOLDS), len(weights)), np.nan)
-        step = max(AT_ONCE, CELLS // (1 + max(one.true.shape[0] for one in runs().values())))
+        most = 1 + max(one.true.shape[0] for one in runs().values())
+        step = max(AT_ONCE, CELLS // most)
+        small = weights.max(initial=0) * longest() <= SMALL and (weights == np.floor(weights)).all()
+        room = np.empty((2, min(step, len(weights)) * most))
         for chunk in (slice(start, start + step) for start in range(0, len(weights), step)):
-            columns = np.ascontiguousarray(weights[chunk].T)
+            columns: NDArray[Any] = np.ascontiguousarray(weights[chunk].T, np.uint16 if small else np.float64)
             for (a, t), one in runs().items():
-                precision[a, t, chunk], recall[a, t, chunk] = _average(one, columns, people[chunk, a])
+                precision[a, t, chunk], recall[a, t, chunk] = _average(one, columns, people[chunk, a], room)
         return _ten_numbers(precision, recall)
 
     return again
@@ -84,38 +93,45 @@ def _all_runs(matches: Matches) -> dict[tuple[int, int], Runs]:
 
 
 def _runs(found: Flags, scored: Flags, image: Any, images: int) -> Runs:
+    from scipy.sparse import csr_array  # a quarter of a second, for those alone who draw anew
+
     true, image = found[scored], image[scored]
     run = np.cumsum(~true & np.append(False, true[:-1]))
     count = int(run[true][-1]) + 1 if true.any() else 0
     return Runs(
         *(
-            csr_array((np.ones(int(some.sum())), (run[some], image[some])), shape=(count, images))
+            csr_array((np.ones(int(some.sum()), np.uint16), (run[some], image[some])), shape=(count, images))
             for some in (true, run < count)
         )
     )
 
 
-def _average(runs: Runs, weights: Floats, people: Floats) -> tuple[Floats, Floats]:
-    """Return the mean precision over RECALLS and the final recall (b,) under weights (I, b); -1 where no people."""
+def _average(runs: Runs, weights: NDArray[Any], people: Floats, room: Floats) -> tuple[Floats, Floats]:
+    """Return the mean precision over RECALLS and the final recall (b,) under weights (I, b); -1 where no people.
+
+    room (2, ...): to compute in, for new memory takes as long as what is done in it.
+    """
     count, resamples = runs.true.shape[0], len(people)
     some = np.where(people > 0, people, np.nan)
     true, scored = (_running(matrix @ weights) for matrix in runs)
-    precision = np.zeros((resamples, count + 1))
-    np.divide(true, scored + np.spacing(1), out=precision[:, :-1])
-    reached = true / some[:, None]
+    precision = room[0, : resamples * (count + 1)].reshape(resamples, count + 1)
+    reached = room[1, : resamples * count].reshape(resamples, count)
+    np.add(scored, np.spacing(1), out=reached)
+    np.divide(true, reached, out=precision[:, :-1])
+    precision[:, -1] = 0.0
+    np.divide(true, some[:, None], out=reached)
     place = np.stack([row.searchsorted(RECALLS) for row in reached])
     place += (count + 1) * np.arange(resamples)[:, None]
     best = np.maximum.reduceat(precision.ravel(), place.ravel()).reshape(place.shape)
     average = np.maximum.accumulate(best[:, ::-1], axis=1).mean(axis=1)
-    recall = reached[:, -1] if count else 0.0 * some
+    recall = reached[:, -1].copy() if count else 0.0 * some
     return np.where(people > 0, average, -1.0), np.where(people > 0, recall, -1.0)
 
 
-def _running(steps: Floats) -> Floats:
-    """Return running sums (b, R) of steps (R, b)."""
-    sums = np.empty(steps.shape[::-1])
-    np.cumsum(steps.T, axis=1, out=sums)
-    return sums
+def _running(steps: NDArray[Any]) -> NDArray[Any]:
+    """Return running sums (b, R) of steps (R, b), whole numbers where these are; along rows, not across them."""
+    sums = steps.T.astype(np.int64 if steps.dtype == np.uint16 else np.float64, order="C")
+    return np.cumsum(sums, axis=1, out=sums)
 
 
 def _ten_numbers(precision: Floats, recall: Floats) -> dict[str, Floats]:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from posewright.columns import people_of, pictures_of
 from posewright.metrics.oks.groups import Problem, gather, score_groups
 from posewright.metrics.oks.matching import KEPT, RANGES, out_of_range, summary
 from posewright.metrics.oks.similarity import Predictions, Rules, Truths
 from posewright.metrics.score import Score
-from posewright.scene import HIDDEN, Person, Scene
+from posewright.scene import HIDDEN, Floats, Scene
 from posewright.skeleton import AIC, COCO, CROWDPOSE
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def warnings(
     of fewer than `few` people. Of the predictions, if there are any: a score that saturates, more than 20 in a
     scene, equal scores, since their order in the file then decides. Arguments and errors as of `oks_ap`.
     """
-    nobody = [Scene("", scene.skeleton) for scene in truth]
+    nobody = [Scene("", scene.skeleton) for scene in pictures_of(truth)]
     problem = gather(nobody if predicted is None else predicted, truth, **rules)
     given = rules.get("sigmas") is not None
     said = [*_of_sigmas(problem, given), *_of_areas(problem, rules.get("box_area", 1.0)), *_of_visibility(problem)]
@@ -80,27 +81,34 @@ def _of_sigmas(problem: Problem, given: bool) -> Iterator[str]:
 
 
 def _of_areas(problem: Problem, box_area: float) -> Iterator[str]:
-    people = [person for person, out in zip(problem.people, problem.truths.ignored, strict=True) if not out]
-    without = sum(person.area is None for person in people)
-    both = np.array([person.area / box for person in people if person.area is not None and (box := _box_area(person))])
+    areas, boxes = _areas(problem)
+    without = int(np.isnan(areas).sum())
+    boxed = ~np.isnan(areas) & (boxes != 0)
+    both = areas[boxed] / boxes[boxed]
     if without:
         known = "none has both, so nobody can tell how good that is"
         if len(both):
             low, middle, high = np.quantile(both, [0.25, 0.5, 0.75])
             known = f"of the {len(both)} with both, the area is {middle:.2f} of the box's ({low:.2f} to {high:.2f})"
         yield (
-            f"{_per_cent(without, len(people))} of {len(people)} people have no area, {box_area:g} of the box's "
+            f"{_per_cent(without, len(areas))} of {len(areas)} people have no area, {box_area:g} of the box's "
             f"stands in; {known}"
         )
     alike = int((np.abs(both - 1) < 1e-3).sum())
     if alike > len(both) / 2:
         yield f"{_per_cent(alike, len(both))} of the areas are the box's own, about twice an outline's: OKS is too kind"
-    flat = sum(person.area == 0 for person in people)
+    flat = int((areas == 0).sum())
     if flat:
-        yield f"{flat} of {len(people)} people have an area of 0, and nothing but an exact hit is like them"
+        yield f"{flat} of {len(areas)} people have an area of 0, and nothing but an exact hit is like them"
 
 
 def _of_visibility(problem: Problem) -> Iterator[str]:
+    found = people_of(problem.scenes, len(problem.skeleton))
+    if found.visible is not None and len(found.visible):
+        some = problem.truths.labelled.any(1).sum()
+        if some and not (found.visible == HIDDEN).any():
+            yield f"no keypoint of {some} people is marked hidden: the truth leaves hidden ones out, or knows none"
+        return
     people = [person for person in problem.people if person.labelled.any()]
     untold = sum(person.visible is None for person in people)
     if untold:
@@ -141,7 +149,7 @@ def _of_ranks(problem: Problem) -> Iterator[str]:
     _, place, copies = np.unique(score, return_inverse=True, return_counts=True)
     tied = int((copies[place.ravel()] > 1).sum())
     if tied > EQUAL * len(score):
-        there, back = (summary(ordered.matches())["AP"] for ordered in (problem, _backwards(problem)))
+        there, back = (summary(ordered.matches(ranges=1))["AP"] for ordered in (problem, _backwards(problem)))
         yield (
             f"{_per_cent(tied, len(score))} of {len(score)} predictions share their score, so that their order in the "
             f"file decides: AP is {there:.4f}, and {back:.4f} with the file backwards"
@@ -159,8 +167,13 @@ def _turned(rows: Rows, last: int) -> Rows:
     return rows._replace(**turned | {"image": last - turned["image"]})
 
 
-def _box_area(person: Person) -> float:
-    return 0.0 if person.box is None else float((person.box[2] - person.box[0]) * (person.box[3] - person.box[1]))
+def _areas(problem: Problem) -> tuple[Floats, Floats]:
+    """Return the areas (P,) px^2 of those to be found as told, NaN where not, and of their boxes, 0 without."""
+    people = people_of(problem.scenes, len(problem.skeleton))
+    place = np.argsort(problem.order)[people.scene]
+    rows = np.argsort(place, kind="stable")[~problem.truths.ignored]
+    width, height = (people.box[rows, 2:] - people.box[rows, :2]).T
+    return people.area[rows], np.nan_to_num(width * height)
 
 
 def _per_cent(part: int, whole: int) -> str:

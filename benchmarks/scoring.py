@@ -1,0 +1,89 @@
+"""What scoring verbs cost as whole processes on a problem of COCO val2017's size, this tree beside another one.
+
+    git worktree add ../before COMMIT
+    python benchmarks/scoring.py --before ../before/src [--rounds N] [--rows NAME ...]
+
+The problem is that of benchmarks/oks.py. Each command runs in a process of its own, one thread, before and after in
+turn; CPU seconds are the median of the rounds, memory the largest peak. What `scores.json` says must be the same to the
+last bit.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parents[1] / "src"
+FILES = ["results.json", "--truth", "annotations.json"]
+ROWS = {
+    "score, defaults": ["score", *FILES, "--out", "out"],
+    "score --metric oks_ap --draws 0": ["score", *FILES, "--metric", "oks_ap", "--draws", "0", "--out", "out"],
+    "score --metric ap_by_keypoint --draws 0": [
+        "score",
+        *FILES,
+        "--metric",
+        "ap_by_keypoint",
+        "--draws",
+        "0",
+        "--out",
+        "out",
+    ],
+    "diagnose": ["diagnose", *FILES, "--out", "out"],
+}
+RUN = """
+import resource, sys
+from posewright.cli import main
+code = main(sys.argv[1:])
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def measured(source: Path, words: list[str], place: Path) -> tuple[float, float, str]:
+    """CPU seconds and peak MB of a process, and the numbers that it wrote."""
+    environment = os.environ | {"PYTHONPATH": str(source), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, *words], cwd=place, env=environment, capture_output=True, text=True, check=True
+    )
+    seconds, peak = map(float, done.stderr.split()[-2:])
+    file = place / "out" / ("diagnosis.json" if words[0] == "diagnose" else "scores.json")
+    if not file.exists() or words[0] == "list":
+        return seconds, peak, ""
+    told = json.loads(file.read_text())
+    return seconds, peak, json.dumps({key: value for key, value in told.items() if key != "versions"})
+
+
+def main() -> None:
+    """Print a table: before, after, their ratio, memory, and whether numbers are the same."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--before", type=Path, required=True)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rows", nargs="*", default=list(ROWS))
+    options = parser.parse_args()
+    from oks import problem
+
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        problem(place)
+        for name in options.rows:
+            pairs = [
+                [measured(source, ROWS[name], place) for source in (options.before.resolve(), HERE)]
+                for _ in range(options.rounds)
+            ]
+            before, after = (statistics.median(pair[i][0] for pair in pairs) for i in (0, 1))
+            peaks = [max(pair[i][1] for pair in pairs) for i in (0, 1)]
+            same = all(pair[0][2] == pair[1][2] for pair in pairs)
+            print(
+                f"{name:42} {before:7.2f} s {after:7.2f} s x{before / after:.2f} {peaks[0]:.0f} MB {peaks[1]:.0f} MB  "
+                f"{'same numbers' if same else 'OTHER NUMBERS'}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""Who is matched with whom by OKS, computed once for all that is asked of one problem.
+
+Groups of keypoints and people share the pairs of a prediction and a person in one picture, and the similarity of those
+whom the box alone compares. A pair that cannot reach the lowest threshold is left out by a bound that holds always: no
+keypoint is nearer than the boxes around all of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from posewright.metrics.oks.matching import (
+    RANGES,
+    THRESHOLDS,
+    Flags,
+    Matches,
+    Places,
+    Ranked,
+    match,
+    out_of_range,
+    ranked,
+)
+from posewright.metrics.oks.matching import pairs as every_pair
+from posewright.metrics.oks.similarity import Predictions, Truths, similarities
+from posewright.scene import Floats
+
+FARTHEST = -2 * np.log(THRESHOLDS[0]) * (1 + 1e-9)
+"""d^2 / (2 sigma)^2 / area beyond which exp(-d^2 / (2 sigma)^2 / area / 2) is below the lowest threshold."""
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Keep what is the same for every group of one problem: its pairs, and their similarity by the box."""
+
+    truths: Truths
+    predictions: Predictions
+    sigmas: Floats
+    images: int
+
+    @cached_property
+    def pairs(self) -> tuple[Ranked, Places, Places]:
+        """The predictions that count, and the place in these (N,) and the person (N,) of every pair."""
+        kept = ranked(self.predictions.image, self.predictions.score)
+        return kept, *every_pair(kept.image, self.truths.image)
+
+    @cached_property
+    def boxed(self) -> Floats:
+        """The OKS (N,) of every pair where nobody's keypoints are labelled; 0 where it is below the thresholds."""
+        kept, guess, person = self.pairs
+        nobody = self.truths._replace(labelled=np.zeros_like(self.truths.labelled))
+        return likely(nobody, self.predictions.keypoints[kept.order], self.sigmas, guess, person)
+
+    @cached_property
+    def whole(self) -> Matches:
+        """The matches of the problem itself, in every area range."""
+        return matches(self.truths, self.predictions, self.sigmas, self.images, self)
+
+    def shares_pairs(self, truths: Truths, predictions: Predictions) -> bool:
+        """Tell whether these have the same pairs."""
+        own = self.predictions
+        return truths.image is self.truths.image and predictions.image is own.image and predictions.score is own.score
+
+    def shares_boxes(self, truths: Truths, predictions: Predictions, sigmas: Floats) -> bool:
+        """Tell whether people who have no keypoint among these are compared as they would be here."""
+        same = truths.box is self.truths.box and truths.area is self.truths.area and sigmas is self.sigmas
+        return same and predictions.keypoints is self.predictions.keypoints
+
+
+def matches(
+    truths: Truths,
+    predictions: Predictions,
+    sigmas: Floats,
+    images: int,
+    compared: Compared | None = None,
+    ranges: int = len(RANGES),
+) -> Matches:
+    """Match predictions to people by OKS, at every threshold, in the first `ranges` of the area ranges.
+
+    images: how many there are, those without anybody too. compared: of the problem of which these are a group.
+    """
+    if compared is None or not compared.shares_pairs(truths, predictions):
+        compared = Compared(truths, predictions, sigmas, images)
+    kept, guess, person = compared.pairs
+    found = predictions.keypoints[kept.order]
+    if compared.shares_boxes(truths, predictions, sigmas) and truths.labelled is not compared.truths.labelled:
+        similarity = compared.boxed.copy()
+        some = np.flatnonzero(_known(truths)[person])
+        similarity[some] = likely(truths, found, sigmas, guess[some], person[some])
+    else:
+        similarity = likely(truths, found, sigmas, guess, person)
+    ignored: Flags = truths.ignored | out_of_range(truths.area)[:ranges]
+    outside = out_of_range(predictions.area[kept.order])[:ranges]
+    chosen, dropped = match(similarity, guess, person, kept.rank, ignored, truths.crowd, outside)
+    counted = np.stack([np.bincount(truths.image[~row], minlength=images) for row in ignored], axis=1)
+    return Matches(kept.image, predictions.score[kept.order], chosen, dropped, counted)
+
+
+def likely(truths: Truths, predicted: Floats, sigmas: Floats, guess: Places, person: Places) -> Floats:
+    """Return the OKS (N,) of pairs, 0 where it is below the lowest threshold for certain; bit by bit `similarities`."""
+    columns = np.flatnonzero(truths.labelled.any(0))
+    if 0 < len(columns) < len(sigmas) and _known(truths)[person].all():  # nobody is compared by all keypoints
+        truths = truths._replace(keypoints=truths.keypoints[:, columns], labelled=truths.labelled[:, columns])
+        predicted, sigmas = predicted[:, columns], sigmas[columns]
+    found = np.zeros(len(guess))
+    near = np.flatnonzero(_near(truths, predicted, float(sigmas.max()), guess, person))
+    found[near] = similarities(truths, predicted, sigmas, guess[near], person[near])
+    return found
+
+
+def _known(truths: Truths) -> Flags:
+    """Tell which people (P,) have a labelled keypoint."""
+    return np.asarray(truths.labelled.any(1))
+
+
+def _near(truths: Truths, predicted: Floats, sigma: float, guess: Places, person: Places) -> Flags:
+    """Tell which pairs (N,) may reach the lowest threshold."""
+    low, high = _ends(np.where(truths.labelled[..., None], truths.keypoints, np.nan))
+    by_box = ~_known(truths)
+    side = truths.box[by_box, 2:] - truths.box[by_box, :2]
+    low[by_box], high[by_box] = truths.box[by_box, :2] - side, truths.box[by_box, :2] + side + side
+    first, last = _ends(predicted)
+    gap = np.zeros(len(guess))
+    for axis in range(2):
+        apart = np.maximum(low[person, axis] - last[guess, axis], first[guess, axis] - high[person, axis])
+        gap += np.square(np.maximum(apart, 0.0))
+    limit = FARTHEST * (2 * sigma) ** 2 * (truths.area + np.spacing(1))
+    return np.asarray(~(gap > limit[person] * (1 + 1e-9) + 1e-9))
+
+
+def _ends(xy: Floats) -> Sequence[Floats]:
+    """Return the lowest and the highest x and y (N, 2) of keypoints (N, K, 2), NaN left out; NaN for none."""
+    low, high = xy[:, 0].copy(), xy[:, 0].copy()
+    for column in range(1, xy.shape[1]):
+        np.fmin(low, xy[:, column], out=low)
+        np.fmax(high, xy[:, column], out=high)
+    return low, high
