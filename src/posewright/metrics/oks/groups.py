@@ -79,7 +79,8 @@ class Problem(NamedTuple):
         return found._replace(image=self.order[found.image], counted=found.counted[np.argsort(self.order)])
 
 
-_GATHERED: ContextVar[dict[tuple[Any, ...], Problem] | None] = ContextVar("_GATHERED", default=None)
+_Kept = dict[tuple[Any, ...], tuple[Sequence[Scene], Sequence[Scene], Problem]]
+_GATHERED: ContextVar[_Kept | None] = ContextVar("_GATHERED", default=None)
 
 
 @contextmanager
@@ -108,9 +109,9 @@ def gather(
     key = id(predicted), id(truth), given, box_area, counting, predicted_area
     if known is None:
         return _gathered(predicted, truth, sigmas, box_area, counted_by, predicted_area)
-    if key not in known:
-        known[key] = _gathered(predicted, truth, sigmas, box_area, counted_by, predicted_area)
-    return known[key]
+    if key not in known:  # the scenes are kept as well, for an id is theirs only as long as they live
+        known[key] = predicted, truth, _gathered(predicted, truth, sigmas, box_area, counted_by, predicted_area)
+    return known[key][-1]
 
 
 def _gathered(
