@@ -568,8 +568,9 @@ def test_a_mistake_while_it_is_asked_names_the_file_and_the_line(raised, tmp_pat
     text = "\n".join((*lines, "y = Adapted(look)"))
     (tmp_path / "mine.py").write_text(text)
     coco.write(world(1, 0, skeleton=COCO), tmp_path / "data")
-    for verb in (["evaluate", f"{tmp_path / 'mine.py'}:y", "--data", f"coco:{tmp_path / 'data'}"],
-                 ["occlude", "--model", f"{tmp_path / 'mine.py'}:y", "--people", "1", "--attacks", "parts"]):  # fmt: skip
+    name = f"{tmp_path / 'mine.py'}:y"
+    for verb in (["evaluate", name, "--data", f"coco:{tmp_path / 'data'}"],
+                 ["occlude", "--model", name, "--people", "1", "--attacks", "parts"]):  # fmt: skip
         assert main([*verb, "--out", str(tmp_path / verb[0])]) == 2
         said = capsys.readouterr().err.splitlines()
         assert f"mine.py, line 3: {raised.partition('(')[0]}: " in said[-1]

@@ -40,7 +40,7 @@ VALUES = {
     "most": st.integers(1, 5),
     "regions": st.lists(st.builds(regions.KeypointDisc, st.sampled_from(KEYPOINT), st.floats(0, 9))).map(tuple),
     "colour": st.tuples(*[st.integers(0, 255)] * 3), "kernel": st.integers(0, 20).map(lambda n: 2 * n + 1),
-    "sigma": st.floats(0, 6), "other": pictures, "piece": pictures, "colours": pictures,
+    "sigma": st.floats(0, 6), "ring": st.floats(0, 20), "other": pictures, "piece": pictures, "colours": pictures,
 }  # fmt: skip
 
 

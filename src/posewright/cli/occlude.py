@@ -35,7 +35,7 @@ Boxes = Annotated[str, arg(metavar="truth|FILE", help="the annotated boxes, or d
 Split = Annotated[str, arg(metavar="NAME", help="the part of the data, as its files name it; the world has none")]
 WorldSeed = Annotated[int, arg(metavar="N", help="of the world; the same seed gives the same pictures")]
 Seed = Annotated[int, arg(metavar="N", help="of what the attacks and the intervals draw")]
-Draws = Annotated[int, arg(metavar="N", help="bootstrap samples of the pictures; AP takes a twentieth, 500 at least")]
+Draws = Annotated[int, arg(metavar="N", help="bootstrap samples of the pictures; AP takes a twentieth, 2,000 at least")]
 WholePictures = Annotated[
     bool,
     arg(help="show whole pictures and attack one person in them; what looks at whole pictures is always shown these"),
@@ -55,7 +55,7 @@ def occlude(
     out: Out = Path("study"),
     model: Model = "default",
     attacks: Attacks = "keypoints,parts,radii",
-    fills: Fills = "blackout,meanout,blur",
+    fills: Fills = "blackout,meanout,blur,surroundings",
     people: PeopleCount = 200,
     boxes: Boxes = TRUTH,
     split: Split = "test",

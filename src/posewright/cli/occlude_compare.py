@@ -56,3 +56,5 @@ def _say(one: Compared, margin: float) -> None:
         table.add_row(*row)
     console.print(table)
     console.print(verdict(one, margin) + "\n", highlight=False, markup=False)
+    for note in one.left_out:
+        console.print(f"left out: {note}", highlight=False, markup=False)

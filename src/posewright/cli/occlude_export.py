@@ -58,7 +58,7 @@ def export(
     model: Like = None,
     size: Size = None,
     attacks: Attacks = "keypoints,parts,radii",
-    fills: Fills = "blackout,meanout,blur",
+    fills: Fills = "blackout,meanout,blur,surroundings",
     people: PeopleCount = 200,
     boxes: Boxes = TRUTH,
     split: Split = "test",

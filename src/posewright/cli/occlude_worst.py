@@ -29,7 +29,7 @@ from posewright.cli.options import Flip, Model, Precision, RecipeFile, Run
 
 Out = Annotated[Path, arg(metavar="DIR", help="the folder to write worst.json and worst.html into, and to go on in")]
 Shape = Annotated[Literal["disc", "square"], arg(help="of the occluder; a square has the disc's area")]
-Fill = Annotated[Literal["blackout", "meanout", "blur"], arg(help="what the occluder shows")]
+Fill = Annotated[Literal["blackout", "meanout", "blur", "surroundings"], arg(help="what the occluder shows")]
 Radius = Annotated[float, arg(metavar="PX", help="of the largest disc, on a crop 192 wide")]
 Of = Annotated[Literal["all", "others"], arg(help="which keypoints are to be lost: all, or those not covered")]
 By = Annotated[Literal["similarity", "right"], arg(help="what is to be lost: mean similarity, or correct keypoints")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -25,7 +25,8 @@ class Score(dict[str, float]):
 
     again: takes weights (B, S), how often each of the S scenes counts, and returns (B,) numbers by name, from
     what every scene contributes and without matching anything anew. With weights of 1 they are the score's own.
-    None where a number cannot be had that way.
+    None where a number cannot be had that way. biased: names of numbers whose resamples are no interval, such as an
+    expected calibration error, to which a bootstrap adds the same noise once more.
 
     >>> score = Score({"AP": 0.5}, {"sigmas": "COCO"})
     >>> score["AP"], score.protocol["sigmas"]
@@ -33,9 +34,14 @@ class Score(dict[str, float]):
     """
 
     def __init__(
-        self, values: Mapping[str, float], protocol: Mapping[str, str | int | float], again: Again | None = None
+        self,
+        values: Mapping[str, float],
+        protocol: Mapping[str, str | int | float],
+        again: Again | None = None,
+        biased: Collection[str] = (),
     ) -> None:
         super().__init__(values)
+        self.biased = frozenset(biased)
         self.protocol: Protocol = dict(protocol)
         self.again = again
 

@@ -38,6 +38,31 @@ def shuffled(pixels: Pixels, alpha: Alpha, rng: np.random.Generator) -> Pixels:
 
 
 @dataclass(frozen=True)
+class Surroundings:
+    """Show the median colour of what lies around the region, at most `ring` px from it, on a crop `width` wide.
+
+    A fill that does not stand out: a disc of another colour is a mark as well as a cover. Where nothing lies around
+    the region, the crop's mean.
+    """
+
+    ring: float = 3.0
+    width: float | None = None
+
+    def __call__(self, pixels: Pixels, alpha: Alpha, rng: np.random.Generator) -> Pixels:
+        reach = max(1, round(self.ring * (1.0 if self.width is None else pixels.shape[1] / self.width)))
+        covered = window(alpha)
+        if covered is None:
+            return pixels
+        rows, columns = (slice(max(0, part.start - reach), part.stop + reach) for part in covered)
+        inside = (alpha[rows, columns] > 0).astype(np.uint8)
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
+        around = (cv2.dilate(inside, disc) > 0) & (inside == 0)
+        if not around.any():
+            return mean(pixels, alpha, rng)
+        return _even(np.median(pixels[rows, columns][around], axis=0).astype(np.uint8), pixels)
+
+
+@dataclass(frozen=True)
 class Constant:
     """Show one colour; the default is what a network normalised by ImageNet's mean and deviation sees as zero."""
 

@@ -53,8 +53,13 @@ __all__ = [
 
 RADII = (3.0, 6.0, 9.0, 12.0, 15.0, 18.0)
 """px of the discs that are swept; the paper's default is 6 and its largest 18."""
-ATTACKS: Mapping[str, Fill] = {"blackout": fills.black, "meanout": fills.mean, "blur": fills.Blur(31, 5.0, WIDTH)}
-"""The fills of the attacks, by the paper's names."""
+ATTACKS: Mapping[str, Fill] = {
+    "blackout": fills.black,
+    "meanout": fills.mean,
+    "blur": fills.Blur(31, 5.0, WIDTH),
+    "surroundings": fills.Surroundings(3.0, WIDTH),
+}
+"""The fills of the attacks: the paper's by its names, and one that does not stand out, which is posewright's own."""
 
 
 LIMBS_AND_HIPS = ("left_arm", "right_arm", "hips", "left_leg", "right_leg")

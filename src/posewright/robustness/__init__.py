@@ -16,6 +16,7 @@ from posewright.robustness.numbers.effect import DRAWS, MARGIN, Effect
 from posewright.robustness.numbers.levels import levels
 from posewright.robustness.numbers.measure import changes, clean, influence, measured, pooled
 from posewright.robustness.numbers.parts import against_keypoints
+from posewright.robustness.numbers.ranks import ranks
 from posewright.robustness.numbers.right import RuleName, customary
 from posewright.robustness.numbers.tables import Study, read_study, write_study
 from posewright.scene import PADDING, Floats, Scene, padding_told, translated
@@ -158,6 +159,8 @@ def judged(
     together = pooled(m, listed, draws, seed)
     for group, some in levels(m, listed, draws, seed).items():
         together[group] = together.get(group, {}) | some
+    for group, some in ranks(m, listed, draws, seed).items():
+        together[group] = together.get(group, {}) | some
     protocol = {
         **about,
         "right": m.rule.name,
@@ -165,11 +168,12 @@ def judged(
         **({"judged_by_another_length": f"{int(other)} people, by {m.rule.how}"} if other else {}),
         "AP": average_precision.protocol(truth),
         "pictures": m.scenes,
-        "intervals": "95 %, percentiles over bootstrap samples of the pictures",
+        "intervals": "95 %, expanded percentiles over bootstrap samples of the pictures; p below 60 pictures by t",
         "draws": draws,
         "draws_of_AP": average_precision.draws_of(draws),
         "margin": margin,
-        "equivalence": "none: the 90 % interval lies within the margin, and at least 3 / margin were asked about",
+        "equivalence": "none: the 90 % interval lies within the margin, and the pictures are worth 3 / margin or 10 "
+        "changed; small: and the 95 % one leaves 0; lower, higher: at least 6 pictures changed",
         **versions(),
     }
     return Study(

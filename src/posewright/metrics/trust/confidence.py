@@ -2,10 +2,11 @@
 
 The unit that is drawn anew is the scene, by `Score.again`: scenes are taken to be independent of each other and
 drawn from what the score is to speak of, while people of one picture are not independent and stay together.
-Frames of one video are not independent either: with them intervals are too narrow and tests too sure. Intervals
-speak of other pictures, not of another training of the network. The bootstrap is that of Efron and Tibshirani,
-"An Introduction to the Bootstrap", 1993, section 13.3; of two systems on one test set as in Koehn, "Statistical
-significance tests for machine translation evaluation", EMNLP 2004, section 4.
+Frames of one video are not independent either: `clustered` draws videos whole, where intervals of frames held the
+truth in 8 to 67 % of simulated data and called equal estimators different in 23 to 80 %. Intervals speak of other
+pictures, not of another training of the network. The bootstrap is that of Efron and Tibshirani, "An Introduction to the
+Bootstrap", 1993, section 13.3; of two systems on one test set as in Koehn, "Statistical significance tests for machine
+translation evaluation", EMNLP 2004, section 4.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from posewright.metrics.score import Score
+from posewright.metrics.trust import small_samples
 from posewright.scene import Floats
 
 T = TypeVar("T")
@@ -25,6 +27,8 @@ Track = Callable[[Iterable[Floats]], Iterable[Floats]]
 WEIGHTS_AT_ONCE = 1 << 21
 """How many weights are held at a time: 16 MiB."""
 MOST_DRAWS_AT_ONCE = 256
+GROUPS = "groups of pictures, whole"
+"""What the protocol says is drawn, where it is no single scenes."""
 
 
 class Interval(NamedTuple):
@@ -48,17 +52,20 @@ def intervals(
 ) -> dict[str, Interval]:
     """Return an interval for every number of a score: percentiles of its values on scenes drawn with replacement.
 
-    In `level` of all data sets the interval holds the number that endless data would give, nearly: it is
-    somewhat narrow where scenes are few (by sqrt(1 - 1/n) for a mean of n), and it cannot know of scenes that
-    the data do not have (a share of 1 has the interval from 1 to 1). A draw in which a number has no data, NaN
-    or COCO's -1, does not count for it; both ends are NaN where the score itself has none.
+    In `level` of all data sets the interval holds the number that endless data would give, nearly: its ends are
+    expanded percentiles (`small_samples`), with which 92 to 95 % of simulated intervals of 20 to 300 scenes hold it,
+    but 83 to 91 % where nearly everything is right, and it cannot know of scenes that the data do not have (a share of
+    1 has the interval from 1 to 1). A number that the score names as biased has none. A draw in which a number has no
+    data, NaN or COCO's -1, does not count for it; both ends are NaN where the score itself has none.
 
     track wraps the chunks of draws, to show progress. The same seed gives the same draws, for any score of as
     many scenes. Raises ValueError where the score cannot be had again, does not tell how many scenes it is of, or
     draws or level make no sense.
     """
-    values = _drawn([score], draws, level, seed, track)[0]
-    return {name: _ends(values[name], _known(score[name]), level) for name in score if name in values}
+    values, of = _drawn([score], draws, level, seed, track)[0], _scenes(score)
+    grouped = score.protocol.get("drawn") == GROUPS
+    ends = {name: _ends(values[name], _known(score[name]), level, of, grouped) for name in score if name in values}
+    return {name: Interval(np.nan, np.nan) if name in score.biased else both for name, both in ends.items()}
 
 
 def compare(
@@ -68,8 +75,10 @@ def compare(
 
         p = 2 (1 + min(#{a* <= b*}, #{a* >= b*})) / (draws + 1), at most 1
 
-    That is the level at which the percentile interval of the difference begins to hold 0, so that interval and
-    p agree; it is never below 2 / (draws + 1), and 1 where the two predictions are the same. Scenes that both find
+    That is the level at which the percentile interval of the difference begins to hold 0. Of fewer than 60 scenes, and
+    where no draw lies beyond 0, p is that of Student's t with the draws' deviation (`small_samples.chance`): as the
+    percentiles' it would be below 0.05 in 6 to 11 % of comparisons of equal estimators. It is 1 where the two
+    predictions are the same. Scenes that both find
     easy or hard cancel out, which is why the interval is much narrower than those of a and b would suggest. Of
     many numbers that are compared, one in twenty has p < 0.05 by chance: name the one that matters beforehand,
     or ask `holm`.
@@ -79,12 +88,28 @@ def compare(
     """
     _comparable(a, b)
     drawn_a, drawn_b = _drawn([a, b], draws, level, seed, track)
+    of, grouped = _scenes(a), a.protocol.get("drawn") == GROUPS
     found = {}
     for name in (name for name in a if name in b and name in drawn_a and name in drawn_b):
         away = drawn_a[name] - drawn_b[name]
         value = _known(a[name]) - _known(b[name])
-        found[name] = Difference(float(value), *_ends(away, value, level), _chance(away, value))
+        found[name] = Difference(float(value), *_ends(away, value, level, of, grouped), _chance(away, value, of))
     return found
+
+
+def clustered(score: Score, of: Sequence[Any]) -> Score:
+    """Return a score whose scenes are drawn in groups: of (S,) which video, instant or subject each scene is of.
+
+    Raises ValueError where it is not of as many scenes, or cannot be had again.
+    """
+    if len(of) != _scenes(score):
+        raise ValueError(f"groups are of {len(of)} scenes, the score of {_scenes(score)}")
+    names = {name: place for place, name in enumerate(dict.fromkeys(of))}
+    place = np.array([names[name] for name in of])
+    again = score.again
+    assert again is not None
+    told = {**score.protocol, "pictures": len(place), "scenes": len(names), "drawn": GROUPS}
+    return Score(score, told, lambda weights: again(weights[:, place]), score.biased)
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -159,16 +184,16 @@ def _known(value: Any) -> Any:
     return np.where(np.equal(value, -1.0), np.nan, value)
 
 
-def _ends(values: Floats, value: float, level: float) -> Interval:
+def _ends(values: Floats, value: float, level: float, units: int, grouped: bool) -> Interval:
     some = values[~np.isnan(values)]
     if np.isnan(value) or not len(some):
         return Interval(np.nan, np.nan)
-    low, high = np.quantile(some, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high))
+    found = small_samples.ends(some[:, None], np.array([value]), np.array([float(units)]), level, grouped)
+    return Interval(*found[:, 0].tolist())
 
 
-def _chance(away: Floats, value: float) -> float:
+def _chance(away: Floats, value: float, units: int) -> float:
     some = away[~np.isnan(away)]
     if np.isnan(value) or not len(some):
         return float("nan")
-    return min(1.0, 2 * (1 + min(int((some <= 0).sum()), int((some >= 0).sum()))) / (len(some) + 1))
+    return float(small_samples.chance(some[:, None], np.array([value]), np.array([float(units)]))[0])

@@ -43,7 +43,7 @@ class Search:
     """
 
     shape: Literal["disc", "square"] = "disc"
-    fill: Literal["blackout", "meanout", "blur"] = "blackout"
+    fill: Literal["blackout", "meanout", "blur", "surroundings"] = "blackout"
     radius: float = 18.0
     of: Literal["all", "others"] = "all"
     by: Literal["similarity", "right"] = "similarity"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,14 +17,16 @@ import numpy as np
 
 from posewright.files import write_whole
 from posewright.metrics.score import versions
-from posewright.robustness.answers.ask import read_answers
+from posewright.robustness.answers.ask import Answers, read_answers
 from posewright.robustness.answers.truth import kept
 from posewright.robustness.attacks.attack import CLEAN, Attack
 from posewright.robustness.attacks.subjects import Subject
 from posewright.robustness.numbers.effect import DRAWS, MARGIN, Effect, Pair, differences, effects
 from posewright.robustness.numbers.levels import group_of
 from posewright.robustness.numbers.measure import POOLED, Measured, counted, measured
+from posewright.robustness.numbers.right import rule_for
 from posewright.robustness.numbers.tables import Study, plain, read_study
+from posewright.skeleton import Skeleton
 
 FORMAT = "posewright comparison of occlusion studies, 1"
 NEAR = 1e-3
@@ -49,6 +51,7 @@ class Compared:
 
     Rows: "clean"; groups of attacks as in "parts-blur"; their targets as in "keypoints-left_knee", all fills
     together; and every attack by its name. Numbers: for "clean", "all" and every keypoint, else `measure.POOLED`.
+    left_out: what only one of them has, a phrase each.
     """
 
     names: tuple[str, str]
@@ -56,6 +59,7 @@ class Compared:
     differences: Mapping[str, Mapping[str, Effect]]
     groups: tuple[str, ...]
     targets: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
 
 Sums = dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]
@@ -64,27 +68,85 @@ Sums = dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]
 def compare(folders: Sequence[Path | str], draws: int = DRAWS, seed: int = 0) -> list[Compared]:
     """Compare the first of these studies with each of the others; raises ValueError, in one line, where they differ.
 
-    Studies must be of the same people, keypoints, attacks and rule of what is right; the estimators, the size of
-    their crops and the detail of their answers may differ.
+    They are compared in the attacks, keypoints (by name) and people that both have, by the same rule of what is right;
+    what only one has is left out and said. The estimators, their keypoints and the size of their crops may differ.
     """
     if len(folders) < 2:
         raise ValueError(f"name the folders of two studies or more to compare, not {len(folders)}")
     sides = [_side(Path(folder), name) for folder, name in zip(folders, _names(folders), strict=True)]
-    for other in sides[1:]:
-        lack = _other(sides[0], other)
-        if lack:
-            raise ValueError(f"{folders[sides.index(other)]}: cannot be compared with {folders[0]}: {lack}")
-    sums = [_sums(side) for side in sides]
-    own = {side.name: _own(some, draws, seed) for side, some in zip(sides, sums, strict=True)}
-    return [
-        Compared(
-            (sides[0].name, other.name),
-            {name: own[name] for name in (sides[0].name, other.name)},
-            _rows(sums[0], [e for a, b in _pieces(sums[0], some) for e in differences(a, b, draws, seed)]),
-            *_kinds(sides[0].study.attacks),
-        )
-        for other, some in zip(sides[1:], sums[1:], strict=True)
+    return [_pair(sides[0], other, (folders[0], folders[n]), draws, seed) for n, other in enumerate(sides[1:], 1)]
+
+
+def _pair(first: Side, second: Side, folders: tuple[Path | str, Path | str], draws: int, seed: int) -> Compared:
+    """Compare two studies in what they share; raises ValueError where that is nothing, or is not the same."""
+    a, b, left_out = shared(first, second)
+    lack = _other(a, b)
+    if lack:
+        raise ValueError(f"{folders[1]}: cannot be compared with {folders[0]}: {lack}")
+    sums = [_sums(side) for side in (a, b)]
+    own = {side.name: _own(some, draws, seed) for side, some in zip((a, b), sums, strict=True)}
+    told = [e for x, y in _pieces(*sums) for e in differences(x, y, draws, seed)]
+    return Compared((a.name, b.name), own, _rows(sums[0], told), *_kinds(a.study.attacks), left_out)
+
+
+def shared(first: Side, second: Side) -> tuple[Side, Side, tuple[str, ...]]:
+    """Cut two studies down to their common attacks, keypoints by name, and people, and say what was left out.
+
+    What attacks cover and whom they reach stays as it was asked; keypoints that only one of them knows are not judged.
+    """
+    notes = []
+    names = [[attack.name for attack in side.study.attacks] for side in (first, second)]
+    attacks = [name for name in names[0] if name in names[1]]
+    keypoints = [k for k in first.measured.skeleton.keypoints if k in second.measured.skeleton.keypoints]
+    places = [{(one.scene, one.person): n for n, one in enumerate(side.people)} for side in (first, second)]
+    people = [place for place in places[0] if place in places[1]]
+    for side, own, at in zip((first, second), names, places, strict=True):
+        odd = [name for name in own if name not in attacks]
+        if odd:
+            notes.append(f"{len(odd)} attacks of {side.name} alone ({_few(odd)})")
+        odd = [name for name in side.measured.skeleton.keypoints if name not in keypoints]
+        if odd:
+            notes.append(f"{len(odd)} keypoints of {side.name} alone ({_few(odd)})")
+        if len(at) > len(people):
+            notes.append(f"{len(at) - len(people)} people of {side.name} alone")
+    alike = first.measured.skeleton.keypoints == second.measured.skeleton.keypoints
+    if (alike and not notes) or not (attacks and keypoints and people):
+        return first, second, ()
+    cut = [
+        _cut(side, attacks, keypoints, [at[place] for place in people])
+        for side, at in zip((first, second), places, strict=True)
     ]
+    return cut[0], cut[1], tuple(notes)
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + ", ..." * (len(names) > 3)
+
+
+def _cut(side: Side, attacks: Sequence[str], keypoints: Sequence[str], rows: Sequence[int]) -> Side:
+    """Return a study of some attacks, keypoints and people alone."""
+    old = side.measured.skeleton
+    skeleton, columns = old.only(keypoints), [old.index(name) for name in keypoints]
+    by_name = {attack.name: attack for attack in side.study.attacks}
+    listed = tuple(by_name[name] for name in attacks)
+    told = {name: _answered(side.measured.answers[name], rows, columns) for name in (CLEAN, *attacks)}
+    people = [_known_by(side.people[n], old, skeleton) for n in rows]
+    rule = side.study.protocol.get("rule")
+    whole = rule_for(old, side.people, rule)
+    reach = whole._replace(reach=whole.reach[np.ix_(rows, columns)], fallback=whole.fallback[list(rows)])
+    return Side(side.name, replace(side.study, attacks=listed), people, measured(people, told, reach), side.of)
+
+
+def _answered(said: Answers, rows: Sequence[int], columns: Sequence[int]) -> Answers:
+    """Return the answers about some people and keypoints."""
+    at = np.ix_(rows, columns)
+    return Answers(said.keypoints[at], said.scores[at], said.score[list(rows)], said.covered[at],
+                   said.attacked[list(rows)])  # fmt: skip
+
+
+def _known_by(one: Subject, old: Skeleton, skeleton: Skeleton) -> Subject:
+    people = tuple(person.to(old, skeleton) for person in one.crop.people)
+    return replace(one, crop=replace(one.crop, people=people, skeleton=skeleton), truth=one.truth.to(old, skeleton))
 
 
 def _names(folders: Sequence[Path | str]) -> list[str]:
@@ -115,17 +177,14 @@ def _side(folder: Path, name: str) -> Side:
 def _other(first: Side, second: Side) -> str:
     """Say what two studies differ in that cannot be compared; nothing where they can be."""
     a, b = first.measured.skeleton.keypoints, second.measured.skeleton.keypoints
-    if a != b:
-        odd = sorted(set(a) ^ set(b))
-        return f"its keypoints are others ({', '.join(odd[:4]) or 'their order'})"
-    names = [[attack.name for attack in side.study.attacks] for side in (first, second)]
-    if set(names[0]) != set(names[1]):
-        odd = sorted(set(names[0]) ^ set(names[1]))
-        return f"{len(odd)} attacks are in one of them alone ({', '.join(odd[:3])}{', ...' * (len(odd) > 3)})"
+    if not set(a) & set(b):
+        return "they have no keypoint in common"
+    if not {attack.name for attack in first.study.attacks} & {attack.name for attack in second.study.attacks}:
+        return "they have no attack in common"
     if first.measured.rule.name != second.measured.rule.name:
         return f"right means {second.measured.rule.name}, not {first.measured.rule.name}"
     if len(first.people) != len(second.people):
-        return f"it is of {len(second.people)} people, not {len(first.people)}"
+        return "they have no person in common"
     for place, (one, other) in enumerate(zip(first.people, second.people, strict=True)):
         if not _same(one, other):
             return f"person {place} is another (picture {other.scene}, not {one.scene}, or other true keypoints)"
@@ -215,6 +274,7 @@ def write_compared(found: Sequence[Compared], folder: Path, margin: float = MARG
             {
                 "first": one.names[0],
                 "second": one.names[1],
+                "left_out": list(one.left_out),
                 "own": {name: _plain(rows) for name, rows in one.own.items()},
                 "differences": _plain(one.differences, margin),
             }

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from posewright.metrics.score import share
+from posewright.metrics.trust import small_samples
 from posewright.metrics.trust.confidence import draw
 from posewright.scene import Floats
 
 DRAWS = 10_000
-LEVELS = (2.5, 5.0, 95.0, 97.5)
-"""Percentiles: the outer two are the interval, the inner two decide on equivalence (two one-sided tests at 5 %)."""
 MARGIN = 0.02
 """A change within this of 0 is called none."""
 LEAST = 3
-"""Of what is asked, times the margin, for a change to be called none."""
+"""Of the pictures, times the margin, for a change to be called none."""
+CHANGED, OR_CHANGED = 6, 10
+"""Pictures that must have changed for a change to be called clear, and that are enough to call one none."""
 AT_ONCE = 1 << 22
 """Numbers in memory at a time."""
 
 Pair = tuple[Floats, Floats]
+NAN = float("nan")
 
 
 class Effect(NamedTuple):
     """Hold a number with its 95 % interval and the 90 % one that equivalence is judged by; NaN without data.
 
-    asked: how many keypoints it is of. p: the level at which the interval begins to hold 0, two-sided.
+    asked: how many keypoints it is of. p: the level at which the interval begins to hold 0, two-sided. pictures: how
+    many pictures of equal weight would tell as much, (sum w)^2 / sum w^2; changed: in how many anything changed, or in
+    groups of pictures where these are drawn. low_all, high_all: the interval that holds together with those of all
+    numbers that it was measured beside, for whatever is quoted as the largest of them.
     """
 
     value: float
@@ -37,73 +42,133 @@ class Effect(NamedTuple):
     low90: float
     high90: float
     asked: float
-    p: float = float("nan")
+    p: float = NAN
+    pictures: float = NAN
+    changed: float = NAN
+    low_all: float = NAN
+    high_all: float = NAN
 
     def verdict(self, margin: float = MARGIN) -> str:
-        """Say what a change comes to: "none" within the margin, "lower", "higher", or "undecided"; "no data".
+        """Say what a change comes to: "none" or "small" within the margin, "lower", "higher", "undecided"; "no data".
 
-        none: the 90 % interval lies within the margin, and there is enough to tell: where not one of n changed, up
-        to 3 / n still may (the rule of three), of which a bootstrap knows nothing.
+        none: the 90 % interval lies within the margin, and there are enough pictures to tell: where not one of n
+        changed, up to 3 / n still may (the rule of three), of which a bootstrap knows nothing. small: that, and the
+        95 % interval leaves 0. What leaves 0 is clear where at least CHANGED pictures changed: that five of five
+        change to one side comes about by chance in 1 of 16 cases.
         """
         if not np.isfinite(self.value):
             return "no data"
-        if -margin < self.low90 and self.high90 < margin and self.asked * margin >= LEAST:
-            return "none"
-        if self.high < 0:
-            return "lower"
-        return "higher" if self.low > 0 else "undecided"
+        clear = (self.high < 0 or self.low > 0) and not self.changed < CHANGED
+        known = np.isfinite(self.pictures)
+        enough = (self.pictures if known else self.asked) * margin >= LEAST or self.changed >= OR_CHANGED
+        if -margin < self.low90 and self.high90 < margin and enough:
+            return "small" if clear else "none"
+        if not clear:
+            return "undecided"
+        return "lower" if self.high < 0 else "higher"
 
 
-def effects(part: Floats, whole: Floats, draws: int = DRAWS, seed: int = 0) -> list[Effect]:
-    """Return the share that `part` (S, M) is of `whole` (S, M), in all scenes together: M effects."""
-    columns = max(1, AT_ONCE // draws)
-    found: list[Effect] = []
-    for start in range(0, part.shape[1], columns):
-        some = np.s_[:, start : start + columns]
-        again = partial(share, part=part[some], whole=whole[some])
-        found += effects_of(again, whole[some].sum(0), len(part), draws, seed)
-    return found
+class Sample(NamedTuple):
+    """Say of M numbers what they rest on: asked (M,) keypoints, pictures (M,) and changed (M,) as of `Effect`."""
+
+    asked: Floats
+    pictures: Floats
+    changed: Floats
 
 
-def differences(first: Pair, second: Pair, draws: int = DRAWS, seed: int = 0) -> list[Effect]:
+def sample_of(part: Floats, whole: Floats) -> Sample:
+    """Return what shares rest on; part and whole (S, M) of every scene."""
+    total, square = whole.sum(0), (whole**2).sum(0)
+    pictures = np.divide(total**2, square, out=np.zeros(len(total)), where=square > 0)
+    return Sample(total, pictures, (part != 0).sum(0).astype(np.float64))
+
+
+def effects(
+    part: Floats,
+    whole: Floats,
+    draws: int = DRAWS,
+    seed: int = 0,
+    families: Sequence[object] | None = None,
+    grouped: bool = False,
+) -> list[Effect]:
+    """Return the share that `part` (S, M) is of `whole` (S, M), in all scenes together: M effects.
+
+    families (M,): numbers of one are looked at together, by default each alone; grouped: scenes are groups of pictures.
+    """
+    names = list(range(part.shape[1])) if families is None else list(families)
+    sample = sample_of(part, whole)
+    found: dict[int, Effect] = {}
+    for columns in _together(names, max(1, AT_ONCE // draws)):
+        again = partial(share, part=part[:, columns], whole=whole[:, columns])
+        some = Sample(*(row[columns] for row in sample))
+        told = effects_of(again, some, len(part), draws, seed, [names[c] for c in columns], grouped)
+        found |= dict(zip(columns, told, strict=True))
+    return [found[column] for column in range(part.shape[1])]
+
+
+def _together(names: Sequence[object], most: int) -> list[list[int]]:
+    """Put columns into lots of about `most`, none of a family apart from the others."""
+    families: dict[object, list[int]] = {}
+    for column, name in enumerate(names):
+        families.setdefault(name, []).append(column)
+    lots: list[list[int]] = []
+    for columns in families.values():
+        if not lots or len(lots[-1]) + len(columns) > most:
+            lots.append([])
+        lots[-1] += columns
+    return lots
+
+
+def differences(first: Pair, second: Pair, draws: int = DRAWS, seed: int = 0, grouped: bool = False) -> list[Effect]:
     """Return how much larger the first pair's share is than the second's: M effects; each pair is a part and a whole.
 
-    asked is the smaller of the two counts.
+    asked and pictures are the smaller of the two; changed counts scenes in which the two shares are made otherwise.
     """
 
     def again(drawn: Floats) -> Floats:
         return share(drawn, *first) - share(drawn, *second)
 
-    asked = np.minimum(first[1].sum(0), second[1].sum(0))
-    return effects_of(again, asked, len(first[0]), draws, seed)
+    a, b = sample_of(*first), sample_of(*second)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        apart = np.nan_to_num(first[0] / first[1].sum(0)) - np.nan_to_num(second[0] / second[1].sum(0))
+    changed = (abs(apart) > 1e-12).sum(0).astype(np.float64)
+    sample = Sample(np.minimum(a.asked, b.asked), np.minimum(a.pictures, b.pictures), changed)
+    return effects_of(again, sample, len(first[0]), draws, seed, grouped=grouped)
 
 
 def effects_of(
-    again: Callable[[Floats], Floats], asked: Floats, scenes: int, draws: int = DRAWS, seed: int = 0
+    again: Callable[[Floats], Floats],
+    sample: Sample,
+    scenes: int,
+    draws: int = DRAWS,
+    seed: int = 0,
+    families: Sequence[object] | None = None,
+    grouped: bool = False,
 ) -> list[Effect]:
     """Return the effects of a function of the scenes' weights (B, S) that gives (B, M) numbers, as `Score.again` does.
 
-    The intervals are percentiles over `draws` bootstrap samples of the scenes, the same for all M, and the same as
-    `confidence.compare` takes. asked (M,).
+    The intervals are of `draws` bootstrap samples of the scenes, the same for all M, as `small_samples` takes them and
+    `confidence.compare`. Those for whatever is largest are by the 95 % quantile of max |d* - d| / sd over a family.
     """
     value = again(np.ones((1, scenes)))[0]
     drawn = np.concatenate([again(some) for some in draw(scenes, draws, seed)])
-    low, low90, high90, high = _percentiles(np.ascontiguousarray(drawn.T))
-    rows = zip(value, low, high, low90, high90, asked, _levels(drawn), strict=True)
+    units = np.where(np.isfinite(sample.pictures), sample.pictures, scenes)
+    low, high = small_samples.ends(drawn, value, units, 0.95, grouped)
+    low90, high90 = small_samples.ends(drawn, value, units, 0.90, grouped)
+    p = small_samples.chance(drawn, value, units, sample.changed)
+    both = np.array([low, high]) if families is None else _simultaneous(drawn, value, units, families, (low, high))
+    rows = zip(value, low, high, low90, high90, sample.asked, p, sample.pictures, sample.changed, *both, strict=True)
     return [Effect(*map(float, row)) for row in rows]
 
 
-def _levels(drawn: Floats) -> Floats:
-    """(M,) p of each column of (draws, M) as `confidence.compare` has it; NaN where no draw has data."""
-    known = np.isfinite(drawn).sum(0)
-    few = np.minimum((drawn <= 0).sum(0), (drawn >= 0).sum(0))
-    return np.where(known > 0, np.minimum(1.0, 2 * (1 + few) / (known + 1)), np.nan)
-
-
-def _percentiles(drawn: Floats) -> Floats:
-    """(4, M) LEVELS of every row (M, draws); draws without data are left out, and rows without any are NaN."""
-    bounds = np.percentile(drawn, LEVELS, axis=1)
-    for row in np.flatnonzero(np.isnan(bounds).any(0)):
-        known = drawn[row, np.isfinite(drawn[row])]
-        bounds[:, row] = np.percentile(known, LEVELS) if len(known) else np.nan
-    return np.asarray(bounds)
+def _simultaneous(drawn: Floats, value: Floats, units: Floats, families: Sequence[object], own: Pair) -> Floats:
+    """(2, M) the ends of intervals that hold together with those of their family; alone, they are their own."""
+    spread, wider = small_samples.spread(drawn), small_samples.wider(units, 0.95)
+    ends = np.array(own)
+    for name in dict.fromkeys(families):
+        columns = [c for c, other in enumerate(families) if other == name and spread[c] > 0]
+        if len(columns) > 1:
+            away = np.nan_to_num(abs(drawn[:, columns] - value[columns]) / spread[columns])
+            reach = np.quantile(away.max(1), 0.95) * spread[columns] * wider[columns]
+            ends[:, columns] = value[columns] - reach, value[columns] + reach
+    return ends

@@ -11,7 +11,8 @@ from posewright.robustness.numbers.effect import DRAWS, Effect, Pair, effects
 from posewright.robustness.numbers.measure import Measured, reached
 from posewright.robustness.numbers.right import Flags
 
-LEVELS = ("right", "score", "score_right", "score_wrong", "overconfidence", "collateral_share")
+LEVELS = ("right", "score", "score_right", "score_wrong", "overconfidence", "collateral_share",
+          "auroc", "auroc_hit", "auroc_collateral", "auroc_clean_hit")  # fmt: skip
 """What is told here; none of it is a change."""
 
 
@@ -35,7 +36,7 @@ def levels(m: Measured, attacks: Sequence[Attack], draws: int = DRAWS, seed: int
     columns = [(name, row, pair) for name, rows in sums.items() for row, pair in rows.items()]
     part, whole = (np.column_stack([pair[i] for *_, pair in columns]) for i in (0, 1))
     found: dict[str, dict[str, Effect]] = {}
-    for (name, row, _), effect in zip(columns, effects(part, whole, draws, seed), strict=True):
+    for (name, row, _), effect in zip(columns, effects(part, whole, draws, seed, grouped=m.grouped), strict=True):
         found.setdefault(name, {})[row] = effect
     return found
 

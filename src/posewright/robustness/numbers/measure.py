@@ -12,11 +12,28 @@ from posewright.robustness.answers.ask import Answers
 from posewright.robustness.attacks.attack import CLEAN, Attack
 from posewright.robustness.attacks.subjects import Subject
 from posewright.robustness.numbers.effect import DRAWS, Effect, Pair, differences, effects
-from posewright.robustness.numbers.right import Flags, Kinds, Rule, RuleName, asked, kinds, rule_for
+from posewright.robustness.numbers.right import (
+    HALF,
+    Fate,
+    Flags,
+    Kinds,
+    Rule,
+    RuleName,
+    asked,
+    closeness,
+    fates,
+    kinds,
+    rule_for,
+)
 from posewright.scene import Floats
 from posewright.skeleton import Skeleton
 
-POOLED = ("all", "hit", "collateral", "inverted", "swapped", "score_hit", "score_collateral")
+LOST = ("of_hit", "of_neighbouring", "of_lost")
+"""What a change of all keypoints is made of; together they are it."""
+PERSONS = ("lost", "lost_to_another", "lost_to_nobody")
+"""Shares of people."""
+POOLED = ("all", "hit", "collateral", "inverted", "swapped", "score_hit", "score_collateral", "gap_hit", "similarity",
+          "neighbouring", *LOST, *PERSONS)  # fmt: skip
 """What is told of several attacks together."""
 
 
@@ -24,7 +41,9 @@ POOLED = ("all", "hit", "collateral", "inverted", "swapped", "score_hit", "score
 class Measured:
     """Hold what was asked of N people and what was found, clean and under every attack.
 
-    scene (N,): which picture each person is of; scenes: how many there are.
+    scene (N,): which picture each person is of, or which group of pictures where these are drawn (grouped); scenes:
+    how many there are. similarity, by answers: (N, K) 1 on the truth, a half where a keypoint just counts as right;
+    fate, by attack: (N,) whether a person is kept, lost, lost to another, or lost to nobody (`right.fates`).
     """
 
     skeleton: Skeleton
@@ -34,6 +53,9 @@ class Measured:
     scenes: int
     kinds: Mapping[str, Kinds]
     answers: Mapping[str, Answers]
+    similarity: Mapping[str, Floats]
+    fate: Mapping[str, np.ndarray]
+    grouped: bool = False
 
     def by_scene(self, amounts: np.ndarray) -> Floats:
         """Add up amounts (N, ...) of people to scenes (S, ...)."""
@@ -46,25 +68,39 @@ class Measured:
         return self.by_scene((amount * mask).sum(1)), self.by_scene(mask.sum(1))
 
 
-def measured(people: Sequence[Subject], answers: Mapping[str, Answers], name: RuleName | None = None) -> Measured:
-    """Judge all answers by a rule, by default the skeleton's custom; raises ValueError where it can judge nobody."""
+def measured(
+    people: Sequence[Subject],
+    answers: Mapping[str, Answers],
+    name: RuleName | Rule | None = None,
+    groups: Sequence[object] | None = None,
+) -> Measured:
+    """Judge all answers by a rule, or its name; by default the skeleton's custom.
+
+    groups (N,): what is drawn anew instead of pictures: which video, instant or subject each person's picture is of.
+    Raises ValueError where nobody can be judged.
+    """
     skeleton = people[0].crop.skeleton
-    rule = rule_for(skeleton, people, name)
-    places, scene = np.unique([one.scene for one in people], return_inverse=True)
+    rule = name if isinstance(name, Rule) else rule_for(skeleton, people, name)
+    units = [one.scene for one in people] if groups is None else list(groups)
+    order = {unit: place for place, unit in enumerate(dict.fromkeys(units))}
+    scene = np.array([order[unit] for unit in units])
     wanted = asked(rule, people)
     if not wanted.any():
         raise ValueError(
             f"nobody can be judged by {rule.name}: nobody has the keypoints, the head or the area it needs"
         )
     found = {name: kinds(rule, people, said) for name, said in answers.items()}
-    return Measured(skeleton, rule, wanted, scene, len(places), found, answers)
+    close = {name: closeness(rule, people, said) for name, said in answers.items()}
+    before = found[CLEAN].right & wanted
+    fate = {name: fates(people, before, found[name].right & wanted, wanted, said) for name, said in answers.items()}
+    return Measured(skeleton, rule, wanted, scene, len(order), found, answers, close, fate, groups is not None)
 
 
 def clean(m: Measured, draws: int = DRAWS, seed: int = 0) -> dict[str, Effect]:
     """Return the share of keypoints that are right in clean pictures, pooled and of each keypoint."""
     right, wanted = m.kinds[CLEAN].right & m.asked, m.asked
     part, whole = (np.column_stack([a.sum(1), a]) for a in (right, wanted))
-    found = effects(m.by_scene(part), m.by_scene(whole), draws, seed)
+    found = effects(m.by_scene(part), m.by_scene(whole), draws, seed, grouped=m.grouped)
     return dict(zip(("all", *m.skeleton.keypoints), found, strict=True))
 
 
@@ -74,14 +110,24 @@ def changes(m: Measured, attacks: Iterable[Attack], draws: int = DRAWS, seed: in
     all, hit, collateral: the share of correct keypoints, of all, of those it covers, of those it does not;
     target, others: the same for the keypoints it is aimed at and the rest; inverted, swapped: the share of all
     keypoints that became so; score_hit, score_collateral: the keypoints' mean score;
-    score_right, score_wrong: the mean score of hit keypoints under the attack, by whether they are right.
+    score_right, score_wrong: the mean score of hit keypoints under the attack, by whether they are right; gap_hit: of
+    hit keypoints that have a score, the change of score less right, whatever scores mean; similarity:
+    the mean similarity to the truth, which an attack can lower without crossing the threshold of right. lost: of the
+    people who had half of their keypoints right, the share that keeps at most a fifth; lost_to_another, lost_to_nobody:
+    those of them whose answer lies on another person, and of whom nothing is said. neighbouring: as collateral, in the
+    people who are not lost; of_hit, of_neighbouring, of_lost: what `all` is made of: covered keypoints and others of
+    people who are kept, and all of the lost. The numbers of all attacks of a kind are told together: their
+    simultaneous intervals are the attacks' of that kind.
     """
+    attacks = list(attacks)
     rows = {(attack.name, row): pair for attack in attacks for row, pair in counted(m, attack).items()}
     if not rows:
         return {}
     part, whole = (np.column_stack(columns) for columns in zip(*rows.values(), strict=True))
     found: dict[str, dict[str, Effect]] = {}
-    for (name, row), effect in zip(rows, effects(part, whole, draws, seed), strict=True):
+    kind = {attack.name: attack.kind for attack in attacks}
+    families = [(kind[name], row) for name, row in rows]
+    for (name, row), effect in zip(rows, effects(part, whole, draws, seed, families, m.grouped), strict=True):
         found.setdefault(name, {})[row] = effect
     return found
 
@@ -105,8 +151,34 @@ def counted(m: Measured, attack: Attack) -> dict[str, Pair]:
         "score_collateral": (scores[1] - scores[0], rest),
         "score_right": (scores[1], hit & after.right),
         "score_wrong": (scores[1], hit & ~after.right),
+        "gap_hit": (
+            scores[1] - scores[0] - gain,
+            hit & np.isfinite(said.scores) & np.isfinite(m.answers[CLEAN].scores),
+        ),
+        "similarity": (m.similarity[attack.name] - m.similarity[CLEAN], there),
     }
-    return {name: m.shares(*row) for name, row in rows.items()}
+    return {name: m.shares(*row) for name, row in rows.items()} | _losses(m, attack, gain, hit, rest)
+
+
+def _losses(m: Measured, attack: Attack, gain: Floats, hit: Flags, rest: Flags) -> dict[str, Pair]:
+    """Part what an attack changes into covered keypoints, others of people who are kept, and people lost whole."""
+    fate = m.fate[attack.name]
+    gone = (fate >= Fate.LOST)[:, None]
+    there = hit | rest
+    held = there.any(1) & ((m.kinds[CLEAN].right & m.asked).sum(1) >= HALF * m.asked.sum(1))
+    people = m.by_scene(held)
+    all_of = m.by_scene(there.sum(1))
+    parts = {"of_hit": hit & ~gone, "of_neighbouring": rest & ~gone, "of_lost": there & gone}
+    kinds_of = {
+        "lost": fate >= Fate.LOST,
+        "lost_to_another": fate == Fate.TO_ANOTHER,
+        "lost_to_nobody": fate == Fate.TO_NOBODY,
+    }
+    return {
+        "neighbouring": m.shares(gain, rest & ~gone),
+        **{name: (m.shares(gain, mask)[0], all_of) for name, mask in parts.items()},
+        **{name: (m.by_scene((held & mask).astype(float)), people) for name, mask in kinds_of.items()},
+    }
 
 
 def reached(said: Answers) -> Flags:
@@ -125,20 +197,43 @@ def influence(
 ) -> dict[str, dict[str, Effect]]:
     """Return for every attack, by name, the change in the share of correct ones of each keypoint.
 
-    The rows of keypoint attacks make the influence matrix: attacked keypoint by affected keypoint. Only
-    people count whom the attack reaches.
+    The rows of keypoint attacks make the influence matrix: attacked keypoint by affected keypoint. Only people count
+    whom the attack reaches and who are not lost whole; and, for keypoints that an attack is not aimed at, only those in
+    whom it does not cover them. Where that leaves less than half of the people, it tells of a hit: no data.
     """
+    attacks = list(attacks)
     names, parts, wholes = [], [], []
     for attack in attacks:
-        there = m.asked & reached(m.answers[attack.name])
+        there = uncovered(m, attack)
         gain = m.kinds[attack.name].right.astype(float) - m.kinds[CLEAN].right
         names.append(attack.name)
         parts.append(m.by_scene(gain * there))
         wholes.append(m.by_scene(there))
     if not names:
         return {}
-    found = iter(effects(np.hstack(parts), np.hstack(wholes), draws, seed))
+    found = iter(effects(np.hstack(parts), np.hstack(wholes), draws, seed, _families(m, attacks), m.grouped))
     return {name: {affected: next(found) for affected in m.skeleton.keypoints} for name in names}
+
+
+def uncovered(m: Measured, attack: Attack) -> Flags:
+    """(N, K) whose keypoints an attack's influence is told of."""
+    said, aimed = m.answers[attack.name], targets(m.skeleton, attack)
+    there = m.asked & reached(said)
+    if aimed is None:
+        return there
+    kept = there & (m.fate[attack.name] < Fate.LOST)[:, None]
+    free = kept & ~said.covered
+    hidden = 2 * free.sum(0) < kept.sum(0)
+    return np.asarray(np.where(aimed, there, free & ~hidden))
+
+
+def _families(m: Measured, attacks: Sequence[Attack]) -> list[object]:
+    """Name for each cell of the matrix with which others it is looked at: those of one keypoint on another."""
+    return [
+        "across" if attack.kind == "keypoints" and attack.target != name else (attack.name, name)
+        for attack in attacks
+        for name in m.skeleton.keypoints
+    ]
 
 
 def pooled(m: Measured, attacks: Sequence[Attack], draws: int = DRAWS, seed: int = 0) -> dict[str, dict[str, Effect]]:
@@ -153,10 +248,12 @@ def pooled(m: Measured, attacks: Sequence[Attack], draws: int = DRAWS, seed: int
             kind = attack.kind if attack.kind != "radii" else f"radii-{attack.radius:g}"
             groups.setdefault((kind, attack.fill), []).append(attack)
     sums = {group: _together([counted(m, attack) for attack in some]) for group, some in groups.items()}
-    found = {f"{kind}-{fill}": effects(*sums[kind, fill], draws, seed) for kind, fill in sums}
+    found = {f"{kind}-{fill}": effects(*sums[kind, fill], draws, seed, grouped=m.grouped) for kind, fill in sums}
     for first, second in combinations(sums, 2):
         if (first[0] == second[0]) or (first[1] == second[1] and {first[0], second[0]} == {"keypoints", "parts"}):
-            found[f"{'-'.join(second)} - {'-'.join(first)}"] = differences(sums[second], sums[first], draws, seed)
+            found[f"{'-'.join(second)} - {'-'.join(first)}"] = differences(
+                sums[second], sums[first], draws, seed, m.grouped
+            )
     return {name: dict(zip(POOLED, some, strict=True)) for name, some in found.items()}
 
 

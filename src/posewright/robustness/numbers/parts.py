@@ -25,7 +25,7 @@ def against_keypoints(
         return {}
     sums = [_difference(m, part, keypoint) for part, keypoint in pairs]
     lost, whole = (np.column_stack(columns) for columns in zip(*sums, strict=True))
-    found = effects(lost, whole, draws, seed)
+    found = effects(lost, whole, draws, seed, grouped=m.grouped)
     names = [f"{part.name} - {keypoint.name}" for part, keypoint in pairs]
     return {name: {"all": effect} for name, effect in zip(names, found, strict=True)}
 

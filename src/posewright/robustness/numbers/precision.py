@@ -15,12 +15,12 @@ from posewright.robustness.answers.ask import Answers
 from posewright.robustness.attacks.attack import CLEAN, Attack
 from posewright.robustness.attacks.subjects import Subject
 from posewright.robustness.numbers.effect import DRAWS as EFFECT_DRAWS
-from posewright.robustness.numbers.effect import Effect, effects_of
+from posewright.robustness.numbers.effect import Effect, Sample, effects_of
 from posewright.robustness.numbers.measure import targets
 from posewright.robustness.numbers.right import Flags
 from posewright.scene import Floats, Person, Scene
 
-DRAWS = 500
+DRAWS = 2000
 """Bootstrap samples, or a twentieth of those of shares if that is more: one of average precision costs far more."""
 NUMBERS = ("AP", "AP50")
 Again = Callable[[Floats], Floats]
@@ -103,18 +103,29 @@ def precision(
         return np.hstack([first[everything.tobytes()], *changed])
 
     asked = np.repeat([_asked(clean), *(row.asked for row in rows)], len(NUMBERS))
-    effects = iter(effects_of(again, asked, len(truth.scenes), draws_of(draws), seed))
+    changed = np.repeat([np.nan, *(float(changed_in(people, answers, row.attack)) for row in rows)], len(NUMBERS))
+    pictures = np.full(len(asked), float(len(np.unique(clean.truths.image[~clean.truths.ignored]))))
+    sample = Sample(asked, pictures, changed)
+    effects = iter(effects_of(again, sample, len(truth.scenes), draws_of(draws), seed))
     found = {CLEAN: {number: next(effects) for number in NUMBERS}}
     for row in rows:
         found.setdefault(row.attack, {}).update({number + row.group: next(effects) for number in NUMBERS})
     return found
 
 
+def changed_in(people: Sequence[Subject], answers: Mapping[str, Answers], attack: str) -> int:
+    """Return in how many pictures anything is said otherwise under an attack than in the clean picture."""
+    clean, said = answers[CLEAN], answers[attack]
+    same = [np.equal(a, b) | (np.isnan(a) & np.isnan(b)) for a, b in zip(clean[:3], said[:3], strict=True)]
+    other = ~(same[0].all((1, 2)) & same[1].all(1) & same[2])
+    return len({one.scene for one, differs in zip(people, other, strict=True) if differs})
+
+
 def draws_of(draws: int) -> int:
     """Return how many bootstrap samples average precision gets where shares get `draws`.
 
     >>> draws_of(50), draws_of(10_000), draws_of(100_000)
-    (50, 500, 5000)
+    (50, 2000, 5000)
     """
     return min(draws, max(DRAWS, draws // 20))
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import IntEnum
 from math import log, sqrt
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posewright.geometry.boxes import overlap
 from posewright.metrics.distance.distances import HEAD_SHARE, TORSO
 from posewright.metrics.oks.similarity import oks_sigmas
 from posewright.robustness.answers.ask import Answers
 from posewright.robustness.attacks.subjects import Subject
-from posewright.scene import Floats, Person
+from posewright.scene import Floats, Person, box_around
 from posewright.skeleton import Skeleton
 
 Flags = NDArray[np.bool_]
@@ -121,6 +123,56 @@ def kinds(rule: Rule, people: Sequence[Subject], said: Answers) -> Kinds:
             for theirs in (other.keypoints, other.keypoints[mirror]):
                 swapped[place] |= _near(said.keypoints[place], theirs, rule.reach[place])
     return Kinds(right, inverted, swapped & ~right & ~inverted)
+
+
+class Fate(IntEnum):
+    """What becomes of a person under an attack."""
+
+    KEPT = 0
+    LOST = 1
+    TO_ANOTHER = 2
+    TO_NOBODY = 3
+
+
+HALF, FIFTH = 0.5, 0.2
+"""Of a person's keypoints: who had so many right and keeps at most so many is lost whole."""
+
+
+def fates(people: Sequence[Subject], before: Flags, after: Flags, wanted: Flags, said: Answers) -> NDArray[np.int64]:
+    """(N,) what becomes of each person, of whose wanted (N, K) keypoints these were right before and are after.
+
+    Of the lost, TO_NOBODY are those of whom nothing is said; TO_ANOTHER those whose answer, the box around the
+    keypoints found, overlaps another person of the picture more than the person: one with keypoints, or by the box.
+    """
+    count = wanted.sum(1)
+    lost = (count > 0) & (before.sum(1) >= HALF * count) & (after.sum(1) <= FIFTH * count)
+    found = np.where(lost, int(Fate.LOST), int(Fate.KEPT))
+    for n in np.flatnonzero(lost).tolist():
+        place = said.keypoints[n]
+        place = place[np.isfinite(place).all(1)]
+        if not len(place):
+            found[n] = Fate.TO_NOBODY
+            continue
+        shown = box_around(place) + np.array([-0.5, -0.5, 0.5, 0.5])
+        others = [box for other in people[n].crop.people[1:] if (box := _extent(other)) is not None]
+        own = _extent(people[n].truth)
+        mine = 0.0 if own is None else overlap(shown, [own]).item()
+        if others and overlap(shown, others).max() > mine:
+            found[n] = Fate.TO_ANOTHER
+    return found
+
+
+def _extent(person: Person) -> Floats | None:
+    if person.labelled.any():
+        return box_around(person.keypoints) + np.array([-0.5, -0.5, 0.5, 0.5])
+    return None if person.crowd else person.box
+
+
+def closeness(rule: Rule, people: Sequence[Subject], said: Answers) -> Floats:
+    """(N, K) exp(-ln 2 (d / reach)^2): 1 on the truth, a half where a keypoint just counts as right, 0 if unsaid."""
+    away = ((said.keypoints - np.stack([one.truth.keypoints for one in people])) ** 2).sum(-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.nan_to_num(np.exp(-log(2) * away / rule.reach**2)))
 
 
 def _near(found: Floats, truth: Floats, reach: Floats) -> Flags:

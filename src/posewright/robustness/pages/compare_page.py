@@ -32,6 +32,8 @@ def write_compare_page(found: Sequence[Compared], folder: Path, margin: float = 
         "Intervals are not widened for the number of rows; headings and verdicts call a difference clear where Holm's "
         f"p, which is corrected for the rows of its table, is below {CHANCE:g}."
     )
+    left = list(dict.fromkeys(note for one in found for note in one.left_out))
+    lead += f" Left out, as only one of them has it: {'; '.join(left)}." if left else ""
     tiles = [(f"{name}: keypoints right, clean", share(one.own[name][CLEAN]["all"], interval=False))
              for one in found for name in (one.names if one is found[0] else one.names[1:])]  # fmt: skip
     sections = [section for one in found for section in _pair(one, margin)]

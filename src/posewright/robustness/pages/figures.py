@@ -14,7 +14,7 @@ HALF = 5.2
 """Inches: the width of a figure of which two stand side by side on a wide page."""
 MATRIX = 4.45
 """Inches: of a matrix, whose figures are small already and may not shrink."""
-KNOWN = {"blackout": BLUE, "meanout": ORANGE, "blur": GREEN, "right": GREEN, "wrong": RED}
+KNOWN = {"blackout": BLUE, "meanout": ORANGE, "blur": GREEN, "surroundings": PINK, "right": GREEN, "wrong": RED}
 OTHERS = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
 NUMBERED = 0.055
 """A change from which on its cell of a matrix says it in figures."""

@@ -10,6 +10,7 @@ from posewright.robustness.numbers.effect import Effect
 from posewright.robustness.numbers.tables import Study
 from posewright.robustness.pages.words import (
     MINUS,
+    at_once,
     attack_words,
     fills_of,
     harshest,
@@ -18,6 +19,7 @@ from posewright.robustness.pages.words import (
     share,
     spelled,
     stands_out,
+    survivors,
 )
 
 Picture = Callable[[Attack | None, str], tuple[bytes | None, str]]
@@ -34,7 +36,8 @@ def findings(study: Study, picture: Picture = no_picture) -> list[Finding]:
     found = [_clean(study, picture)]
     for kind in ("parts", "own", "keypoints"):
         found += _harm(study, kind, picture)
-    found += [*_collateral(study, picture), *_knowing(study, picture), *_largest(study, picture)]
+    found += [*(_lost(study, picture) or _collateral(study, picture)), *_knowing(study, picture)]
+    found += _largest(study, picture)
     return found[:5]
 
 
@@ -51,12 +54,13 @@ def _clean(study: Study, picture: Picture) -> Finding:
 def _harm(study: Study, kind: str, picture: Picture) -> list[Finding]:
     """Say which attack of a kind costs most of what is right."""
     attacks = of_kind(study, kind)
-    worst = harshest(study, attacks)
+    clear = survivors(study, attacks)
+    worst = harshest(study, clear or attacks)
     if worst is None:
         return []
-    cost = study.changes[worst.name]["all"]
+    cost = at_once(study.changes[worst.name]["all"])
     says = f"{_more(cost)} keypoints right where {_said(worst)}: the most harmful of {len(attacks)}"
-    if not stands_out(cost, len(attacks)):
+    if not clear:
         says += ", though as large a loss could be chance among so many"
     return [Finding(points(cost, interval=False), _ends(cost), f"{says}.", *picture(worst, "all"))]
 
@@ -108,6 +112,26 @@ def _collateral(study: Study, picture: Picture) -> list[Finding]:
     )]  # fmt: skip
 
 
+def _lost(study: Study, picture: Picture) -> list[Finding]:
+    """Say how many people are lost whole, and to whom, under the attacks that lose most."""
+    groups = {
+        (kind, fill): some
+        for kind in ("keypoints", "parts")
+        for fill in fills_of(of_kind(study, kind))
+        if (some := study.pooled.get(f"{kind}-{fill}", {})).get("lost") is not None
+    }
+    clear = {group: some for group, some in groups.items() if some["lost"].value > 0}
+    if not clear:
+        return []
+    kind, fill = max(clear, key=lambda group: clear[group]["lost"].value)
+    some = clear[kind, fill]
+    other, nobody = (share(some[name], interval=False) for name in ("lost_to_another", "lost_to_nobody"))
+    says = f"of people are lost whole where one of the {kind} is hidden ({fill}): {other} to another person, {nobody} "
+    worst = harshest(study, of_kind(study, kind, fill), "of_lost")
+    drawn = picture(worst, "all") if worst is not None else (None, "")
+    return [Finding(share(some["lost"], interval=False), _ends(some["lost"], ".1f"), f"{says}found as nobody.", *drawn)]
+
+
 def _knowing(study: Study, picture: Picture) -> list[Finding]:
     """Say by how much scores of covered keypoints exceed what is right."""
     groups = {
@@ -122,8 +146,16 @@ def _knowing(study: Study, picture: Picture) -> list[Finding]:
     kind, _, fill = name.partition("-")
     worst = harshest(study, of_kind(study, kind, fill), "hit")
     says = f"mean score of hidden keypoints above the share that is right ({kind}, {fill})"
-    if most.value < 0:
-        says = f"mean score of hidden keypoints against the share that is right ({kind}, {fill}): below it"
+    clean = study.pooled.get(CLEAN, {}).get("overconfidence")
+    if clean is not None and clean.value == clean.value:
+        says += f"; in clean pictures {points(clean, interval=False)}"
+    auroc = study.pooled.get(CLEAN, {}).get("auroc"), study.pooled[name].get("auroc_hit")
+    if all(one is not None and one.value == one.value for one in auroc):
+        says += (
+            ". Scores of right ones are above those of wrong ones in {:.0f} % of pairs clean, {:.0f} % there".format(
+                *(100 * one.value for one in auroc if one is not None)
+            )
+        )
     drawn = picture(worst, "hit") if worst is not None else (None, "")
     return [Finding(points(most, interval=False), _ends(most), f"{says}.", *drawn)]
 

@@ -12,6 +12,7 @@ from posewright.robustness.pages.figures import Spot, compared, influences, scat
 from posewright.robustness.pages.sections import NOTHING
 from posewright.robustness.pages.words import (
     CHANCE,
+    at_once,
     attack_words,
     cell,
     fills_of,
@@ -60,6 +61,8 @@ def influence(study: Study) -> Section | None:
     text = (
         "Rows are what is covered, columns what it changes: red where fewer are right, blue where more are, as far as "
         f"the intervals carry it; a dot is no change within {margin_words(study)}, grey is undecided, empty no data. "
+        "A cell counts people in whom the keypoint is not covered and who are not lost whole; what an attack is aimed "
+        "at counts as it is hit. "
     )
     if across:
         text += (
@@ -178,10 +181,23 @@ def _known(rated: Mapping[str, Effects]) -> str:
         return "What its scores say"
     name, most = max(known.items(), key=lambda one: one[1].value)
     if most.value < 0 or not stands_out(most, len(known)):
-        return "It is not clearly overconfident under any attack"
+        return _gap(rated)
     clean = rated.get(CLEAN, {}).get("overconfidence", NOTHING)
     before = "" if clean.value != clean.value else f", against {points(clean)} in clean pictures"
     return f"It is overconfident: by {points(most)} under {name.replace('-', ', ')}{before}"
+
+
+def _gap(rated: Mapping[str, Effects]) -> str:
+    """Say how the gap between score and share correct moves under attack, of scores that may be no probabilities."""
+    clean = rated.get(CLEAN, {}).get("overconfidence", NOTHING)
+    moved = {name: some["overconfidence"].value - clean.value for name, some in rated.items() if name != CLEAN}
+    known = {name: value for name, value in moved.items() if value == value}
+    if not known:
+        return "It is not clearly overconfident under any attack"
+    name = max(known, key=lambda one: known[one])
+    own = rated[name]["overconfidence"]
+    under = name.replace("-", ", ")
+    return f"Its scores less the share correct: {points(clean)} in clean pictures, {points(own)} under {under}"
 
 
 def confusions(study: Study) -> Section | None:
@@ -207,11 +223,13 @@ def confusions(study: Study) -> Section | None:
             drawn.append(compared(f"Most often {words[word]}", names, effects, "change of their share, points"))
     said = [f"{len(found)} of {len(attacks)} attacks clearly cause more {w}" for w, found in
             zip(("inversions", "swaps"), more.values(), strict=True)]  # fmt: skip
-    most = worst["inverted"][0] if worst["inverted"] else None
     title = "No attack stands out by confusing left and right"
-    if most is not None and stands_out(study.changes[most.name]["inverted"], len(attacks)):
-        gain = points(study.changes[most.name]["inverted"])
-        title = f"{attack_words(most).capitalize()}, causes most inversions of left and right: {gain} of keypoints"
+    told = [(a, w) for w, found in worst.items() for a in found if stands_out(study.changes[a.name][w], len(attacks))]
+    if told:
+        most, word = max(told, key=lambda one: study.changes[one[0].name][one[1]].value)
+        gain = points(at_once(study.changes[most.name][word]))
+        what = {"inverted": "inversions of left and right", "swapped": "swaps between people"}[word]
+        title = f"{attack_words(most).capitalize()}, causes most {what}: {gain} of keypoints"
     rows = [[attack_words(a), w, cell(study.changes[a.name][w])] for w, found in worst.items() for a in found]
     text = (
         "A wrong keypoint is inverted where it lies at its mirror image (the left knee on the right one), swapped "
@@ -229,7 +247,7 @@ def without_effect(study: Study) -> Section:
     groups: dict[tuple[str, str], list[Attack]] = {}
     for attack in study.attacks:
         groups.setdefault((attack.kind, attack.fill), []).append(attack)
-    words = ("none", "lower", "higher", "undecided")
+    words = ("none", "small", "lower", "higher", "undecided")
     rows = [
         [KINDS[kind], fill, *(str(sum(verdicts[a] == word for a in some)) for word in words),
          listed([attack_words(a).partition(",")[0] for a in some if a in none], 30)]
@@ -238,12 +256,13 @@ def without_effect(study: Study) -> Section:
     title = f"{len(none)} of {len(study.attacks)} attacks change the share of correct keypoints by less than "
     text = (
         f"None: the 90 % interval of the change lies within {margin_words(study)} (two one-sided tests at 5 %), and "
-        "enough was asked to tell. Undecided: the interval holds 0, but reaches further than the margin. An attack "
-        "that covers one keypoint of many can do no more to all of them than their share: what it does to that "
-        "keypoint itself stands above."
+        "there are enough pictures to tell; where each change lay just at the margin, one in twenty would still be "
+        "called so. Small: that, and clearly not 0. Undecided: the interval holds 0, but reaches further than the "
+        "margin. An attack that covers one keypoint of many can do no more to all of them than their share: what it "
+        "does to that keypoint itself stands above."
     )
     nobody = [a for a in study.attacks if verdicts[a] == "no data"]
     targets = listed(dict.fromkeys(spelled(a.target) for a in nobody))
     silent = f"Of {len(nobody)} of {len(study.attacks)} attacks there is no data, as they reach nobody: {targets}."
-    grid = [["attacks", "fill", "none", "lower", "higher", "undecided", "no effect"], *rows]
+    grid = [["attacks", "fill", *words, "no effect"], *rows]
     return Section(title + f"{100 * study.margin:g} points", text, notes=[silent] if nobody else [], grid=grid)

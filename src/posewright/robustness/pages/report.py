@@ -31,7 +31,7 @@ from posewright.skeleton import LARGE_PARTS
 SMALL = 200
 """px of a finding's picture."""
 FILE = "report.html"
-FEW = 20
+FEW = 50
 """Pictures below which intervals from a bootstrap are too narrow."""
 
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from statistics import NormalDist
 
+from posewright.metrics.trust.confidence import holm
 from posewright.robustness.attacks.attack import Attack
-from posewright.robustness.numbers.effect import Effect
+from posewright.robustness.numbers.effect import CHANGED, NAN, Effect
 from posewright.robustness.numbers.tables import Study
 
 MINUS = "\N{MINUS SIGN}"
+FALSE = 0.05
+"""Corrected p below which a sentence calls something clear."""
 CHANCE = 0.025
 """Of the intervals of attacks that change nothing, so many lie wholly below 0."""
+
+
+NO_DATA = Effect(NAN, NAN, NAN, NAN, NAN, 0.0)
 
 
 def spelled(name: str) -> str:
@@ -95,31 +101,58 @@ def harshest(study: Study, attacks: Sequence[Attack], number: str = "all") -> At
     return min(known, key=lambda a: study.changes[a.name][number].value, default=None)
 
 
+def survivors(study: Study, attacks: Sequence[Attack], number: str = "all", verdict: str = "lower") -> list[Attack]:
+    """Return the attacks whose change of a number is clear although so many are looked at: Holm's p below 0.05."""
+    found = [study.changes[a.name].get(number, NO_DATA) for a in attacks]
+    p = holm([effect.p if effect.verdict(study.margin) != "no data" else NO_DATA.value for effect in found])
+    return [
+        a
+        for a, effect, chance in zip(attacks, found, p, strict=True)
+        if chance < FALSE and _side(effect, study.margin) == verdict
+    ]
+
+
+def _side(effect: Effect, margin: float) -> str:
+    """Say where a clear change lies, also a small one."""
+    said = effect.verdict(margin)
+    return ("lower" if effect.value < 0 else "higher") if said == "small" else said
+
+
 def harm(study: Study, attacks: Sequence[Attack], what: str) -> str:
-    """Say in a heading which attack costs most, and how many cost something clearly."""
-    worst, clear = harshest(study, attacks), with_verdict(study, attacks, "all", "lower")
-    if worst is None:
+    """Say in a heading which clear loss is largest, with the interval that holds for the largest of so many."""
+    if harshest(study, attacks) is None:
         return f"{what}: no data"
-    if not clear:
+    seem, clear = with_verdict(study, attacks, "all", "lower"), survivors(study, attacks)
+    if not seem and not clear:
         return f"{what}: none of {len(attacks)} attacks does clear harm"
-    if not stands_out(study.changes[worst.name]["all"], len(attacks)):
+    if not clear:
         chance = f"by chance about {CHANCE * len(attacks):.0f} would, and none stands out by itself"
-        return f"{what}: {len(clear)} of {len(attacks)} attacks seem to do harm, {chance}"
-    cost = points(study.changes[worst.name]["all"])
+        return f"{what}: {len(seem)} of {len(attacks)} attacks seem to do harm, {chance}"
+    worst = min(clear, key=lambda a: study.changes[a.name]["all"].value)
+    cost = points(at_once(study.changes[worst.name]["all"]))
     words = worst.fill if worst.kind == "radii" else attack_words(worst)
     return f"{what}: the largest loss is {cost} for {words}; {len(clear)} of {len(attacks)} do clear harm"
+
+
+def at_once(effect: Effect) -> Effect:
+    """Return an effect with the interval that holds together with those beside it, where it has one."""
+    if effect.low_all != effect.low_all:
+        return effect
+    return effect._replace(low=effect.low_all, high=effect.high_all)
 
 
 def stands_out(effect: Effect, among: int) -> bool:
     """Tell whether an effect differs from 0 even though it was picked as the largest of so many.
 
-    By Bonferroni's correction: where all were 0, one of them would be told so in at most 5 % of studies. The width of
-    the 95 % interval stands for the spread of a normal distribution.
+    By Bonferroni's correction of its p: where all were 0, one of them would be told so in at most 5 % of studies. Of
+    an effect that tells no p, the width of the 95 % interval stands for the spread of a normal distribution.
     """
+    if effect.value != effect.value or effect.changed < CHANGED:
+        return False
+    if effect.p == effect.p:
+        return effect.p * max(among, 1) < FALSE
     spread = (effect.high - effect.low) / (2 * NormalDist().inv_cdf(0.975))
-    if not spread > 0:
-        return bool(effect.value) and effect.low == effect.high
-    return abs(effect.value) / spread > NormalDist().inv_cdf(1 - 0.025 / max(among, 1))
+    return spread > 0 and abs(effect.value) / spread > NormalDist().inv_cdf(1 - 0.025 / max(among, 1))
 
 
 def margin_words(study: Study) -> str:

@@ -1,0 +1,87 @@
+"""Small samples: ends of intervals and p of bootstrap draws, honest where few units were drawn.
+
+A percentile interval of n units is too narrow, by the factor sqrt(1 - 1/n) and by what a normal quantile is less than
+Student's. Its ends are moved outwards to the levels Phi(-sqrt(n / (n - 1)) t) ("expanded percentiles", Hesterberg,
+"What teachers should know about the bootstrap", The American Statistician 2015, section 5). Of fewer than CLUSTERS
+groups of pictures the interval is value +- t sqrt(n / (n - 1)) sd, and below NORMAL units p is that of the same t.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import ndtr
+from scipy.stats import t as student
+
+from posewright.scene import Floats
+
+NORMAL = 60
+"""Units below which p is of a t."""
+CLUSTERS = 20
+"""Groups below which an interval is of a t."""
+
+
+def ends(drawn: Floats, value: Floats, units: Floats, level: float = 0.95, grouped: bool = False) -> Floats:
+    """(2, M) the ends of the intervals of numbers (M,) with draws (B, M), of so many units (M,) each.
+
+    Draws without data (NaN) do not count; without any, or where the number has none, the ends are NaN.
+    """
+    least = np.maximum(units, 1 + 1e-9)
+    far = wider(least, level) * _normal(level)
+    levels = np.clip(ndtr(np.array([-far, far])), 0.0, 1.0)
+    rows = np.sort(drawn, axis=0)
+    known = np.isfinite(rows).sum(0)
+    place = levels * np.maximum(known - 1, 0)
+    below = np.floor(place).astype(int)
+    above = np.minimum(below + 1, np.maximum(known - 1, 0))
+    columns = np.arange(drawn.shape[1])
+    low, high = rows[below, columns], rows[above, columns]
+    found = low + (high - low) * (place - below)
+    if grouped:
+        few = (units < CLUSTERS) & (known > 0)
+        reach = wider(least, level) * _normal(level) * spread(drawn)
+        found = np.where(few, np.array([value - reach, value + reach]), found)
+    return np.where((known > 0) & np.isfinite(value), found, np.nan)
+
+
+def chance(drawn: Floats, value: Floats, units: Floats, changed: Floats | None = None) -> Floats:
+    """(M,) p, two-sided, that numbers differ from 0: the level at which the interval begins to hold it.
+
+    Of NORMAL units and more 2 (1 + min(#{d* <= 0}, #{d* >= 0})) / (draws + 1); where no draw lies beyond 0, and below
+    NORMAL, that of |d| / (sqrt(n / (n - 1)) sd) by Student's t. changed (M,): units that are not 0, of which k leave p
+    at 2^(1 - k) at least, the sign test's. NaN where no draw has data.
+    """
+    known = np.isfinite(drawn).sum(0)
+    few = np.minimum((drawn <= 0).sum(0), (drawn >= 0).sum(0))
+    counted = np.minimum(1.0, 2 * (1 + few) / (known + 1))
+    sd, freedom = spread(drawn), np.maximum(units - 1, 1e-9)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        far = abs(value) / (sd * np.sqrt(np.maximum(units, 1 + 1e-9) / freedom))
+    by_t = np.where(sd > 0, 2 * student.sf(np.nan_to_num(far), freedom), np.where(value == 0, 1.0, 0.0))
+    small = units < NORMAL
+    found = np.where(small, by_t, np.where(few == 0, np.minimum(counted, by_t), counted))
+    if changed is None:
+        found = np.where(sd > 0, found, counted)
+    else:
+        found = np.maximum(found, np.where(np.isfinite(changed), 2.0 ** (1 - np.nan_to_num(changed)), 0.0))
+    return np.where((known > 0) & np.isfinite(value), np.minimum(found, 1.0), np.nan)
+
+
+def spread(drawn: Floats) -> Floats:
+    """(M,) the standard deviation of draws (B, M); 0 where there are none, or where they differ by rounding alone."""
+    known = np.isfinite(drawn)
+    count = np.maximum(known.sum(0), 1)
+    mean = np.where(known, drawn, 0.0).sum(0) / count
+    sd = np.sqrt((np.where(known, drawn - mean, 0.0) ** 2).sum(0) / count)
+    return np.where(sd > 1e-12, sd, 0.0)
+
+
+def wider(units: Floats, level: float) -> Floats:
+    """(M,) by how much wider than a normal interval one of so many units is: sqrt(n / (n - 1)) t / z."""
+    least = np.maximum(units, 1 + 1e-9)
+    return np.asarray(np.sqrt(least / (least - 1)) * student.ppf((1 + level) / 2, least - 1) / _normal(level))
+
+
+def _normal(level: float) -> float:
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf((1 + level) / 2)
