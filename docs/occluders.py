@@ -157,6 +157,7 @@ def every_fill() -> Iterator[Tile]:
         (fills.black, "black", "blackout"),
         (fills.mean, "mean", "of the crop"),
         (fills.Constant(), "Constant", "zero, normalised"),
+        (fills.Surroundings(), "Surroundings", "median around"),
         (fills.Blur(), "Blur", "kernel 31, sigma 5"),
         (fills.noise, "noise", "even, 0 to 255"),
         (fills.shuffled, "shuffled", "the pixels covered"),

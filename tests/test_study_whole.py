@@ -103,6 +103,21 @@ def test_the_default_on_whole_pictures_is_nearly_the_same_as_on_its_crops(tmp_pa
     assert "holds another study" in capsys.readouterr().err
 
 
+def test_frames_of_a_video_are_drawn_together_and_a_kept_study_knows_them(pictures, tmp_path):
+    from posewright.robustness.answers.truth import kept
+    from posewright.robustness.numbers.measure import groups_of
+
+    videos = [replace(scene, group=f"video {n // 4}") for n, scene in enumerate(pictures)]
+    few = standard_attacks(COCO, ["radii"], ["blackout"], [18])
+    found = study(everybody(videos), videos, few, out=tmp_path, draws=50)
+    assert (found.protocol["groups"], found.protocol["pictures"]) == (2, 8)
+    assert found.clean["all"].pictures == 2
+    asked = kept(tmp_path)
+    assert groups_of(asked.people, asked.scenes) == ["video 0"] * 8 + ["video 1"] * 8
+    assert groups_of(asked.people, pictures) is None
+    assert "groups" not in study(everybody(pictures), pictures, few, draws=50).protocol
+
+
 # The rule of what is right
 
 

@@ -146,7 +146,8 @@ class Scene:
     """Point to one picture and say who is in it; reading a data set makes these without decoding a pixel.
 
     image: a path (also into a zip archive) or pixels. size (width, height) px where the annotation tells.
-    Views of one instant are a tuple of scenes, whose people are joined by `id`.
+    Views of one instant are a tuple of scenes, whose people are joined by `id`. group: the video, instant or subject
+    that the picture is of, where pictures of one are not independent of each other: intervals draw these whole.
 
     >>> from posewright.skeleton import COCO
     >>> Scene("photo.jpg", COCO, people=(Person(np.zeros((17, 2)), id=1),)).people[0].id
@@ -159,6 +160,7 @@ class Scene:
     size: Size | None = None
     camera: Camera | None = None
     id: int | str | None = None
+    group: int | str | None = None
 
     def pixels(self) -> Pixels:
         """Decode the picture; raises picture.PictureError where that fails or its size is not what the file says."""

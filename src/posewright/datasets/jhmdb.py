@@ -76,6 +76,7 @@ def _frames(root: Path, action: str, video: str) -> list[Scene]:
             JHMDB,
             (Person(xy, np.full(len(JHMDB), SEEN, np.uint8), box=box_around(xy), id=0),),
             id=f"{action}/{video}/{number:05d}",
+            group=f"{action}/{video}",
         )
         for number, xy in enumerate(joints.transpose(2, 1, 0), 1)
     ]

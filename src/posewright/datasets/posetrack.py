@@ -7,6 +7,7 @@ joins frames within one video. Regions to ignore have no place in a scene and ar
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from posewright.datasets.annotations import Dialect, read_annotations
@@ -29,4 +30,8 @@ def read(root: Path, split: str, *, annotations: Path | str | None = None) -> li
     files = sorted(file for form in ("*.json", "*.json.gz") for file in (root / "annotations" / split).glob(form))
     if not files:
         raise DataError(f"{root}: holds no PoseTrack18 annotations; looked for annotations/{split}/*.json, one a video")
-    return [scene for file in files for scene in read_annotations(file, root, DIALECT)]
+    return [
+        replace(scene, group=file.name.partition(".")[0])
+        for file in files
+        for scene in read_annotations(file, root, DIALECT)
+    ]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from posewright.metrics.score import versions
+from posewright.metrics.trust.confidence import GROUPS
 from posewright.robustness.answers.ask import Answers, Estimator, Track, digest, run
 from posewright.robustness.answers.truth import Asked, keep
 from posewright.robustness.attacks.attack import CLEAN, Attack, Hide, chosen, standard_attacks
@@ -14,7 +15,7 @@ from posewright.robustness.attacks.subjects import SIZE, Subject, cut_for, subje
 from posewright.robustness.numbers import precision as average_precision
 from posewright.robustness.numbers.effect import DRAWS, MARGIN, Effect
 from posewright.robustness.numbers.levels import levels
-from posewright.robustness.numbers.measure import changes, clean, influence, measured, pooled
+from posewright.robustness.numbers.measure import changes, clean, groups_of, influence, measured, pooled
 from posewright.robustness.numbers.parts import against_keypoints
 from posewright.robustness.numbers.ranks import ranks
 from posewright.robustness.numbers.right import RuleName, customary
@@ -152,7 +153,8 @@ def judged(
 
     scenes: those that `people` were cut out of. Raises ValueError where the customary rule can judge nobody.
     """
-    m = measured(people, answers, about.get("rule"))
+    groups = groups_of(people, scenes)
+    m = measured(people, answers, about.get("rule"), groups)
     other = (m.rule.fallback & m.asked.any(axis=1)).sum()
     truth = average_precision.truth_of(translated(scenes, m.skeleton), people)
     AP = average_precision.precision(people, truth, answers, listed, draws, seed)
@@ -167,7 +169,8 @@ def judged(
         "judged": int(m.asked.any(axis=1).sum()),
         **({"judged_by_another_length": f"{int(other)} people, by {m.rule.how}"} if other else {}),
         "AP": average_precision.protocol(truth),
-        "pictures": m.scenes,
+        "pictures": len({one.scene for one in people}),
+        **({} if groups is None else {"groups": m.scenes, "drawn": GROUPS}),
         "intervals": "95 %, expanded percentiles over bootstrap samples of the pictures; p below 60 pictures by t",
         "draws": draws,
         "draws_of_AP": average_precision.draws_of(draws),

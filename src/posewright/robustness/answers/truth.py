@@ -50,6 +50,7 @@ def told(asked: Asked) -> dict[str, Any]:
         "skeleton": _told_skeleton(skeleton),
         "scenes": [
             {"id": _name(scene, place), "people": [_told_person(person) for person in scene.people]}
+            | ({} if scene.group is None else {"group": scene.group})
             for place, scene in enumerate(asked.scenes[: asked.people[-1].scene + 1])
         ],
         "people": [_told_subject(one) for one in asked.people],
@@ -62,7 +63,7 @@ def asked_of(content: Record) -> Asked:
     blank = np.zeros((1, 1, 3), np.uint8)
     scenes = [
         Scene(blank, skeleton, tuple(_person(one, len(skeleton)) for one in record.records("people", "person")),
-              id=record.identity("id"))
+              id=record.identity("id"), group=record.identity("group") if record.has("group") else None)
         for record in content.records("scenes", "picture")
     ]  # fmt: skip
     people = [_subject(record, scenes) for record in records_in(content.items("people"), content.where, "asked person")]

@@ -23,7 +23,7 @@ from posewright.robustness.attacks.attack import CLEAN, Attack
 from posewright.robustness.attacks.subjects import Subject
 from posewright.robustness.numbers.effect import DRAWS, MARGIN, Effect, Pair, differences, effects
 from posewright.robustness.numbers.levels import group_of
-from posewright.robustness.numbers.measure import POOLED, Measured, counted, measured
+from posewright.robustness.numbers.measure import POOLED, Measured, counted, groups_of, measured
 from posewright.robustness.numbers.right import rule_for
 from posewright.robustness.numbers.tables import Study, plain, read_study
 from posewright.skeleton import Skeleton
@@ -134,7 +134,9 @@ def _cut(side: Side, attacks: Sequence[str], keypoints: Sequence[str], rows: Seq
     rule = side.study.protocol.get("rule")
     whole = rule_for(old, side.people, rule)
     reach = whole._replace(reach=whole.reach[np.ix_(rows, columns)], fallback=whole.fallback[list(rows)])
-    return Side(side.name, replace(side.study, attacks=listed), people, measured(people, told, reach), side.of)
+    groups = side.measured.scene[list(rows)].tolist() if side.measured.grouped else None
+    m = measured(people, told, reach, groups)
+    return Side(side.name, replace(side.study, attacks=listed), people, m, side.of)
 
 
 def _answered(said: Answers, rows: Sequence[int], columns: Sequence[int]) -> Answers:
@@ -161,7 +163,8 @@ def _names(folders: Sequence[Path | str]) -> list[str]:
 
 def _side(folder: Path, name: str) -> Side:
     study = read_study(folder)
-    people = kept(folder).people
+    asked = kept(folder)
+    people = asked.people
     told = {n: read_answers(folder / "answers" / f"{n}.npz") for n in (CLEAN, *(a.name for a in study.attacks))}
     shape = (len(people), len(people[0].truth))
     for attack, (said, _) in told.items():
@@ -171,7 +174,13 @@ def _side(folder: Path, name: str) -> Side:
             )
     answers = {attack: said for attack, (said, _) in told.items()}
     rule = study.protocol.get("rule")
-    return Side(name, study, people, measured(people, answers, rule), {attack: of for attack, (_, of) in told.items()})
+    return Side(
+        name,
+        study,
+        people,
+        measured(people, answers, rule, groups_of(people, asked.scenes)),
+        {attack: of for attack, (_, of) in told.items()},
+    )
 
 
 def _other(first: Side, second: Side) -> str:

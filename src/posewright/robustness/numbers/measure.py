@@ -25,7 +25,7 @@ from posewright.robustness.numbers.right import (
     kinds,
     rule_for,
 )
-from posewright.scene import Floats
+from posewright.scene import Floats, Scene
 from posewright.skeleton import Skeleton
 
 LOST = ("of_hit", "of_neighbouring", "of_lost")
@@ -94,6 +94,13 @@ def measured(
     before = found[CLEAN].right & wanted
     fate = {name: fates(people, before, found[name].right & wanted, wanted, said) for name, said in answers.items()}
     return Measured(skeleton, rule, wanted, scene, len(order), found, answers, close, fate, groups is not None)
+
+
+def groups_of(people: Sequence[Subject], scenes: Sequence[Scene]) -> list[object] | None:
+    """(N,) which group of pictures each person is of; None where no scene tells any."""
+    if all(scenes[one.scene].group is None for one in people):
+        return None
+    return [scene.group if (scene := scenes[one.scene]).group is not None else (one.scene,) for one in people]
 
 
 def clean(m: Measured, draws: int = DRAWS, seed: int = 0) -> dict[str, Effect]:

@@ -104,9 +104,16 @@ def precision(
 
     asked = np.repeat([_asked(clean), *(row.asked for row in rows)], len(NUMBERS))
     changed = np.repeat([np.nan, *(float(changed_in(people, answers, row.attack)) for row in rows)], len(NUMBERS))
-    pictures = np.full(len(asked), float(len(np.unique(clean.truths.image[~clean.truths.ignored]))))
-    sample = Sample(asked, pictures, changed)
-    effects = iter(effects_of(again, sample, len(truth.scenes), draws_of(draws), seed))
+    units = [place if scene.group is None else scene.group for place, scene in enumerate(truth.scenes)]
+    order = {unit: place for place, unit in enumerate(dict.fromkeys(units))}
+    of = np.array([order[unit] for unit in units])
+    pictures = np.full(len(asked), float(len(np.unique(of[clean.truths.image[~clean.truths.ignored]]))))
+    sample, grouped = Sample(asked, pictures, changed), len(order) < len(units)
+
+    def drawn(weights: Floats) -> Floats:
+        return again(weights[:, of])
+
+    effects = iter(effects_of(drawn, sample, len(order), draws_of(draws), seed, grouped=grouped))
     found = {CLEAN: {number: next(effects) for number in NUMBERS}}
     for row in rows:
         found.setdefault(row.attack, {}).update({number + row.group: next(effects) for number in NUMBERS})
