@@ -190,10 +190,12 @@ def _other(first: Side, second: Side) -> str:
         return "they have no keypoint in common"
     if not {attack.name for attack in first.study.attacks} & {attack.name for attack in second.study.attacks}:
         return "they have no attack in common"
-    if first.measured.rule.name != second.measured.rule.name:
-        return f"right means {second.measured.rule.name}, not {first.measured.rule.name}"
     if len(first.people) != len(second.people):
         return "they have no person in common"
+    rules = [side.measured.rule.name for side in (first, second)]
+    alike = rules[0].partition(" (")[0] == rules[1].partition(" (")[0]
+    if rules[0] != rules[1] and not (alike and np.allclose(_reach(first), _reach(second), rtol=NEAR, equal_nan=True)):
+        return f"right means {rules[1]}, not {rules[0]}"
     for place, (one, other) in enumerate(zip(first.people, second.people, strict=True)):
         if not _same(one, other):
             return f"person {place} is another (picture {other.scene}, not {one.scene}, or other true keypoints)"
