@@ -137,7 +137,7 @@ def test_two_files_are_compared_on_the_same_pictures(place, tmp_path, monkeypatc
     values = [file["metrics"]["oks_ap"]["scores"]["AP"]["value"] for file in written["files"]]
     assert found["value"] == pytest.approx(values[1] - values[0])
     assert 0 < found["low"] < found["value"] < found["high"]
-    assert found["p"] == pytest.approx(2 / 201)
+    assert 0 < found["p"] < 0.05, "of few pictures it is Student's, no longer the draws' least, 2 / 201"
     shown = capsys.readouterr().out
     assert "second - first" in shown
     assert "Holm's p" in shown

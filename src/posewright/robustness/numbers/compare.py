@@ -112,8 +112,9 @@ def shared(first: Side, second: Side) -> tuple[Side, Side, tuple[str, ...]]:
     alike = first.measured.skeleton.keypoints == second.measured.skeleton.keypoints
     if (alike and not notes) or not (attacks and keypoints and people):
         return first, second, ()
+    skeleton = first.measured.skeleton.only(keypoints)
     cut = [
-        _cut(side, attacks, keypoints, [at[place] for place in people])
+        _cut(side, attacks, skeleton, [at[place] for place in people])
         for side, at in zip((first, second), places, strict=True)
     ]
     return cut[0], cut[1], tuple(notes)
@@ -123,10 +124,10 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + ", ..." * (len(names) > 3)
 
 
-def _cut(side: Side, attacks: Sequence[str], keypoints: Sequence[str], rows: Sequence[int]) -> Side:
+def _cut(side: Side, attacks: Sequence[str], skeleton: Skeleton, rows: Sequence[int]) -> Side:
     """Return a study of some attacks, keypoints and people alone."""
     old = side.measured.skeleton
-    skeleton, columns = old.only(keypoints), [old.index(name) for name in keypoints]
+    columns = [old.index(name) for name in skeleton.keypoints]
     by_name = {attack.name: attack for attack in side.study.attacks}
     listed = tuple(by_name[name] for name in attacks)
     told = {name: _answered(side.measured.answers[name], rows, columns) for name in (CLEAN, *attacks)}
