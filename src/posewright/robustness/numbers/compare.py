@@ -204,7 +204,7 @@ def _other(first: Side, second: Side) -> str:
         return "right reaches elsewhere: its people have other areas, heads or torsos"
     if first.study.protocol.get("seed") != second.study.protocol.get("seed"):
         return f"its seed is {second.study.protocol.get('seed')}, not {first.study.protocol.get('seed')}"
-    odd = [n for n, of in first.of.items() if of and second.of[n] and of != second.of[n]]
+    odd = [n for n, of in first.of.items() if of and second.of.get(n) and of != second.of[n]]
     return f"{odd[0]} is another occluder" if odd else ""
 
 
