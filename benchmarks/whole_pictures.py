@@ -7,7 +7,7 @@ picture.
 
     python benchmarks/whole_pictures.py draw DATA
     posewright train benchmarks/whole_pictures.py:higher_hrnet --data DATA --out RUNS/higher_hrnet --resume
-    python benchmarks/whole_pictures.py score DATA RUNS EPOCH      # of higher_hrnet, openpose and multiposenet
+    python benchmarks/whole_pictures.py score DATA RUNS       # of higher_hrnet, openpose and multiposenet
 """
 
 from __future__ import annotations
@@ -99,24 +99,28 @@ openpose = short("openpose", "openpose_coco", narrow_openpose)
 multiposenet = short("multiposenet", "multiposenet_r50_coco", narrow_multiposenet, loss=both_steps)
 
 
-def score(folder: Path, runs: Path, crops: str) -> None:
-    """Find everybody in the unseen pictures by each run's last checkpoint, and write the results beside it."""
+def score(folder: Path, runs: Path) -> None:
+    """Find everybody in the unseen pictures by each run's last checkpoint; write results, and say how to score them."""
     from posewright.estimators.of_network import estimating
     from posewright.estimators.scenes import found_in
-    from posewright.recipes import recipe_named as named
+    from posewright.recipes import recipe_named
     from posewright.train.export import checkpoint
+    from posewright.train.state import read_checkpoint
 
     truth = read(folder, "test")
     for name in NAMES:
         file = runs / name / "last.pt"
-        network = checkpoint.load(file, recipe=named(f"{__file__}:{name}"))
-        done = network.card["epochs"]
+        steps = read_checkpoint(file)["step"]
+        network = checkpoint.load(file, recipe=recipe_named(f"{__file__}:{name}"))
         found = list(found_in(estimating(network), truth))
         coco.write_results(found, runs / f"{name}.json")
-        print(json.dumps({"network": name, "epochs": done, "wanted": crops, "AP": oks_ap(found, truth)["AP"]}))
-    print(f"posewright score {' '.join(str(runs / f'{n}.json') for n in NAMES)} --truth coco:{folder}/test")
+        print(json.dumps({"network": name, "crops": 8 * steps, "AP": oks_ap(found, truth)["AP"]}))
+    print(
+        f"posewright score {' '.join(str(runs / f'{name}.json') for name in NAMES)} --truth coco:{folder / 'test'} "
+        "--metric oks_ap,ap_by_crowding,ap_by_cause"
+    )
 
 
 if __name__ == "__main__":
     verb, *rest = sys.argv[1:]
-    {"draw": draw, "score": score}[verb](*map(Path, rest[:2]), *rest[2:])  # type: ignore[operator]
+    {"draw": draw, "score": score}[verb](*map(Path, rest))  # type: ignore[operator]
