@@ -237,6 +237,16 @@ def test_covers_cover_and_say_what_they_are(sides):
     assert len(shown.clean[0]) == 2
 
 
+def test_without_a_cover_nothing_has_changed(sides):
+    shown = looked_at("world", world(1, 11, size=(320, 320), skeleton=LSP, people=(1, 1))[0].pixels(), sides)
+    app = App(sides, (shown, []))
+    for people in app.ask({"picture": 1, "covers": []})["people"]:
+        assert people
+        for person in people:
+            assert max(person["moved"]) == 0
+            assert not any(person["change"] + person["covered"])
+
+
 def replace_part(cover, **changed):
     return cover._replace(**changed)
 

@@ -70,8 +70,20 @@ def looked_at(name: str, pixels: Pixels, sides: Sequence[Side]) -> Shown:
         size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
     with ASKING:
-        clean = [[_boxed(person) for person in side.estimator(pixels) if person.labelled.any()] for side in sides]
+        clean = [_everybody(side.estimator, pixels) for side in sides]
     return Shown(name, pixels, clean)
+
+
+def _everybody(estimator: Estimator, pixels: Pixels) -> list[Person]:
+    """Find everybody; one who is asked about by a box is asked about again at it, as behind an occluder later."""
+    found = [_boxed(person) for person in estimator(pixels) if person.labelled.any()]
+    again = _again(estimator, pixels, found) if _by_box(estimator) else found
+    return [_boxed(person) for person in again if person is not None and person.labelled.any()]
+
+
+def _by_box(estimator: Estimator) -> bool:
+    """Tell whether an estimator looks at each box by itself."""
+    return estimator.view.size is not None or estimator.view.boxed
 
 
 def _boxed(person: Person) -> Person:
@@ -91,7 +103,7 @@ def _again(estimator: Estimator, pixels: Pixels, clean: Sequence[Person]) -> lis
     """Ask at the people's boxes, or about the whole picture where the estimator looks at nothing else."""
     if not clean:
         return []
-    if estimator.view.size is not None or estimator.view.boxed:
+    if _by_box(estimator):
         return list(estimator(pixels, [person.box for person in clean]))
     return matched(estimator(pixels), clean)
 
