@@ -164,10 +164,10 @@ def test_a_video_s_overlay_that_is_cut_has_no_name(tmp_path):
     code = 'import sys; from posewright.cli import main; sys.exit(main(["predict", "noise.mp4", "--out", "out"]))'
     done = limited(code, 60, tmp_path)
     assert done.returncode == 2
-    assert "out/overlays/noise.mp4: " in done.stderr
+    assert "out/overlays/noise.webm: " in done.stderr
     assert list((tmp_path / "out" / "overlays").iterdir()) == []
     assert main(["predict", str(tmp_path / "noise.mp4"), "--out", str(tmp_path / "out")]) == 0
-    assert cv2.VideoCapture(str(tmp_path / "out/overlays/noise.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 10
+    assert cv2.VideoCapture(str(tmp_path / "out/overlays/noise.webm")).get(cv2.CAP_PROP_FRAME_COUNT) == 10
 
 
 MISSPELT = {

@@ -53,7 +53,7 @@ def demo(
     from posewright import TopDown, load
     from posewright.demo import write_demo
 
-    estimator = load(model)
+    estimator: Any = load(model)
     if not isinstance(estimator, TopDown):
         raise ValueError(f"{model}: the demo shows networks of posewright's own; predict and evaluate take any")
     print(f"open {write_demo(out, estimator, photos)}")

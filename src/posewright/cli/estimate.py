@@ -76,23 +76,40 @@ def predict(
         ),
     ] = None,
     single: Annotated[bool, arg(help="search for one person a picture, without a detector")] = False,
+    start: Annotated[float, arg(metavar="S", help="of a video, the second to begin at")] = 0.0,
+    end: Annotated[float | None, arg(metavar="S", help="of a video, the second to end before", **QUIET)] = None,
+    stride: Annotated[int, arg(metavar="N", help="of a video, look at every N-th frame")] = 1,
+    smooth: Annotated[
+        bool, arg(help="smooth people of videos in time; written beside, as smoothed.json, and drawn")
+    ] = False,
+    overlays: Annotated[
+        Literal["poses", "boxes", "none"], arg(help="what is drawn: poses, poses and boxes, or nothing")
+    ] = "poses",
+    least: Annotated[float, arg(metavar="SCORE", help="draw no keypoint of a lower score")] = 0.0,
+    width: Annotated[int | None, arg(metavar="PX", help="of lines; without it, by a person's size", **QUIET)] = None,
 ) -> int:
     """Estimate the people in photographs, folders and videos; write COCO results and one overlay an input."""
     from posewright import load
+    from posewright.datasets.videos import Clip
+    from posewright.verbs.overlays import Style
     from posewright.verbs.predict import predict_to
 
+    if stride < 1 or start < 0 or (end is not None and end <= start) or (width is not None and width < 1):
+        raise ValueError("--start must not be below 0, --end must lie behind it, --stride and --width be 1 or more")
     own = detector if detector is not None and detector.endswith(".onnx") else None
     hub = None if own else detector
     settings: dict[str, Any] = {"flip": flip, "backend": backend, "precision": precision, "recipe": recipe}
     settings["scales"] = scales
-    estimator = load(model, **settings, single=single, detector=own)
+    estimator: Any = load(model, **settings, single=single, detector=own)
     if hub is not None:
         from posewright.estimators.adapters import detector as detectors
 
         estimator = detectors.load(hub, estimator)
     return predict_to(
-        out, inputs, estimator, boxes, box_score, box_overlap, format, told_apart(model, recipe, detector), box_form
-    )
+        out, inputs, estimator, boxes, box_score, box_overlap, format, told_apart(model, recipe, detector), box_form,
+        clip=Clip(start, end, stride), style=Style(overlays == "boxes", least, width, overlays == "none"),
+        smooth=smooth,
+    )  # fmt: skip
 
 
 def told_apart(*names: str | None) -> dict[str, Any]:

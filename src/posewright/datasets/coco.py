@@ -202,11 +202,12 @@ def _xywh(box: Floats) -> list[float]:
     return [x0, y0, x1 - x0, y1 - y0]
 
 
-def write_results(scenes: Sequence[Scene], path: Path) -> None:
+def write_results(scenes: Sequence[Scene], path: Path, tracked: bool = False) -> None:
     """Write people as COCO results: image_id, category_id, keypoints, score, and bbox and segmentation where known.
 
     The third number of a keypoint is its score, 1 where the person has none, and an absent keypoint is 0, 0, 0.
-    A person without a score gets the mean of the keypoints', or 1. Raises ValueError for a scene without id.
+    A person without a score gets the mean of the keypoints', or 1. tracked: write ids as `track_id` too.
+    Raises ValueError for a scene without id.
     """
     entries = []
     for scene, identity in zip(scenes, _identities(scenes), strict=True):
@@ -223,6 +224,8 @@ def write_results(scenes: Sequence[Scene], path: Path) -> None:
                 entry["bbox"] = _xywh(person.box)
             if person.mask is not None:
                 entry["segmentation"] = segmentation.encode(person.mask)
+            if tracked and person.id is not None:
+                entry["track_id"] = person.id
             entries.append(entry)
     write_json(Path(path), entries)
 

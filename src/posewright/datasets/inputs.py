@@ -40,6 +40,7 @@ def scenes_from(
     paths: Iterable[str | Path],
     skeleton: Skeleton = COCO,
     known: Callable[[Scene], bool] = lambda scene: False,  # noqa: ARG005
+    clip: videos.Clip = videos.ALL,
 ) -> Iterator[Scene | Unreadable]:
     """Yield a scene for each photograph and each frame of a video, in order, with its pixels decoded.
 
@@ -48,7 +49,7 @@ def scenes_from(
     itself is read whatever its suffix. `Scene.id` is the path, and `path#12` for a video's thirteenth frame, also
     where others before it cannot be decoded; behind its frames comes what is lost of a video as `Unreadable`.
     skeleton: what the scenes say their people have. known: tells of which photographs nobody will look at the pixels;
-    they are not decoded, and their scene's image is the path.
+    they are not decoded, and their scene's image is the path. clip: which frames of videos.
     """
     for path in map(Path, paths):
         if path.is_dir():
@@ -56,11 +57,11 @@ def scenes_from(
             if not files:
                 yield Unreadable(str(path), "the folder holds no picture and no video")
             for file in files:
-                yield from _scenes(file, skeleton, known)
+                yield from _scenes(file, skeleton, known, clip)
             if left_out := _left_out(path):
                 yield Unreadable(str(path), left_out)
         else:
-            yield from _scenes(path, skeleton, known)
+            yield from _scenes(path, skeleton, known, clip)
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -80,9 +81,11 @@ def _is_there(path: Path) -> bool:
     return not path.is_dir()
 
 
-def _scenes(path: Path, skeleton: Skeleton, known: Callable[[Scene], bool]) -> Iterator[Scene | Unreadable]:
+def _scenes(
+    path: Path, skeleton: Skeleton, known: Callable[[Scene], bool], clip: videos.Clip
+) -> Iterator[Scene | Unreadable]:
     if path.suffix.lower() in VIDEO_SUFFIXES:
-        yield from _frames(path, skeleton)
+        yield from _frames(path, skeleton, clip)
         return
     unseen = Scene(path, skeleton, id=str(path))
     if known(unseen):
@@ -96,9 +99,9 @@ def _scenes(path: Path, skeleton: Skeleton, known: Callable[[Scene], bool]) -> I
     yield Scene(pixels, skeleton, size=(pixels.shape[1], pixels.shape[0]), id=str(path))
 
 
-def _frames(path: Path, skeleton: Skeleton) -> Iterator[Scene | Unreadable]:
+def _frames(path: Path, skeleton: Skeleton, clip: videos.Clip) -> Iterator[Scene | Unreadable]:
     try:
-        for number, pixels in videos.frames(path):
+        for number, pixels in videos.chosen(path, clip):
             yield Scene(pixels, skeleton, size=(pixels.shape[1], pixels.shape[0]), id=f"{path}#{number}")
     except FileNotFoundError:
         yield Unreadable(str(path), "no such file")

@@ -10,6 +10,7 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import ceil, inf
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -31,6 +32,21 @@ _MOST_PACKETS = 10_000_000
 
 class VideoError(ValueError):
     """A file that should be a video and is none, or of which frames are lost; the message does not name the file."""
+
+
+RATE = 25.0
+"""Frames a second of a video that does not say."""
+
+
+class Clip(NamedTuple):
+    """Say which frames of a video are looked at: from `start` to before `end`, seconds, every `stride`-th."""
+
+    start: float = 0.0
+    end: float | None = None
+    stride: int = 1
+
+
+ALL = Clip()
 
 
 class Frames(NamedTuple):
@@ -71,6 +87,36 @@ def frames(path: Path) -> Iterator[tuple[int, Pixels]]:
         raise VideoError("not a video that can be decoded")
     if lost := _lost(seen, known.promised):
         raise VideoError(lost)
+
+
+def rate(path: Path | str) -> float:
+    """Return the frames a second that a video says it has, RATE where it does not say or is none."""
+    with decoders_quiet(), _released(cv2.VideoCapture(str(path))) as video:
+        told = video.get(cv2.CAP_PROP_FPS)
+    return float(told) if 1 <= told <= 1000 else RATE
+
+
+def chosen(path: Path, clip: Clip) -> Iterator[tuple[int, Pixels]]:
+    """Yield the frames of a clip as `frames` does; behind the last of them nothing is decoded.
+
+    Raises VideoError where the clip holds none, ValueError for a clip that is none.
+    """
+    if clip.stride < 1 or clip.start < 0 or (clip.end is not None and clip.end <= clip.start):
+        raise ValueError(f"a clip needs 0 <= start < end and a stride of 1 or more, not {tuple(clip)}")
+    if clip == ALL:
+        yield from frames(path)
+        return
+    first = ceil(round(clip.start * rate(path), 6))
+    last = inf if clip.end is None else clip.end * rate(path)
+    some = False
+    for number, pixels in frames(path):
+        if number >= last:
+            break
+        if number >= first and (number - first) % clip.stride == 0:
+            some = True
+            yield number, pixels
+    if not some:
+        raise VideoError(f"has no frame from {clip.start:g} s on" + (f" to {clip.end:g} s" if clip.end else ""))
 
 
 def _lost(seen: list[int], count: int) -> str:

@@ -1,13 +1,15 @@
 """Drawings: poses on pictures, and many pictures on one sheet.
 
 The person's left is sky blue, their right is vermilion and what is in the middle is yellow, three colours that
-people who are colour-blind tell apart (Okabe and Ito, "Color universal design", 2002). Every line has a dark
-edge, so that it shows on any ground.
+people who are colour-blind tell apart (Okabe and Ito, "Color universal design", 2002). Where there are several people
+each has a colour, of which their left is a light shade and their right a dark one. Every line has a dark edge, so that
+it shows on any ground.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -22,6 +24,11 @@ Colour = tuple[int, int, int]
 """Red, green and blue, 0 to 255."""
 
 COLOURS: dict[str, Colour] = {"left": (86, 180, 233), "right": (213, 94, 0), "middle": (240, 228, 66)}
+OF_PEOPLE: tuple[Colour, ...] = ((86, 180, 233), (230, 159, 0), (0, 158, 115), (204, 121, 167), (240, 228, 66),
+                                (213, 94, 0), (0, 114, 178), (160, 160, 160))  # fmt: skip
+"""A person's colour, by id where it is a number, else by place; they start anew behind the last."""
+SHADES = {"left": (255, 0.45), "right": (0, 0.4), "middle": (0, 0.0)}
+"""Towards which grey a person's colour is mixed on each side, and how much."""
 EDGE: Colour = (20, 20, 20)
 EDGE_SHARE = 0.6
 """How opaque an edge is beside its line, so that small people do not turn black."""
@@ -38,29 +45,42 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw(
-    pixels: Pixels, people: Iterable[Person], skeleton: Skeleton, *, boxes: bool = False, width: int | None = None
+    pixels: Pixels,
+    people: Iterable[Person],
+    skeleton: Skeleton,
+    *,
+    boxes: bool = False,
+    width: int | None = None,
+    ids: bool = False,
+    least: float = 0.0,
 ) -> Pixels:
     """Draw poses on a copy of a picture (H, W, 3).
 
     Limbs are `width` px wide, by default as wide as the person is large. What has a low score is drawn faint,
     never left out: a keypoint by its own score (the person's where it has none), a limb by the lower one of its
     ends. A keypoint that is seen, or predicted, is a disc; a hidden one a ring; an absent one is not there. boxes:
-    draw the people's boxes as well. Raises ValueError where a person has not the skeleton's keypoints.
+    draw the people's boxes as well; ids: and write ids above their heads. least: leave out keypoints of a lower score.
+    Several people have a colour each, shaded by side. Raises ValueError where a person has not the skeleton's
+    keypoints.
 
     >>> from posewright.datasets.synthetic import world
     >>> (scene,) = world(1, seed=0)
     >>> draw(scene.pixels(), scene.people, scene.skeleton).shape == scene.pixels().shape
     True
     """
-    canvas = pixels.copy()
-    for person in people:
+    canvas, everybody = pixels.copy(), list(people)
+    for place, person in enumerate(everybody):
         if len(person) != len(skeleton):
             raise ValueError(f"a person has {len(person)} keypoints, but {skeleton.name} has {len(skeleton)}")
         wide = _width(person) if width is None else width
         if boxes and person.box is not None:
             _draw_box(canvas, person.box, wide, _opacity(1.0 if person.score is None else person.score))
-        if person.labelled.any():
-            _draw_person(canvas, pixels, person, skeleton, wide)
+        shown = _sure(person, least)
+        if shown.labelled.any():
+            colours = _colours(person, place) if len(everybody) > 1 else COLOURS
+            _draw_person(canvas, pixels, shown, skeleton, wide, colours)
+            if ids and person.id is not None:
+                _write_id(canvas, shown, wide, colours["middle"])
     return canvas
 
 
@@ -109,16 +129,47 @@ def side_of(*names: str) -> str:
     return sides.pop() if len(sides) == 1 else "middle"
 
 
-def _draw_person(canvas: Pixels, below: Pixels, person: Person, skeleton: Skeleton, width: int) -> None:
+def _colours(person: Person, place: int) -> dict[str, Colour]:
+    """Return the shades of a person's colour."""
+    number = person.id if isinstance(person.id, int) else place
+    red, green, blue = OF_PEOPLE[number % len(OF_PEOPLE)]
+
+    def mixed(grey: int, share: float) -> Colour:
+        return tuple(round(one + share * (grey - one)) for one in (red, green, blue))  # type: ignore[return-value]
+
+    return {side: mixed(*shade) for side, shade in SHADES.items()}
+
+
+def _sure(person: Person, least: float) -> Person:
+    """Return a person without the keypoints of lower score than `least`."""
+    if person.scores is None or least <= 0:
+        return person
+    there = person.scores >= least
+    visible = None if person.visible is None else np.where(there, person.visible, 0).astype(person.visible.dtype)
+    return replace(person, keypoints=np.where(there[:, None], person.keypoints, np.nan), visible=visible)
+
+
+def _write_id(canvas: Pixels, person: Person, width: int, colour: Colour) -> None:
+    x0, y0, x1, _ = np.clip(box_around(person.keypoints), -FAR, FAR)
+    text, scale = str(person.id), max(0.45, 0.12 * width)
+    across = cv2.getTextSize(text, _FONT, scale, 1)[0][0]
+    at = (round((x0 + x1 - across) / 2), max(round(18 * scale), round(y0) - 4 * width))
+    for ink, thick in ((EDGE, 3 + width // 3), (colour, 1 + width // 4)):
+        cv2.putText(canvas, text, at, _FONT, scale, ink, thick, cv2.LINE_AA)
+
+
+def _draw_person(
+    canvas: Pixels, below: Pixels, person: Person, skeleton: Skeleton, width: int, colours: Mapping[str, Colour]
+) -> None:
     there, xy = person.labelled, np.clip(person.keypoints, -FAR, FAR)
     scores = np.full(len(person), 1.0 if person.score is None else person.score)
     opacity = [_opacity(score) for score in (scores if person.scores is None else person.scores)]
     for a, b in skeleton.limb_indices:
         if there[a] and there[b]:
-            colour = COLOURS[side_of(skeleton.keypoints[a], skeleton.keypoints[b])]
+            colour = colours[side_of(skeleton.keypoints[a], skeleton.keypoints[b])]
             _draw_line(canvas, xy[a], xy[b], colour, width, min(opacity[a], opacity[b]))
     for k in np.flatnonzero(there):
-        _draw_disc(canvas, xy[k], COLOURS[side_of(skeleton.keypoints[k])], _radius(width), opacity[k])
+        _draw_disc(canvas, xy[k], colours[side_of(skeleton.keypoints[k])], _radius(width), opacity[k])
         if person.visible is not None and person.visible[k] == HIDDEN:
             _fill_disc(canvas, xy[k], below, _radius(width) - max(1.0, width / 2), 1.0)
 

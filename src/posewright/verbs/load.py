@@ -24,6 +24,7 @@ from posewright.recipes import RECIPES, recipe_named
 from posewright.recipes.recipe import Recipe
 from posewright.scene import Person
 from posewright.text import did_you_mean
+from posewright.verbs.ask import asked
 
 T = TypeVar("T")
 WEIGHTS = (".pt", ".pth", ".tar", ".pkl", ".ckpt", ".pyth", ".th", ".bin", ".safetensors", ".npz", ".h5", ".hdf5",
@@ -44,6 +45,7 @@ TOP_DOWN = ("transformers:",)
 """Packages whose networks take the whole picture for one person's box where none is given."""
 
 
+@asked
 def load(
     name: str | Path = "default",
     *,

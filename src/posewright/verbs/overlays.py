@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -35,8 +36,20 @@ LONGEST_NAME = 180
 """Bytes of a file's name without its ending that an overlay's keeps; file systems take 255 in all."""
 
 
-RATE = 25.0
-"""Frames a second of an overlay video whose source does not say."""
+VIDEO = ".webm"
+"""The form of overlay videos, which browsers play."""
+
+
+class Style(NamedTuple):
+    """Say how people are drawn: options as of `posewright.draw`; none: no overlays at all."""
+
+    boxes: bool = False
+    least: float = 0.0
+    width: int | None = None
+    none: bool = False
+
+
+PLAIN = Style()
 
 
 def overlay_name(source: str, taken: set[str]) -> str:
@@ -44,9 +57,11 @@ def overlay_name(source: str, taken: set[str]) -> str:
 
     >>> overlay_name("a/photo.png", set()), overlay_name("b/photo.tif", {"photo.jpg"})
     ('photo.jpg', 'b-photo.jpg')
+    >>> overlay_name("clip.mp4", set())
+    'clip.webm'
     """
     path = Path(source)
-    suffix = ".mp4" if path.suffix.lower() in VIDEO_SUFFIXES else ".jpg"
+    suffix = VIDEO if path.suffix.lower() in VIDEO_SUFFIXES else ".jpg"
     stem = path.name if path.suffix.lower() not in picture.SUFFIXES | VIDEO_SUFFIXES else path.stem
     if len(os.fsencode(stem)) > LONGEST_NAME:
         stem = f"{stem[:60]}-{hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]}"
@@ -61,7 +76,7 @@ def overlay_name(source: str, taken: set[str]) -> str:
     return f"{number}-{stem}{suffix}"
 
 
-def overlay(pixels: Pixels, people: Iterable[Person], skeleton: Skeleton) -> Pixels:
+def overlay(pixels: Pixels, people: Iterable[Person], skeleton: Skeleton, style: Style = PLAIN) -> Pixels:
     """Return a picture with its people drawn, scaled down to LONGEST where it is larger."""
     size = (pixels.shape[1], pixels.shape[0])
     scale = LONGEST / max(size)
@@ -69,27 +84,35 @@ def overlay(pixels: Pixels, people: Iterable[Person], skeleton: Skeleton) -> Pix
         to = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
         pixels = np.asarray(cv2.resize(pixels, to, interpolation=cv2.INTER_AREA), np.uint8)
         people = [person.moved(resized(size, to), skeleton) for person in people]
-    return draw(pixels, people, skeleton)
+    shown = {"boxes": style.boxes, "least": style.least, "width": style.width}
+    return draw(pixels, people, skeleton, ids=True, **shown)
 
 
 Show = Callable[[Pixels, Iterable[Person], Skeleton], None]
 
 
 @contextmanager
-def opened_overlay(path: Path, source: str) -> Iterator[Show]:
-    """Open an overlay: a picture is written when it is shown, a video when all its frames are."""
-    if path.suffix != ".mp4":
-        yield lambda pixels, people, skeleton: picture.write(path, overlay(pixels, people, skeleton))
+def opened_overlay(path: Path, source: str, style: Style = PLAIN, stride: int = 1) -> Iterator[Show]:
+    """Open an overlay: a picture is written when it is shown, a video when all its frames are.
+
+    stride: of a video, how many frames of its source each frame stands for, so that it lasts as long.
+    """
+    if style.none:
+        yield lambda pixels, people, skeleton: None  # noqa: ARG005
         return
+    if path.suffix != VIDEO:
+        yield lambda pixels, people, skeleton: picture.write(path, overlay(pixels, people, skeleton, style))
+        return
+    rate = videos.rate(source) / stride
     writers: list[cv2.VideoWriter] = []
     count = 0
 
     def show(pixels: Pixels, people: Iterable[Person], skeleton: Skeleton) -> None:
         nonlocal count
-        drawn = overlay(pixels, people, skeleton)
+        drawn = overlay(pixels, people, skeleton, style)
         with picture.decoders_quiet():
             if not writers:
-                writers.append(_writer(partial, source, (drawn.shape[1], drawn.shape[0])))
+                writers.append(_writer(partial, rate, (drawn.shape[1], drawn.shape[0])))
             writers[0].write(cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
         count += 1
 
@@ -106,15 +129,13 @@ def opened_overlay(path: Path, source: str) -> Iterator[Show]:
             raise OSError(errno.EIO, f"its {count} frames could not be written; is the disk full?", str(path))
 
 
-def _writer(path: Path, source: str, size: Size) -> cv2.VideoWriter:
-    """Open a video for writing, at the rate of its source; raises PictureError where that cannot be."""
-    video = cv2.VideoCapture(source)
-    rate = video.get(cv2.CAP_PROP_FPS)
-    video.release()
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), rate if 1 <= rate <= 240 else RATE, size)
-    if not writer.isOpened():
-        raise picture.PictureError(f"{path}: this OpenCV cannot write an MP4 video")
-    return writer
+def _writer(path: Path, rate: float, size: Size) -> cv2.VideoWriter:
+    """Open a video of VP9, or where OpenCV has none of VP8, in WebM; raises PictureError where that cannot be."""
+    for form in ("VP90", "VP80"):
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*form), rate, size)
+        if writer.isOpened():
+            return writer
+    raise picture.PictureError(f"{path}: this OpenCV cannot write a WebM video; leave overlays out (--overlays none)")
 
 
 def drop_old(out: Path, drawn: set[str]) -> None:

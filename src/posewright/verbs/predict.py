@@ -18,18 +18,21 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from posewright.datasets import coco
+from posewright.datasets import coco, videos
 from posewright.datasets.detections import Boxes, BoxForm, boxes_of, read_boxes
 from posewright.datasets.exchange import FORMS
 from posewright.datasets.inputs import VIDEO_SUFFIXES, Unreadable, scenes_from
 from posewright.datasets.predictions import described
 from posewright.datasets.records import DataError, read_bytes, write_json
+from posewright.datasets.videos import ALL, Clip
 from posewright.estimators.estimator import Estimator
+from posewright.estimators.one_euro import OneEuro
+from posewright.estimators.tracking import Tracker
 from posewright.metrics.score import versions
 from posewright.scene import Floats, Person, Scene
 from posewright.text import printable
 from posewright.verbs.kept import PASSING, Kept, kept
-from posewright.verbs.overlays import OVERLAYS, drop_old, opened_overlay, overlay_name
+from posewright.verbs.overlays import OVERLAYS, PLAIN, Style, drop_old, opened_overlay, overlay_name
 from posewright.warp import Size
 
 Entry = Scene | Unreadable
@@ -40,6 +43,7 @@ class Found:
     """What one run has read, and what it could not."""
 
     scenes: list[Scene] = field(default_factory=list)
+    smoothed: list[Scene] = field(default_factory=list)
     overlays: dict[str, str] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
 
@@ -77,6 +81,9 @@ def predict_to(
     form: str = "coco",
     about: Mapping[str, Any] | None = None,
     box_form: BoxForm = "sizes",
+    clip: Clip = ALL,
+    style: Style = PLAIN,
+    smooth: bool = False,
 ) -> int:
     """Estimate the people of files; returns the exit code: 0, or 2 where nothing could be read.
 
@@ -86,8 +93,10 @@ def predict_to(
     cannot be read is one line on standard error. Every answer is kept in `out` as it comes: where the run is ended,
     the same call goes on from there. boxes: as `detections.read_boxes` reads them, from a score and up to an overlap,
     of a form; without them the estimator finds people by itself. form: one of `exchange.FORMS` to
-    write beside the COCO results. about: what else tells one run from another, as the hash of a user's file. Raises
-    ValueError without inputs, DataError for a file of boxes that is none or that names none of the pictures.
+    write beside the COCO results. clip: which frames of videos, whose people keep an id (`track_id`). style: how people
+    are drawn. smooth: write `smoothed.json` beside, with people of videos smoothed in time, and draw these. about:
+    what else tells one run from another, as the hash of a user's file. Raises ValueError without inputs,
+    DataError for a file of boxes that is none or that names none of the pictures.
     """
     if not inputs:
         raise ValueError("name at least one photograph, folder or video")
@@ -101,9 +110,9 @@ def predict_to(
         kept(out, _of(estimator, boxes, {"kept": [box_score, box_overlap, box_form], **(about or {})})) as answers,
         _progress() as told,
     ):
-        run = Run(estimator, given, out, found, answers, told)
+        run = Run(estimator, given, out, found, answers, told, clip, style, smooth)
         try:
-            entries = _once(scenes_from(inputs, estimator.skeleton, run.drawn), out)
+            entries = _once(scenes_from(inputs, estimator.skeleton, run.drawn, clip), out)
             for source, group in groupby(entries, _source):
                 run.file(source, group)
         except KeyboardInterrupt:
@@ -117,6 +126,8 @@ def predict_to(
             return 2
         looked = None if boxes is None else f"{boxes}, score >= {box_score:g}, overlap < {box_overlap:g}"
         _write(found, estimator, out, looked)
+        if smooth:
+            coco.write_results(found.smoothed, out / "smoothed.json", tracked=True)
         if form != "coco":
             FORMS[form](found.scenes, out, estimator.skeleton)
         answers.forget()
@@ -140,16 +151,21 @@ class Run:
     found: Found
     answers: Kept
     told: Callable[[str], None]
+    clip: Clip = ALL
+    style: Style = PLAIN
+    smooth: bool = False
 
     def drawn(self, scene: Scene) -> bool:
         """Tell whether a photograph is answered and drawn already."""
         name = overlay_name(str(scene.id), set(self.found.overlays.values()))
-        return self.answers.people(scene) is not None and (self.out / OVERLAYS / name).is_file()
+        there = self.style.none or (self.out / OVERLAYS / name).is_file()
+        return self.answers.people(scene) is not None and there
 
     def file(self, source: str, group: Iterable[Entry]) -> None:
         """Estimate one file, a photograph or all frames of a video, and draw its overlay."""
         name = overlay_name(source, set(self.found.overlays.values()))
-        with opened_overlay(self.out / OVERLAYS / name, source) as show:
+        follow = self._following(source)
+        with opened_overlay(self.out / OVERLAYS / name, source, self.style, self.clip.stride) as show:
             for entry in group:
                 if isinstance(entry, Unreadable):
                     self.found.unreadable[entry.source] = entry.reason
@@ -157,13 +173,29 @@ class Run:
                     continue
                 done = self.answers.people(entry)
                 people = self.people(entry) if done is None else done
-                self.found.scenes.append(replace(entry, image=source, people=people))
-                self.found.overlays[source] = name
                 if done is None:
-                    self.answers.add(self.found.scenes[-1])
+                    self.answers.add(replace(entry, image=source, people=people))
+                people, smoothed = follow(people)
+                self.found.scenes.append(replace(entry, image=source, people=people))
+                self.found.smoothed.append(replace(entry, image=source, people=smoothed))
+                if not self.style.none:
+                    self.found.overlays[source] = name
                 if not isinstance(entry.image, str | Path):
-                    show(entry.pixels(), people, entry.skeleton)
+                    show(entry.pixels(), smoothed, entry.skeleton)
                 self.told("")
+
+    def _following(self, source: str) -> Callable[[Sequence[Person]], tuple[tuple[Person, ...], tuple[Person, ...]]]:
+        """Return what gives the people of a video's frames ids, and smooths them where that is asked for."""
+        if Path(source).suffix.lower() not in VIDEO_SUFFIXES:
+            return lambda people: (tuple(people), tuple(people))
+        rate = videos.rate(source) / self.clip.stride
+        tracker, filtered = Tracker(self.estimator.skeleton, rate), OneEuro(rate)
+
+        def follow(people: Sequence[Person]) -> tuple[tuple[Person, ...], tuple[Person, ...]]:
+            known = tracker(people)
+            return known, filtered(known) if self.smooth else known
+
+        return follow
 
     def people(self, scene: Scene) -> tuple[Person, ...]:
         """Ask about a picture, at its boxes where there are boxes; one that lies outside of it holds nobody."""
@@ -198,7 +230,7 @@ def _tell_of_boxes(path: Path | None, boxes: Boxes, found: Found, told: Callable
 
 def _write(found: Found, estimator: Estimator, out: Path, boxes: str | None) -> None:
     skeleton = estimator.skeleton
-    coco.write_results(found.scenes, out / "predictions.json")
+    coco.write_results(found.scenes, out / "predictions.json", tracked=True)
     about: dict[str, Any] = {
         **described(skeleton, boxes or "none: the estimator finds people by itself"),
         "estimator": estimator.protocol(),
