@@ -77,7 +77,7 @@ def draw(
             _draw_box(canvas, person.box, wide, _opacity(1.0 if person.score is None else person.score))
         shown = _sure(person, least)
         if shown.labelled.any():
-            colours = _colours(person, place) if len(everybody) > 1 else COLOURS
+            colours = _colours(person, place) if len(everybody) > 1 or (ids and person.id is not None) else COLOURS
             _draw_person(canvas, pixels, shown, skeleton, wide, colours)
             if ids and person.id is not None:
                 _write_id(canvas, shown, wide, colours["middle"])

@@ -48,7 +48,7 @@ class Asked:
 
     @property
     def __class__(self) -> Any:
-        """Pass for the estimator's own class, so that what holds for a kind of estimator holds for one that is asked."""
+        """Pass for the estimator's own class, so that `isinstance` tells of what kind it is."""
         return type(self.estimator)
 
     def __repr__(self) -> str:
