@@ -194,8 +194,10 @@ def test_it_begins_with_findings_and_a_list_of_what_follows(made):
     attack = next(a for a in found.attacks if a.name == "keypoints-left_elbow-blackout-6")
     drawn, about = told.picture(attack, "all")
     assert drawn[:2] == b"\xff\xd8"
-    assert about == "Typical of the 6 of 6 people who lose something here: 1 keypoint."
-    assert told.picture(attack, "collateral")[1] == "Left elbow, blackout: none of 6 people loses a keypoint."
+    assert about == f"Typical of the {len(people)} of {len(people)} people who lose something here: 1 keypoint."
+    assert (
+        told.picture(attack, "collateral")[1] == f"Left elbow, blackout: none of {len(people)} people loses a keypoint."
+    )
     assert told.picture(None, "all")[1].startswith("A typical person")
 
 

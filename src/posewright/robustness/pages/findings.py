@@ -59,14 +59,10 @@ def _harm(study: Study, kind: str, picture: Picture) -> list[Finding]:
     if worst is None:
         return []
     cost = at_once(study.changes[worst.name]["all"])
-    says = f"{_more(cost)} keypoints right where {_said(worst)}: the most harmful of {len(attacks)}"
+    says = f"in the share of keypoints right, where {_said(worst)}: the most harmful of {len(attacks)}"
     if not clear:
         says += ", though as large a loss could be chance among so many"
     return [Finding(points(cost, interval=False), _ends(cost), f"{says}.", *picture(worst, "all"))]
-
-
-def _more(effect: Effect) -> str:
-    return "more" if effect.value > 0 else "fewer"
 
 
 def _said(attack: Attack) -> str:
@@ -85,7 +81,7 @@ def _largest(study: Study, picture: Picture) -> list[Finding]:
     if worst is None:
         return []
     cost = study.changes[worst.name]["all"]
-    says = f"{_more(cost)} keypoints right where {_said(worst)}, on a crop 192 wide."
+    says = f"in the share of keypoints right, where {_said(worst)}, on a crop 192 wide."
     return [Finding(points(cost, interval=False), _ends(cost), says, *picture(worst, "all"))]
 
 
@@ -107,7 +103,7 @@ def _collateral(study: Study, picture: Picture) -> list[Finding]:
     return [Finding(
         points(cost, interval=False),
         _ends(cost),
-        f"{_more(cost)} right of the keypoints that nothing covers, where {kind} are hidden ({fill}){sure}.",
+        f"in the share right of the keypoints that nothing covers, where {kind} are hidden ({fill}){sure}.",
         *(picture(worst, "collateral") if worst is not None else (None, "")),
     )]  # fmt: skip
 
