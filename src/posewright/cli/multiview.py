@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
+from posewright.cli.filmed import Network, Poses, estimated
 from posewright.cli.options import QUIET
 
 Unit = Annotated[
@@ -23,7 +24,11 @@ Calibration = Positional[
 ViewPaths = Positional[
     Annotated[
         tuple[Path, ...],
-        arg(metavar="VIEWS", help="2D keypoints: a folder or file a camera, or one folder that holds them", **QUIET),
+        arg(
+            metavar="VIEWS",
+            help="videos, folders of pictures, or any tool's 2D keypoints: one a camera, or a folder that holds them",
+            **QUIET,
+        ),
     ]
 ]
 SkeletonName = Annotated[
@@ -40,11 +45,13 @@ def check(
     unit: Unit = None,
     world_up: WorldUp = None,
     out: Page = None,
+    model: Network = "default",
+    poses: Poses = Path("poses"),
 ) -> int:
     """Check a calibration, and views if given: what is odd, which camera disagrees, which one is late."""
     from posewright.multiview import reports
 
-    return reports.check(calibration, views, skeleton, unit, world_up, out, print)
+    return reports.check(calibration, estimated(views, model, poses), skeleton, unit, world_up, out, print)
 
 
 def triangulate(
@@ -70,13 +77,15 @@ def triangulate(
     fill: Annotated[
         int | None, arg(metavar="N", help="fill gaps of up to so many frames, and say where", **QUIET)
     ] = None,
+    model: Network = "default",
+    poses: Poses = Path("poses"),
 ) -> int:
     """Triangulate views to points that say how sure they are, and why any is missing."""
     from posewright.multiview import reports
     from posewright.multiview.triangulate import Rules
 
     rules = Rules(min_score, sigma)
-    capture = (calibration, views, skeleton, unit, world_up, fps)
+    capture = (calibration, estimated(views, model, poses), skeleton, unit, world_up, fps)
     return reports.triangulate(capture, out, rules, people, sync, refit, up, filter, fill, print)
 
 
@@ -99,27 +108,60 @@ def sync(
     skeleton: SkeletonName = None,
     unit: Unit = None,
     out: Annotated[Path | None, arg(metavar="FILE.npz", help="write the views, moved in time", **QUIET)] = None,
+    model: Network = "default",
+    poses: Poses = Path("poses"),
 ) -> int:
     """Find by how many frames each camera is late, to a tenth of one, and how sure that is."""
     from posewright.multiview import reports
 
-    return reports.sync((calibration, views, skeleton, unit), out, print)
+    return reports.sync((calibration, estimated(views, model, poses), skeleton, unit), out, print)
 
 
 def calibrate(
     views: ViewPaths,
-    intrinsics: Annotated[str, arg(metavar="CALIB", help="a calibration of any tool's whose intrinsics are right")],
-    scale: Annotated[
-        str,
-        arg(metavar="HOW", help="height=METRES of the person, bone=JOINT,JOINT=METRES, or cameras=NAME,NAME=METRES"),
-    ],
     out: Annotated[str, arg(metavar="FILE", help="the calibration to write, .toml, or of a tool as in panoptic:FILE")],
+    by: Annotated[
+        Literal["people", "board"],
+        arg(name="from", help="what the cameras filmed: one who walks, or a board, in videos or folders of pictures"),
+    ] = "people",
+    intrinsics: Annotated[
+        str | None,
+        arg(metavar="CALIB", help="a calibration whose intrinsics are right; from a board, they are found", **QUIET),
+    ] = None,
+    scale: Annotated[
+        str | None,
+        arg(
+            metavar="HOW",
+            help="from people: height=METRES, bone=JOINT,JOINT=METRES, or cameras=NAME,NAME=METRES",
+            **QUIET,
+        ),
+    ] = None,
+    board: Annotated[
+        str | None,
+        arg(
+            metavar="BOARD",
+            help="chessboard:7x4:60 (inner corners, side of a square in mm) or charuco:5x7:54:40[:DICT_4X4_50] "
+            "(squares, side of a square and of a marker in mm)",
+            **QUIET,
+        ),
+    ] = None,
+    floor: Annotated[
+        int | None, arg(metavar="N", help="the number of the frame in which the board lies on the floor", **QUIET)
+    ] = None,
     skeleton: SkeletonName = None,
+    model: Network = "default",
+    poses: Poses = Path("poses"),
 ) -> int:
-    """Place cameras by the person whom they film: no board, any number of cameras, each with its uncertainty."""
+    """Calibrate cameras, each with its uncertainty: placed by the person whom they film, or whole by a board."""
     from posewright.multiview import reports
 
-    return reports.calibrate(views, intrinsics, scale, out, skeleton, print)
+    if by == "board":
+        if board is None or scale is not None or skeleton is not None:
+            raise ValueError("--from board needs --board, which says how large it is, and no --scale or --skeleton")
+        return reports.calibrate_by_board(views, board, intrinsics, floor, out, print)
+    if intrinsics is None or scale is None or board is not None or floor is not None:
+        raise ValueError("--from people needs --intrinsics and --scale; --board and --floor go with --from board")
+    return reports.calibrate(estimated(views, model, poses), intrinsics, scale, out, skeleton, print)
 
 
 def convert(

@@ -164,7 +164,8 @@ def _refined(rig: Rig, views: Views, cameras: list[Camera]) -> Placed:
         used = agreeing(seen, *noise)
         found = adjust(seen, used, noise.sigma, fit(seen, used, noise.sigma).xyz, free)
         cameras = [replace(c, R=R, t=t) for c, R, t in zip(frame.cameras, found.R, found.t, strict=True)]
-    turns, places = _spread(found)
+    covariance = np.asarray(np.linalg.pinv(found.information, rcond=1e-12, hermitian=True), np.float64)
+    turns, places = spread(found.R, found.t, covariance)
     apart = np.linalg.norm(np.stack([c.center for c in cameras]) - cameras[0].center, axis=-1)
     if (places > MOST_OFF * np.maximum(apart, 0.1)).any():
         worst = int(np.argmax(places))
@@ -199,14 +200,16 @@ def _exchange(xy: Floats, scores: Floats, exchanged: Flags, mirror: np.ndarray) 
     return moved, np.where(where, scores[other], scores)
 
 
-def _spread(found: Bundle) -> tuple[Floats, Floats]:
-    """Return the standard deviation of each camera's turn, degrees, and place, in the frame's unit; 0 for the first."""
-    covariance = np.linalg.pinv(found.information, rcond=1e-12, hermitian=True)
-    turns, places = np.zeros(len(found.R)), np.zeros(len(found.R))
-    for n in range(1, len(found.R)):
+def spread(R: Floats, t: Floats, covariance: Floats) -> tuple[Floats, Floats]:
+    """Return the standard deviation of each camera's turn, degrees, and place, in the unit of t; 0 for the first.
+
+    covariance: of turns (before R) and t of all cameras but the first, one after the other; what follows is left alone.
+    """
+    turns, places = np.zeros(len(R)), np.zeros(len(R))
+    for n in range(1, len(R)):
         rows = slice(CAMERA * (n - 1), CAMERA * n)
         own = covariance[rows, rows]
-        slope = -found.R[n].T @ np.concatenate([cross_matrix(found.t[n]), np.eye(3)], axis=1)
+        slope = -R[n].T @ np.concatenate([cross_matrix(t[n]), np.eye(3)], axis=1)
         turns[n] = np.degrees(np.sqrt(np.trace(own[:3, :3])))
         places[n] = np.sqrt(np.trace(slope @ own @ slope.T))
     return turns, places

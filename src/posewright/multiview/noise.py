@@ -139,7 +139,7 @@ def _groups(scores: Floats, count: int) -> list[slice]:
     for end in ends[1:]:
         if end - kept[-1] >= FEWEST // 2:
             kept.append(int(end))
-    kept[-1] = len(scores)
+    kept = [*(kept[:-1] or [0]), len(scores)]
     return [slice(a, b) for a, b in pairwise(kept)]
 
 

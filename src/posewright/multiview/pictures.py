@@ -137,6 +137,6 @@ def draw_offsets(offsets: Offsets, names: tuple[str, ...]) -> str:
             axes.axvline(offsets.late[v], color=colour, linewidth=0.8, linestyle=":")
         axes.set_xlabel("frames late")
         axes.set_ylabel("squared distance, in sigmas, capped")
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, loc="upper right")
         axes.grid(color=SOFT, alpha=0.2)
     return drawn[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from posewright.multiview import capture as captures
+from posewright.multiview.board import board_by, look
 from posewright.multiview.calibrate import place_cameras
+from posewright.multiview.calibrate_board import calibrate_by_board as calibrate_board
 from posewright.multiview.calibrations import read_intrinsics, read_rig, write_rig
 from posewright.multiview.checks import Checked, check_cameras, check_views
 from posewright.multiview.detections import read_views
@@ -24,7 +26,7 @@ from posewright.multiview.scale import scaled, upright
 from posewright.multiview.sync import find_offsets, shifted
 from posewright.multiview.tracks import SUFFIXES, read_points, write_points
 from posewright.multiview.triangulate import Rules
-from posewright.multiview.views import ordered
+from posewright.multiview.views import order_of, ordered
 from posewright.report.page import Section, write_page
 
 Say = Callable[[str], None]
@@ -141,6 +143,53 @@ def calibrate(paths: Sequence[Path], intrinsics: str, scale: str, out: str, skel
     say("the first camera is the reference, so the others' uncertainties are against it")
     say(f"wrote {write_rig(out, placed.rig)}")
     return 0
+
+
+def calibrate_by_board(
+    paths: Sequence[Path], board: str, intrinsics: str | None, floor: int | None, out: str, say: Say
+) -> int:
+    """Calibrate cameras by a board and write the calibration."""
+    described = board_by(board)
+    if not paths:
+        raise ValueError("name a video or a folder of pictures for each camera")
+    if len(paths) > 1 and described.ambiguous:
+        raise ValueError(
+            f"--board {board}: a chessboard looks the same upside down unless one of its two counts is odd and the "
+            "other even, so two cameras may take it differently; use such a one, or a ChArUco board"
+        )
+    seen = look(described, paths, _counted)
+    rig = None if intrinsics is None else read_intrinsics(intrinsics)
+    if rig is not None:
+        order = order_of(list(rig.cameras), seen.cameras)
+        if order is None:
+            raise ValueError(f"{intrinsics}: has {', '.join(rig.cameras)}, pictures are of {', '.join(seen.cameras)}")
+        rig = rig.only([list(rig.cameras)[n] for n in order])
+    made = calibrate_board(described, seen, rig, floor)
+    rows = [["camera", "pictures", "focal, px", "fits to, px", "shared", "x, m", "y, m", "z, m", "place +-, mm",
+             "turn +-, degrees", "together, px"]]  # fmt: skip
+    pictures = np.isfinite(seen.xy[..., 0]).any(-1).sum(1)
+    for n, (name, camera) in enumerate(made.rig.cameras.items()):
+        one = made.inside[n] if made.inside else None
+        focal = f"{camera.K[0, 0]:.1f}" + (f" +- {one.sigma:.1f}" if one else "")
+        place = [f"{v / 1000:.3f}" for v in camera.center]
+        rows.append([name, str(pictures[n]), focal, f"{one.rms:.2f}" if one else "given", str(made.shared[n]), *place,
+                     f"{made.places[n]:.2f}", f"{made.turns[n]:.3f}", f"{made.error[n]:.2f}"])  # fmt: skip
+    say(_table(rows))
+    for note in made.rig.notes:
+        say(f"note: {note}")
+    if len(made.rig) > 1:
+        say("the first camera is the reference, so the others' uncertainties are against it, intrinsics taken as sure")
+    say(f"wrote {write_rig(out, made.rig)}")
+    return 0
+
+
+def _counted(pictures: Iterable[Any]) -> Iterable[Any]:
+    """Show on standard error how many pictures were looked at, where somebody looks."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(pictures, "looking for the board", console=console, transient=True, disable=not console.is_terminal)
 
 
 def convert(source: str, target: str, unit: Unit | None, world_up: Up | None, up: Up | None, say: Say) -> int:

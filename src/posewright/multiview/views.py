@@ -69,10 +69,8 @@ def ordered(views: Views, cameras: Sequence[str]) -> Views:
     not all do, but there are as many views as cameras, the order they are in is taken and noted. Raises ValueError
     where views and cameras cannot be matched.
     """
-    own = {_plain(name): n for n, name in enumerate(views.cameras)}
-    places = [own.get(_plain(name)) for name in cameras]
-    if len(own) == len(views.cameras) and None not in places:
-        order = [place for place in places if place is not None]
+    order = order_of(views.cameras, cameras)
+    if order is not None:
         if len(views.cameras) > len(cameras):
             left = sorted(set(views.cameras) - {views.cameras[n] for n in order})
             raise ValueError(
@@ -91,6 +89,17 @@ def ordered(views: Views, cameras: Sequence[str]) -> Views:
         )
     unmatched = None if views.unmatched is None else views.unmatched[order]
     return replace(views, cameras=tuple(cameras), xy=views.xy[order], scores=views.scores[order], unmatched=unmatched)
+
+
+def order_of(names: Sequence[str], cameras: Sequence[str]) -> list[int] | None:
+    """Return the place among `names` of each camera's name, spelt alike or nearly so; None where one lacks.
+
+    >>> order_of(["cam02", "cam01"], ["cam_1", "cam_2"])
+    [1, 0]
+    """
+    own = {_plain(name): n for n, name in enumerate(names)}
+    places = [own[_plain(name)] for name in cameras if _plain(name) in own]
+    return places if len(places) == len(cameras) and len(own) == len(names) else None
 
 
 def _plain(name: str) -> str:

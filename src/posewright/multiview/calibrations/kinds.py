@@ -7,11 +7,24 @@ from pathlib import Path
 
 from posewright.datasets.records import DataError, read_json
 from posewright.files import write_whole
-from posewright.multiview.calibrations import opencv, published, qualisys, tables
+from posewright.multiview.calibrations import capture_systems, opencv, published, qualisys, tables
 from posewright.multiview.rig import Rig, Unit, UnitError, Up, turned
 
-KINDS = ("pose2sim", "anipose", "caliscope", "qualisys", "opencv", "easymocap", "panoptic", "h36m", "colmap")
-"""The tools whose calibrations are read; all but Qualisys' are written too."""
+KINDS = (
+    "pose2sim",
+    "anipose",
+    "caliscope",
+    "qualisys",
+    "opencv",
+    "easymocap",
+    "panoptic",
+    "h36m",
+    "colmap",
+    "vicon",
+    "biocv",
+)
+"""The tools whose calibrations are read; all but Qualisys', Vicon's and bioCV's are written too."""
+READ_ONLY = ("qualisys", "vicon", "biocv")
 
 WORLDS: dict[str, Up] = {"panoptic": "-y", "h36m": "z"}
 """Tools whose files mean one axis to point up; a world is turned so before it is written for them."""
@@ -33,6 +46,8 @@ def read_rig(name: str, unit: Unit | None = None) -> Rig:
         "panoptic": lambda: published.read_panoptic(path, unit),
         "h36m": lambda: published.read_h36m(path, unit, kind.partition("/")[2] or None),
         "colmap": lambda: published.read_colmap(path, unit),
+        "vicon": lambda: capture_systems.read_vicon(path, unit),
+        "biocv": lambda: capture_systems.read_biocv(path, unit),
     }
     base = kind.partition("/")[0]
     return readers[base]() if base in readers else tables.read(path, unit)
@@ -87,12 +102,21 @@ def _split(name: str) -> tuple[str, Path]:
 def _kind(path: Path) -> str:
     """Tell the tool by a file's suffix and content, or by what a folder holds; raises DataError."""
     if path.is_dir():
-        for kind, part in (("colmap", "images.txt"), ("easymocap", "*intri.y*ml"), ("opencv", "*.yml")):
+        for kind, part in (
+            ("colmap", "images.txt"),
+            ("easymocap", "*intri.y*ml"),
+            ("opencv", "*.yml"),
+            ("biocv", "*.calib"),
+        ):
             if any(path.glob(part)):
                 return kind
-        raise DataError(f"{path}: a folder without images.txt (COLMAP), intri.yml (EasyMocap) or .yml files (OpenCV)")
+        raise DataError(
+            f"{path}: a folder without images.txt (COLMAP), intri.yml (EasyMocap), .yml (OpenCV) or .calib (bioCV)"
+        )
     if path.name.endswith(".qca.txt"):
         return "qualisys"
+    if path.suffix in (".xcp", ".calib"):
+        return "vicon" if path.suffix == ".xcp" else "biocv"
     if path.suffix == ".toml":
         return "toml"
     if path.suffix in (".yml", ".yaml", ".xml"):

@@ -31,7 +31,7 @@ def read(path: Path, unit: Unit | None = None) -> Rig:
     cameras: dict[str, Camera] = {}
     sizes: dict[str, Size] = {}
     factors, left = set(), []
-    for element in _root(path).iter("camera"):
+    for element in root_of(path).iter("camera"):
         name = element.get("serial") or f"cam_{len(cameras)}"
         if not (element.get("model") or "none").lower().startswith(VIDEO) or element.get("active") == "0":
             left.append(name)
@@ -50,7 +50,8 @@ def read(path: Path, unit: Unit | None = None) -> Rig:
     return Rig(cameras, sizes, "z", tuple(notes))
 
 
-def _root(path: Path) -> ElementTree.Element:
+def root_of(path: Path) -> ElementTree.Element:
+    """Return the root of an XML file that declares no entities; raises DataError."""
     data = bytes(read_bytes(path))
     if re.search(rb"<!(DOCTYPE|ENTITY)", data):
         raise DataError(f"{path}: declares entities, which no calibration needs; refused")

@@ -24,7 +24,7 @@ def read(folder: Path, skeleton: Skeleton | None = None) -> View:
         raise DataError(f"{folder / FILE}: must be a list of people, not empty")
     records = [record_of(value, f"{folder / FILE}: person at place {n}") for n, value in enumerate(content)]
     own = skeleton or _skeleton(folder)
-    frames = np.array([_number(str(r.identity("image_id")), r.where) for r in records])
+    frames = np.array([frame_number(str(r.identity("image_id")), r.where) for r in records])
     numbers = np.unique(frames)
     place = np.zeros(len(frames), int)
     for n in range(1, len(frames)):
@@ -46,7 +46,8 @@ def _skeleton(folder: Path) -> Skeleton:
         raise DataError(f"{folder / PROTOCOL}: keypoints and limbs must be names: {error}") from None
 
 
-def _number(name: str, where: str) -> int:
+def frame_number(name: str, where: str) -> int:
+    """Return the number of a picture that `posewright predict` names; raises DataError where there is none."""
     head, mark, tail = name.rpartition("#")
     found = re.findall(r"\d+", tail if mark else Path(head or tail).stem)
     if not found:

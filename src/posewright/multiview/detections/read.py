@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from posewright.datasets.records import DataError
-from posewright.multiview.detections import openpose, predicted, tables
+from posewright.multiview.detections import hdf5, openpose, predicted, tables
 from posewright.multiview.views import View, Views
 from posewright.skeleton import Skeleton
 
@@ -16,9 +16,10 @@ from posewright.skeleton import Skeleton
 def read_views(paths: Sequence[Path], skeleton: Skeleton | None = None, fps: float | None = None) -> Views:
     """Read 2D keypoints: one path a camera, or one folder that holds a folder or file for each.
 
-    OpenPose's folders of JSON, DeepLabCut's and Lightning Pose's .csv, the long tables of Caliscope and FreeMoCap
-    (which hold all cameras), folders that `posewright predict` wrote, and an .npz with xy and scores. Frames are joined
-    by their numbers, so that a camera that starts later is absent before. Raises DataError or ValueError in one line.
+    OpenPose's folders of JSON, DeepLabCut's and Lightning Pose's .csv and .h5, SLEAP's analysis .h5, the long tables of
+    Caliscope and FreeMoCap (which hold all cameras), folders that `posewright predict` wrote, and an .npz with xy and
+    scores. Frames are joined by their numbers, so that a camera that starts later is absent before. Raises DataError
+    or ValueError in one line.
     """
     found: list[View] = []
     for path in _spread(paths):
@@ -28,10 +29,12 @@ def read_views(paths: Sequence[Path], skeleton: Skeleton | None = None, fps: flo
             found.append((predicted if (path / predicted.FILE).is_file() else openpose).read(path, skeleton))
         elif path.name.removesuffix(".gz").endswith(".csv"):
             found += tables.read(path, skeleton)
+        elif path.suffix in (".h5", ".hdf5"):
+            found.append(hdf5.read(path, skeleton))
         elif path.suffix == ".npz":
             return tables.read_npz(path, skeleton, fps)
         else:
-            raise DataError(f"{path}: no keypoints of a known kind; folders of OpenPose's JSON, .csv and .npz are")
+            raise DataError(f"{path}: no keypoints of a known kind; folders of OpenPose's JSON, .csv, .h5 and .npz are")
     if len({view.name for view in found}) != len(found):
         raise DataError(f"two views have the name {found[0].name}; give files or folders that differ by theirs")
     return _joined(found, fps)
@@ -42,10 +45,12 @@ def _spread(paths: Sequence[Path]) -> list[Path]:
     if len(paths) != 1 or not paths[0].is_dir() or any(paths[0].glob("*.json")):
         return list(paths)
     inside = sorted(
-        p for p in paths[0].iterdir() if not p.name.startswith(".") and (p.is_dir() or ".csv" in p.suffixes)
+        p
+        for p in paths[0].iterdir()
+        if not p.name.startswith(".") and (p.is_dir() or {".csv", ".h5"} & set(p.suffixes))
     )
     if not inside:
-        raise DataError(f"{paths[0]}: holds neither folders of JSON nor .csv files")
+        raise DataError(f"{paths[0]}: holds neither folders of JSON nor .csv or .h5 files")
     return inside
 
 

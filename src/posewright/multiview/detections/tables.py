@@ -41,9 +41,7 @@ def read_npz(path: Path, skeleton: Skeleton | None, fps: float | None) -> Views:
         else np.full(xy.shape[:-1], np.nan)
     )
     names = tuple(map(str, arrays["cameras"])) if "cameras" in arrays else tuple(f"cam_{n}" for n in range(len(xy)))
-    own = skeleton or _skeleton(
-        list(map(str, arrays.get("keypoints", []))) or [f"point_{k}" for k in range(xy.shape[3])]
-    )
+    own = skeleton or named(list(map(str, arrays.get("keypoints", []))) or [f"point_{k}" for k in range(xy.shape[3])])
     if len(own) != xy.shape[3]:
         raise DataError(f"{path}: {xy.shape[3]} keypoints; {own.name} has {len(own)}")
     rate = fps if fps is not None or "fps" not in arrays else float(arrays["fps"])
@@ -67,18 +65,26 @@ def _wide(path: Path, rows: list[list[str]], skeleton: Skeleton | None) -> View:
     if not {"bodyparts", "coords"} <= heads.keys():
         raise DataError(f"{path}: must have rows scorer, bodyparts and coords above its numbers")
     parts, people = heads["bodyparts"], heads.get("individuals", ["one"] * len(heads["bodyparts"]))
+    values = _numbers(path, rows[len(heads) :], 1 + len(parts))
+    name = path.name.removesuffix(".gz").removesuffix(".csv")
+    return wide(path, name, parts, people, heads["coords"], values, skeleton)
+
+
+def wide(
+    path: Path, name: str, parts: list[str], people: list[str], coords: list[str], values: np.ndarray,
+    skeleton: Skeleton | None,
+) -> View:  # fmt: skip
+    """Return the view of a table whose rows are a frame's number and then numbers, each of which is headed thrice."""
     names, persons = list(dict.fromkeys(parts)), list(dict.fromkeys(people))
-    own = skeleton or _skeleton(names)
+    own = skeleton or named(names)
     if len(own) != len(names):
         raise DataError(f"{path}: {len(names)} keypoints; {own.name} has {len(own)}")
-    values = _numbers(path, rows[len(heads) :], 1 + len(parts))
     found = np.full((len(values), len(persons), len(names), 3), np.nan)
-    for column, (part, person, coordinate) in enumerate(zip(parts, people, heads["coords"], strict=True)):
+    for column, (part, person, coordinate) in enumerate(zip(parts, people, coords, strict=True)):
         if coordinate in ("x", "y", "likelihood"):
             place = ("x", "y", "likelihood").index(coordinate)
             found[:, persons.index(person), names.index(part), place] = values[:, 1 + column]
     scores = np.where(np.isfinite(found[..., 0]), found[..., 2], np.nan)
-    name = path.name.removesuffix(".gz").removesuffix(".csv")
     return View(name, values[:, 0].astype(int), found[..., :2], scores, own)
 
 
@@ -92,7 +98,7 @@ def _long(path: Path, rows: list[list[str]], skeleton: Skeleton | None) -> list[
     wanted = [heads.index(h) for h in ("sync_index", camera, point, "img_loc_x", "img_loc_y")]
     values = _numbers(path, [[row[c] if c < len(row) else "" for c in wanted] for row in rows[1:]], 5)
     ids = np.unique(values[:, 2].astype(int))
-    own = skeleton or _skeleton([f"point_{n}" for n in ids])
+    own = skeleton or named([f"point_{n}" for n in ids])
     if len(own) != len(ids):
         raise DataError(f"{path}: {len(ids)} keypoints; {own.name} has {len(own)}")
     views = []
@@ -115,5 +121,6 @@ def _numbers(path: Path, rows: list[list[str]], width: int) -> np.ndarray:
         raise DataError(f"{path}: {error}") from None
 
 
-def _skeleton(names: list[str]) -> Skeleton:
+def named(names: list[str]) -> Skeleton:
+    """Return a skeleton of keypoints that a file names."""
     return Skeleton("named in the file", tuple(names), ())
