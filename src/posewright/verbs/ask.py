@@ -46,7 +46,7 @@ class Asked:
             raise AttributeError(name)
         return getattr(self.estimator, name)
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:
         """Pass for the estimator's own class, so that `isinstance` tells of what kind it is."""
         return type(self.estimator)
@@ -56,8 +56,8 @@ class Asked:
 
     def __call__(
         self,
-        source: Any,
-        boxes: Boxes | None = None,
+        image: Any,
+        boxes: Any = None,
         *,
         bgr: bool = False,
         track: bool = True,
@@ -65,29 +65,29 @@ class Asked:
     ) -> Any:
         """Estimate the people of a picture, or of all that something holds.
 
-        source: of a picture a path, an http address, a file's bytes, pixels (H, W, 3) uint8 in RGB, or with `bgr` in
+        image: of a picture a path, an http address, a file's bytes, pixels (H, W, 3) uint8 in RGB, or with `bgr` in
         OpenCV's order, a PIL picture, a `Scene`: `People`, which is a list of `Person`. A list or a tuple of these: a
         list of `People`. A folder, a video or a webcam's number: an iterator of `People`, one frame in memory at a
         time, where with `track` everybody keeps an id through a video. boxes: of one picture, xyxy px, one a person,
-        answered in their order. clip: which frames of a video. Raises picture.PictureError where a picture cannot be
-        read, OSError where an address does not answer, VideoError behind the last frame of a video of which some are
-        lost, TypeError for what holds no picture.
+        answered in their order; of a list, such boxes for each of its pictures. clip: which frames of a video.
+        Raises picture.PictureError where a picture cannot be read, OSError where an address does not answer, VideoError
+        behind the last frame of a video of which some are lost, TypeError for what holds no picture.
         """
-        if isinstance(source, list | tuple):
-            named = [_named(one, bgr) for one in source]
-            answers = self.estimator.many([image for image, _ in named], boxes)
+        if isinstance(image, list | tuple):
+            named = [_named(one, bgr) for one in image]
+            answers = self.estimator.many([one for one, _ in named], boxes)
             return [People(found, self.skeleton, *one) for found, one in zip(answers, named, strict=True)]
-        if isinstance(source, int | np.integer):
-            return self._followed(_webcam(int(source)), f"camera {source}", track, videos.RATE)
-        if isinstance(source, str | Path) and not _is_address(source):
-            path = Path(source)
+        if isinstance(image, int | np.integer):
+            return self._followed(_webcam(int(image)), f"camera {image}", track, videos.RATE)
+        if isinstance(image, str | Path) and not _is_address(image):
+            path = Path(image)
             if path.suffix.lower() in VIDEO_SUFFIXES:
                 frames = videos.chosen(path, clip)
                 return self._followed(frames, str(path), track, videos.rate(path) / clip.stride)
             if path.is_dir():
                 return self._inside(path, clip)
-        image, name = _named(source, bgr)
-        return People(self.estimator(image, boxes), self.skeleton, image, name)
+        one, name = _named(image, bgr)
+        return People(self.estimator(one, boxes), self.skeleton, one, name)
 
     def many(self, images: Iterable[Image], boxes: Iterable[Boxes] | None = None) -> Iterator[list[Person]]:
         """Estimate picture after picture, as the estimator does."""

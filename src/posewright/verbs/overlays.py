@@ -84,8 +84,7 @@ def overlay(pixels: Pixels, people: Iterable[Person], skeleton: Skeleton, style:
         to = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
         pixels = np.asarray(cv2.resize(pixels, to, interpolation=cv2.INTER_AREA), np.uint8)
         people = [person.moved(resized(size, to), skeleton) for person in people]
-    shown = {"boxes": style.boxes, "least": style.least, "width": style.width}
-    return draw(pixels, people, skeleton, ids=True, **shown)
+    return draw(pixels, people, skeleton, ids=True, boxes=style.boxes, least=style.least, width=style.width)
 
 
 Show = Callable[[Pixels, Iterable[Person], Skeleton], None]

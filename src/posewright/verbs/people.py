@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import json
 from collections.abc import Iterable
+from inspect import signature
 from pathlib import Path
 from typing import Any, SupportsIndex
 
@@ -105,7 +106,9 @@ class People(list[Person]):
             return supervision.KeyPoints.empty()
         xy = np.nan_to_num(np.array([person.keypoints for person in self], np.float64)).astype(np.float32)
         sure = np.array([np.where(person.labelled, _scores(person), 0) for person in self], np.float32)
-        return supervision.KeyPoints(xy=xy, confidence=sure, class_id=np.zeros(len(self), int))
+        newer = "keypoint_confidence" in signature(supervision.KeyPoints).parameters  # from 0.29 on
+        said = {"keypoint_confidence" if newer else "confidence": sure}
+        return supervision.KeyPoints(xy=xy, class_id=np.zeros(len(self), int), **said)
 
     def _repr_png_(self) -> bytes:
         """Show the drawn picture in Jupyter."""
