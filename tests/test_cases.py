@@ -88,6 +88,6 @@ def test_limbs_that_do_not_fit_are_not_drawn(case, capsys):
 
 def test_frames_behind_a_hole_keep_their_numbers(case, capsys):
     case("video_with_a_hole")
-    assert main("predict numbers.avi --out out".split()) == 0
+    assert main("predict numbers.avi --single --out out".split()) == 0
     assert "of its 24 frames 7 to 12 are lost" in capsys.readouterr().err
     assert "numbers.avi#23" in Path("out/predictions.json").read_text()

@@ -1,10 +1,12 @@
 """What `list --models` and `show` say of networks: counted, not remembered."""
 
+from dataclasses import replace
+
 import pytest
 
 from posewright.cli import main, models
 from posewright.cli.show import parts_of
-from posewright.recipes import RECIPES, recipe_named
+from posewright.recipes import RECIPES, recipe_named, sizes
 from posewright.recipes.published import PUBLISHED, published
 
 torch = pytest.importorskip("torch")
@@ -34,6 +36,12 @@ def test_the_longest_name_that_fits_counts(name, said):
 )
 def test_sizes_are_counted_without_drawing_a_weight(name, counted):
     assert models.size(recipe_named(name)) == counted
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_kept_sizes_are_those_that_are_counted(recipe):
+    assert sizes.kept(recipe) == sizes.counted(recipe)
+    assert sizes.kept(replace(recipe, source="my_file.py:mine")) is None
 
 
 def test_the_list_has_a_row_a_recipe(capsys, monkeypatch):

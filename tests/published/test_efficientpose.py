@@ -292,7 +292,7 @@ def test_finds_people_in_photographs(name, right, data_dir):
 def test_a_photograph_is_predicted_from_the_command_line(data_dir, tmp_path, capsys):
     (photo,) = (data_dir / "samples").rglob("000000000785.jpg")
     weights = data_dir / "weights" / "efficientpose_rt.npz"
-    asked = ["predict", str(photo), "--model", str(weights), "--recipe", "efficientpose_rt_mpii"]
+    asked = ["predict", str(photo), "--model", str(weights), "--recipe", "efficientpose_rt_mpii", "--single"]
     assert main([*asked, "--out", str(tmp_path)]) == 0
     assert "matched    278 of 278" in capsys.readouterr().err
     (result,) = json.loads((tmp_path / "predictions.json").read_text())

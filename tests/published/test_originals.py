@@ -53,13 +53,17 @@ def test_prediction_and_training_see_what_the_authors_networks_saw(name, referen
 
 
 OWN = {
+    "associative_embedding": ((0.0,) * 3, (1.0,) * 3),
     "cpm": ((128 / 255,) * 3, (256 / 255,) * 3),
     "cpn": ((0.481458, 0.454692, 0.403836), (1.0,) * 3),
     "efficientpose_lite": ((0.5,) * 3, (0.5,) * 3),
     "fastpose": ((0.406, 0.457, 0.480), (1.0,) * 3),
     "hourglass": ((0.0,) * 3, (1.0,) * 3),
+    "lightweight_openpose": ((128 / 255,) * 3, (256 / 255,) * 3),
     "multi_context_attention": ((0.5,) * 3, (1.0,) * 3),
+    "openpose": ((128 / 255,) * 3, (256 / 255,) * 3),
     "pyranet": ((0.406, 0.457, 0.480), (1.0,) * 3),
+    "simplepose": ((0.0,) * 3, (1.0,) * 3),
     "sstn": ((0.0,) * 3, (1.0,) * 3),
 }
 """By a model's file: what its networks are trained with, where that is not ImageNet's."""

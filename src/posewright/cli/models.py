@@ -93,13 +93,11 @@ def row(recipe: Any) -> tuple[str, ...]:
 
 
 def size(recipe: Any) -> tuple[str, str]:
-    """Count parameters in millions and GMACs; "-" without torch. No weight is drawn and nothing is computed."""
-    if importlib.util.find_spec("torch") is None:
+    """Return parameters in millions and GMACs, kept or counted; "-" where neither can be, without torch."""
+    from posewright.recipes import sizes
+
+    found = sizes.kept(recipe)
+    if found is None and importlib.util.find_spec("torch") is None:
         return "-", "-"
-    import torch
-
-    from posewright.models.count import macs, parameters
-
-    with torch.device("meta"):
-        network = recipe.network()
-    return f"{parameters(network) / 1e6:.2f}", f"{macs(network, recipe.codec.size) / 1e9:.2f}"
+    parameters, macs = found or sizes.counted(recipe)
+    return f"{parameters / 1e6:.2f}", f"{macs / 1e9:.2f}"

@@ -14,7 +14,8 @@ inside as what enters it asks for, not as what leaves it, and halves the resolut
 The pose refine machine (section 3.3) is in no vector: the authors' code (network.py of 4XRSN18.coco, commit ca3ba3a)
 defines it and never calls it. Here `refine` puts it, drawn as there, behind the last unit's maps, with as many
 channels as keypoints: 5,100 parameters of 17. MMPose's is another, with one place map, behind every unit. It is not
-here: none of MMPose's RSN configurations asks for it, so that no file with one is published, and those without load.
+here: of MMPose's RSN configurations those that were read (RSN-18, 2x and 3x RSN-50) do not ask for it, and their
+files load.
 
 Sources disagree on RSN-50. The vector and MMPose's weights have ResNet-50's depths at RSN-18's widths: 19.4 M
 parameters, 4.07 GMACs. The paper's tables say 6.4 "GFLOPs"; widths four times larger would give 38.4 M and
