@@ -328,7 +328,7 @@ def test_a_plain_score_has_a_row_a_number_and_no_empty_column():
 
 def test_a_figure_has_the_colours_of_its_page():
     drawn = figure.dots("AP by <group>", [("nose", 0.5, 0.4, 0.6), ("left_ear", 0.7, np.nan, np.nan)], "AP", 0.5)
-    assert drawn.startswith("<svg")
+    assert drawn.startswith('<div class="chart"><svg')
     assert not re.findall(r"#[0-9a-f]{6}\b(?!-)", drawn)
     assert "var(--blue)" in drawn
     assert "left ear" in drawn
