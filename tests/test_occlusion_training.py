@@ -11,6 +11,7 @@ import torch
 
 from posewright.augment.jitter import Jitter
 from posewright.cli import main
+from posewright.codecs.codec import is_whole
 from posewright.codecs.cpm import Beliefs
 from posewright.codecs.dark import Dark
 from posewright.codecs.distribution import Distribution
@@ -129,8 +130,8 @@ def test_schedules_are_huangs(name, drops, occluded):
     assert described(recipe.occlusion(())) == described(OCCLUSIONS["huang_keypoint_aware"](()))
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
-def test_every_recipe_can_be_occluded(recipe):
+@pytest.mark.parametrize("recipe", [one for one in RECIPES if not is_whole(one.codec)], ids=lambda one: one.name)
+def test_every_recipe_of_crops_can_be_occluded(recipe):
     codec = replace(recipe.codec, size=(64, 64))
     people = each_person(world(2, seed=1, size=(96, 96), skeleton=codec.skeleton))
     plain, hidden = (
