@@ -180,7 +180,7 @@ def run(
     return found
 
 
-ADDED = ("file",)
+ADDED = ("file", "without boxes")
 """What an estimator's protocol tells since studies are kept: a folder that lacks it may be gone on with."""
 
 
