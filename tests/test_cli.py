@@ -352,6 +352,14 @@ def test_help_imports_no_torch_and_says_what_there_is(verb):
     assert "{None}" not in shown
 
 
+def test_a_network_is_loaded_without_what_only_statistics_and_grouping_need():
+    heavy = ("scipy.optimize", "scipy.special", "scipy.stats", "torch")
+    shown = fresh(
+        f"import sys; from posewright.verbs.load import load; print([m for m in {heavy} if m in sys.modules])"
+    )
+    assert shown.splitlines()[-1] == "[]"
+
+
 def test_help_of_a_recipe_shows_what_can_be_changed(place, capsys):
     assert main(["train", f"{place}/mine.py:tiny", "--help-all"]) == 0
     shown = capsys.readouterr().out

@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import expit
 
 Floats = NDArray[np.float64]
 SLOPE, MIDDLE = 0.2, 7.5
@@ -53,14 +52,14 @@ def channel(start: int, end: int, keypoints: int) -> int:
 
 def same(at: Floats) -> Floats:
     """Return how likely parts (n, 2) px of one kind are the same part, (n, n): they are near each other."""
-    return np.asarray(expit(MIDDLE - SLOPE * apart(at[:, None], at)))
+    return np.asarray(scipy.special.expit(MIDDLE - SLOPE * apart(at[:, None], at)))
 
 
 def joined(first: Found, second: Found, pair: tuple[int, int], keypoints: int, regression: Logistic) -> Floats:
     """Return how likely parts of two kinds are one person's, (n, m); pair: the kinds, by number."""
     spread = np.where(regression.high > regression.low, regression.high - regression.low, 1.0)
     scaled = (features(first, second, pair, keypoints) - regression.low) / spread
-    return np.asarray(expit(scaled @ regression.weights[:FEATURES] + regression.weights[FEATURES]))
+    return np.asarray(scipy.special.expit(scaled @ regression.weights[:FEATURES] + regression.weights[FEATURES]))
 
 
 def cost_of(likely: Floats) -> Floats:
@@ -112,8 +111,10 @@ def fitted(examples: Floats, labels: NDArray[np.bool_]) -> Logistic:
 
     def cost(weights: Floats) -> tuple[float, Floats]:
         margins = signed @ weights
-        slopes = -expit(-margins)
+        slopes = -scipy.special.expit(-margins)
         total = weights @ weights / 2 + REGULARISATION * np.logaddexp(0, -margins).sum()
         return float(total), weights + REGULARISATION * (slopes @ signed)
 
-    return Logistic(minimize(cost, np.zeros(FEATURES + 1), jac=True, method="L-BFGS-B", tol=1e-12).x, low, high)
+    return Logistic(
+        scipy.optimize.minimize(cost, np.zeros(FEATURES + 1), jac=True, method="L-BFGS-B", tol=1e-12).x, low, high
+    )

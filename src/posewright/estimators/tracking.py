@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
+import scipy
 
 from posewright.geometry.boxes import overlap
 from posewright.metrics.oks.similarity import oks, oks_sigmas
@@ -72,7 +72,7 @@ class Tracker:
         there = [n for n, person in enumerate(people) if person.labelled.any()]
         likeness = self._likeness([people[n] for n in there])
         ids: dict[int, int] = {}
-        for row, column in zip(*linear_sum_assignment(likeness, maximize=True), strict=True):
+        for row, column in zip(*scipy.optimize.linear_sum_assignment(likeness, maximize=True), strict=True):
             if likeness[row, column] >= self.least:
                 ids[there[row]] = self.tracks[column].id
                 self._move(self.tracks[column], people[there[row]])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import expit
+import scipy
 
 from posewright.codecs.bottom_up.subset_partition import Partition, stages
 from posewright.codecs.bottom_up.whole import (
@@ -134,7 +134,7 @@ class DeeperCut(WholeMaps):
         ]  # fmt: skip
 
     def _people(self, maps: Maps, offsets: Maps, pairs: Maps) -> list[Person]:
-        found = self.candidates(expit(maps.astype(np.float64)), offsets, pairs)
+        found = self.candidates(scipy.special.expit(maps.astype(np.float64)), offsets, pairs)
         count = len(self.skeleton)
         kind = np.repeat(np.arange(count), [len(one.at) for one, _ in found])
         at = np.concatenate([one.at for one, _ in found])
@@ -193,7 +193,7 @@ class DeeperCut(WholeMaps):
         one, other = found[a], found[b]
         there = apart(other.at - one.pixel[:, None], one.ways[:, channel(a, b, count)][:, None])
         back = apart(one.at[:, None] - other.pixel, other.ways[:, channel(b, a, count)])
-        return np.asarray(expit(7.5 - 0.2 * (there + back) / 2))
+        return np.asarray(scipy.special.expit(7.5 - 0.2 * (there + back) / 2))
 
     def mirror(self, fields: Any) -> Any:
         """Fields of the mirrored pictures to fields of the pictures; ways to the right lead to the left.

@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
-from scipy.sparse import csr_array, vstack
+import scipy
 
 from posewright.codecs.bottom_up.whole import Places
 from posewright.codecs.maps import Floats
@@ -73,7 +72,7 @@ def programme_of(unary: Floats, pairwise: Floats, known: Known | None) -> Progra
     return Programme(len(unary), x, ends, z, np.append(costs(unary[x[:, 0], x[:, 1]]), costs(likely)))
 
 
-def constraints_of(programme: Programme, one_person: bool) -> tuple[csr_array, Floats]:
+def constraints_of(programme: Programme, one_person: bool) -> tuple[scipy.sparse.csr_array, Floats]:
     """Return rows and what they are at most: one label a candidate; a pair's z with a label at most that label's x."""
     x, z = programme.x, programme.z
     labels = _rows(programme, x[:, 0], np.arange(len(x)), programme.candidates)
@@ -92,11 +91,11 @@ def constraints_of(programme: Programme, one_person: bool) -> tuple[csr_array, F
         joined = _sums(programme, number[d, e], np.arange(len(d)), len(d))
         rows.append(labels[d] + labels[e] - joined)
         high.append(np.ones(len(d)))
-    return vstack(rows, format="csr"), np.concatenate(high)
+    return scipy.sparse.vstack(rows, format="csr"), np.concatenate(high)
 
 
-def _rows(programme: Programme, row: Places, column: Places, count: int) -> csr_array:
-    return csr_array((np.ones(len(row)), (row, column)), shape=(count, programme.size))
+def _rows(programme: Programme, row: Places, column: Places, count: int) -> scipy.sparse.csr_array:
+    return scipy.sparse.csr_array((np.ones(len(row)), (row, column)), shape=(count, programme.size))
 
 
 def _numbers(programme: Programme) -> Places:
@@ -107,39 +106,44 @@ def _numbers(programme: Programme) -> Places:
     return number
 
 
-def _sums(programme: Programme, pair: Places, row: Places, count: int) -> csr_array:
+def _sums(programme: Programme, pair: Places, row: Places, count: int) -> scipy.sparse.csr_array:
     """Return rows that add up the z of pairs (N,); a pair of -1 is nothing."""
-    which = csr_array(
+    which = scipy.sparse.csr_array(
         (np.ones(int((pair >= 0).sum())), (row[pair >= 0], pair[pair >= 0])), shape=(count, len(programme.pairs))
     )
     numbers = len(programme.x) + np.arange(len(programme.z))
-    return csr_array(which @ _rows(programme, programme.z[:, 0], numbers, len(programme.pairs)))
+    return scipy.sparse.csr_array(which @ _rows(programme, programme.z[:, 0], numbers, len(programme.pairs)))
 
 
-def settled(programme: Programme, known: Known | None) -> Bounds:
+def settled(programme: Programme, known: Known | None) -> scipy.optimize.Bounds:
     low, high = np.zeros(programme.size), np.ones(programme.size)
     if known is not None:
         n = len(known.label)
         low[: len(programme.x)][programme.x[:, 0] < n] = 1
         low[len(programme.x) :][(programme.pairs[programme.z[:, 0]] < n).all(1)] = 1
-    return Bounds(low, high)
+    return scipy.optimize.Bounds(low, high)
 
 
 def relaxed(
-    programme: Programme, rows: csr_array, high: Floats, bounds: Bounds, whole: bool, limit_s: float
+    programme: Programme,
+    rows: scipy.sparse.csr_array,
+    high: Floats,
+    bounds: scipy.optimize.Bounds,
+    whole: bool,
+    limit_s: float,
 ) -> tuple[Floats | None, float, bool]:
     """Return variables at the least cost (or None), a bound below it, and whether that is exact; whole: of integers."""
     if whole:
-        found = milp(
+        found = scipy.optimize.milp(
             programme.cost,
             integrality=np.ones(programme.size),
             bounds=bounds,
-            constraints=LinearConstraint(rows, -np.inf, high),
+            constraints=scipy.optimize.LinearConstraint(rows, -np.inf, high),
             options={"time_limit": limit_s, "mip_rel_gap": 0.0},
         )
         lower = -np.inf if found.mip_dual_bound is None else float(found.mip_dual_bound)
         return found.x, lower, found.status == 0
-    found = linprog(
+    found = scipy.optimize.linprog(
         programme.cost,
         A_ub=rows,
         b_ub=high,
@@ -159,7 +163,7 @@ def joined_in(programme: Programme, values: Floats) -> Floats:
     return matrix
 
 
-def violated(programme: Programme, values: Floats) -> csr_array:
+def violated(programme: Programme, values: Floats) -> scipy.sparse.csr_array:
     """Return the rows of y_ij + y_jk - y_ik <= 1 that are violated most, at most CUTS."""
     joined = joined_in(programme, values)
     near = np.flatnonzero((joined > SLACK).any(1))
@@ -172,4 +176,4 @@ def violated(programme: Programme, values: Floats) -> csr_array:
     i, j, k = near[i[worst]], near[j[worst]], near[k[worst]]
     number, row = _numbers(programme), np.arange(len(i))
     one, two, across = (_sums(programme, pair, row, len(row)) for pair in (number[i, j], number[j, k], number[i, k]))
-    return csr_array(one + two - across)
+    return scipy.sparse.csr_array(one + two - across)

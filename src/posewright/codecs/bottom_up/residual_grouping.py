@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from posewright.codecs.bottom_up.whole import Places, one_person
 from posewright.codecs.maps import Floats, Maps, bells
@@ -73,7 +73,7 @@ def drawn_in_box(peaks: LoosePeaks, box: Floats, keypoints: int, whole_origin: b
 @lru_cache(maxsize=8)
 def blur(length: int, sigma: float, mode: str = "nearest") -> Maps:
     """Return the matrix (length, length) that blurs a column of cells with a Gaussian of sigma cells. Read-only."""
-    matrix = gaussian_filter1d(np.eye(length), sigma, axis=0, mode=mode).astype(np.float32)
+    matrix = scipy.ndimage.gaussian_filter1d(np.eye(length), sigma, axis=0, mode=mode).astype(np.float32)
     matrix.setflags(write=False)
     return matrix
 

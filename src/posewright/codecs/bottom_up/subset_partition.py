@@ -18,7 +18,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import vstack
+import scipy
 
 from posewright.codecs.bottom_up.partition_programme import (
     Known,
@@ -80,7 +80,7 @@ def solve(
             break
         cuts = violated(programme, values)
         if cuts.shape[0]:
-            rows = vstack([rows, cuts], format="csr")
+            rows = scipy.sparse.vstack([rows, cuts], format="csr")
             high = np.append(high, np.ones(cuts.shape[0]))
         elif (np.abs(values - np.round(values)) < 1e-5).all():
             found = _partition(programme, np.round(values))

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from posewright.codecs.bottom_up.whole import Places
 from posewright.codecs.maps import Floats, Maps
@@ -118,7 +118,7 @@ def _assigned(
         apart /= np.sqrt(means.shape[1])
     cost = np.round(apart) * 100 - rows[:, 2:3] if rules.by_score else apart
     person = np.full(len(rows), -1)
-    chosen, to = linear_sum_assignment(cost)
+    chosen, to = scipy.optimize.linear_sum_assignment(cost)
     person[chosen] = to
     for row, column in enumerate(person):
         yield keys[column] if column >= 0 and apart[row, column] < rules.alike else None

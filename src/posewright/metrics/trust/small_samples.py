@@ -8,9 +8,9 @@ groups of pictures the interval is value +- t sqrt(n / (n - 1)) sd, and below NO
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
-from scipy.special import ndtr
-from scipy.stats import t as student
 
 from posewright.scene import Floats
 
@@ -20,15 +20,24 @@ CLUSTERS = 20
 """Groups below which an interval is of a t."""
 
 
-def ends(drawn: Floats, value: Floats, units: Floats, level: float = 0.95, grouped: bool = False) -> Floats:
+def ends(
+    drawn: Floats,
+    value: Floats,
+    units: Floats,
+    level: float = 0.95,
+    grouped: bool = False,
+    rows: Floats | None = None,
+) -> Floats:
     """(2, M) the ends of the intervals of numbers (M,) with draws (B, M), of so many units (M,) each.
 
-    Draws without data (NaN) do not count; without any, or where the number has none, the ends are NaN.
+    Draws without data (NaN) do not count; without any, or where the number has none, the ends are NaN. rows: the draws
+    of every number in order, as np.sort(drawn, axis=0) gives them, where they are at hand.
     """
-    least = np.maximum(units, 1 + 1e-9)
-    far = wider(least, level) * _normal(level)
+    from scipy.special import ndtr  # scipy takes half a second to import
+
+    far = wider(units, level) * _normal(level)
     levels = np.clip(ndtr(np.array([-far, far])), 0.0, 1.0)
-    rows = np.sort(drawn, axis=0)
+    rows = np.sort(drawn, axis=0) if rows is None else rows
     known = np.isfinite(rows).sum(0)
     place = levels * np.maximum(known - 1, 0)
     below = np.floor(place).astype(int)
@@ -38,7 +47,7 @@ def ends(drawn: Floats, value: Floats, units: Floats, level: float = 0.95, group
     found = low + (high - low) * (place - below)
     if grouped:
         few = (units < CLUSTERS) & (known > 0)
-        reach = wider(least, level) * _normal(level) * spread(drawn)
+        reach = far * spread(drawn)
         found = np.where(few, np.array([value - reach, value + reach]), found)
     return np.where((known > 0) & np.isfinite(value), found, np.nan)
 
@@ -50,6 +59,8 @@ def chance(drawn: Floats, value: Floats, units: Floats, changed: Floats | None =
     NORMAL, that of |d| / (sqrt(n / (n - 1)) sd) by Student's t. changed (M,): units that are not 0, of which k leave p
     at 2^(1 - k) at least, the sign test's. NaN where no draw has data.
     """
+    from scipy.stats import t as student
+
     known = np.isfinite(drawn).sum(0)
     few = np.minimum((drawn <= 0).sum(0), (drawn >= 0).sum(0))
     counted = np.minimum(1.0, 2 * (1 + few) / (known + 1))
@@ -77,11 +88,11 @@ def spread(drawn: Floats) -> Floats:
 
 def wider(units: Floats, level: float) -> Floats:
     """(M,) by how much wider than a normal interval one of so many units is: sqrt(n / (n - 1)) t / z."""
+    from scipy.stats import t as student
+
     least = np.maximum(units, 1 + 1e-9)
     return np.asarray(np.sqrt(least / (least - 1)) * student.ppf((1 + level) / 2, least - 1) / _normal(level))
 
 
 def _normal(level: float) -> float:
-    from statistics import NormalDist
-
     return NormalDist().inv_cdf((1 + level) / 2)

@@ -153,8 +153,9 @@ def effects_of(
     value = again(np.ones((1, scenes)))[0]
     drawn = np.concatenate([again(some) for some in draw(scenes, draws, seed)])
     units = np.where(np.isfinite(sample.pictures), sample.pictures, scenes)
-    low, high = small_samples.ends(drawn, value, units, 0.95, grouped)
-    low90, high90 = small_samples.ends(drawn, value, units, 0.90, grouped)
+    ordered = np.sort(drawn, axis=0)
+    low, high = small_samples.ends(drawn, value, units, 0.95, grouped, ordered)
+    low90, high90 = small_samples.ends(drawn, value, units, 0.90, grouped, ordered)
     p = small_samples.chance(drawn, value, units, sample.changed)
     both = np.array([low, high]) if families is None else _simultaneous(drawn, value, units, families, (low, high))
     rows = zip(value, low, high, low90, high90, sample.asked, p, sample.pictures, sample.changed, *both, strict=True)
