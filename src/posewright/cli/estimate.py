@@ -37,56 +37,64 @@ Form = Annotated[
         "y, width, height (centres)",
     ),
 ]
-Format = Literal["coco", "csv", "openpose", "yolo"]
+Format = Annotated[
+    Literal["coco", "csv", "openpose", "yolo"],
+    arg(metavar="FORMAT", help="write CSV, OpenPose's JSON or YOLO's labels beside the COCO results"),
+]
+Inputs = Positional[
+    Annotated[tuple[str, ...], arg(metavar="PATH ...", help="photographs, folders and videos", **QUIET)]
+]
+PeoplesBoxes = Annotated[
+    Path | None,
+    arg(
+        metavar="FILE",
+        help="a box for each person, as COCO results with a `bbox` or as COCO annotations; without it the "
+        "embedded detector finds everybody",
+        **QUIET,
+    ),
+]
+DetectorName = Annotated[
+    str | None,
+    arg(
+        metavar="NAME",
+        help="what finds people where no boxes are given, in the embedded detector's place: an exported network "
+        "(.onnx), or a detector of transformers by its name on the hub or its folder",
+        **QUIET,
+    ),
+]
+Single = Annotated[bool, arg(help="search for one person a picture, without a detector")]
+Start = Annotated[float, arg(metavar="S", help="of a video, the second to begin at")]
+End = Annotated[float | None, arg(metavar="S", help="of a video, the second to end before", **QUIET)]
+Stride = Annotated[int, arg(metavar="N", help="of a video, look at every N-th frame")]
+Smooth = Annotated[bool, arg(help="smooth people of videos in time; written beside, as smoothed.json, and drawn")]
+Overlays = Annotated[Literal["poses", "boxes", "none"], arg(help="what is drawn: poses, poses and boxes, or nothing")]
+Least = Annotated[float, arg(metavar="SCORE", help="draw no keypoint of a lower score")]
+Width = Annotated[int | None, arg(metavar="PX", help="of lines; without it, by a person's size", **QUIET)]
 
 
 def predict(
-    inputs: Positional[
-        Annotated[tuple[str, ...], arg(metavar="PATH ...", help="photographs, folders and videos", **QUIET)]
-    ],
+    inputs: Inputs,
     out: Out = Path("out"),
     model: Model = "default",
-    boxes: Annotated[
-        Path | None,
-        arg(
-            metavar="FILE",
-            help="a box for each person, as COCO results with a `bbox` or as COCO annotations; without it the "
-            "embedded detector finds everybody",
-            **QUIET,
-        ),
-    ] = None,
+    boxes: PeoplesBoxes = None,
     box_score: BoxScore = 0.3,
     box_overlap: BoxOverlap = 0.65,
     box_form: Form = "sizes",
-    format: Annotated[
-        Format, arg(metavar="FORMAT", help="write CSV, OpenPose's JSON or YOLO's labels beside the COCO results")
-    ] = "coco",
+    format: Format = "coco",
     flip: Flip = False,
     backend: Run = "auto",
     precision: Precision = "fp32",
     recipe: RecipeFile = None,
     scales: Scales = (1.0,),
-    detector: Annotated[
-        str | None,
-        arg(
-            metavar="NAME",
-            help="what finds people where no boxes are given, in the embedded detector's place: an exported network "
-            "(.onnx), or a detector of transformers by its name on the hub or its folder",
-            **QUIET,
-        ),
-    ] = None,
-    single: Annotated[bool, arg(help="search for one person a picture, without a detector")] = False,
-    start: Annotated[float, arg(metavar="S", help="of a video, the second to begin at")] = 0.0,
-    end: Annotated[float | None, arg(metavar="S", help="of a video, the second to end before", **QUIET)] = None,
-    stride: Annotated[int, arg(metavar="N", help="of a video, look at every N-th frame")] = 1,
-    smooth: Annotated[
-        bool, arg(help="smooth people of videos in time; written beside, as smoothed.json, and drawn")
-    ] = False,
-    overlays: Annotated[
-        Literal["poses", "boxes", "none"], arg(help="what is drawn: poses, poses and boxes, or nothing")
-    ] = "poses",
-    least: Annotated[float, arg(metavar="SCORE", help="draw no keypoint of a lower score")] = 0.0,
-    width: Annotated[int | None, arg(metavar="PX", help="of lines; without it, by a person's size", **QUIET)] = None,
+    detector: DetectorName = None,
+    single: Single = False,
+    start: Start = 0.0,
+    end: End = None,
+    stride: Stride = 1,
+    smooth: Smooth = False,
+    overlays: Overlays = "poses",
+    least: Least = 0.0,
+    width: Width = None,
 ) -> int:
     """Estimate the people in photographs, folders and videos; write COCO results and one overlay an input."""
     from posewright import load
@@ -98,9 +106,16 @@ def predict(
         raise ValueError("--start must not be below 0, --end must lie behind it, --stride and --width be 1 or more")
     own = detector if detector is not None and detector.endswith(".onnx") else None
     hub = None if own else detector
-    settings: dict[str, Any] = {"flip": flip, "backend": backend, "precision": precision, "recipe": recipe}
-    settings["scales"] = scales
-    estimator: Any = load(model, **settings, single=single, detector=own)
+    estimator: Any = load(
+        model,
+        flip=flip,
+        backend=backend,
+        precision=precision,
+        recipe=recipe,
+        scales=scales,
+        single=single,
+        detector=own,
+    )
     if hub is not None:
         from posewright.estimators.adapters import detector as detectors
 
