@@ -47,8 +47,7 @@ def read(
     `layout.picture_folders` says. A file without a split's name is every split.
     skeleton: None takes the names and limbs of the file's own category. field: where the keypoints stand.
     masks: decode every segmentation into `Person.mask` (much memory), or "later", each time it is asked for; otherwise
-    masks are None. category: the name or
-    id of the one to read where several have keypoints of their own.
+    masks are None. category: the name or id of the one to read where several have keypoints of their own.
     Raises DataError.
     """
     root = Path(root)

@@ -147,11 +147,9 @@ def _knowing(study: Study, picture: Picture) -> list[Finding]:
         says += f"; in clean pictures {points(clean, interval=False)}"
     auroc = study.pooled.get(CLEAN, {}).get("auroc"), study.pooled[name].get("auroc_hit")
     if all(one is not None and one.value == one.value for one in auroc):
-        says += (
-            ". Scores of right ones are above those of wrong ones in {:.0f} % of pairs clean, {:.0f} % there".format(
-                *(100 * one.value for one in auroc if one is not None)
-            )
-        )
+        before, there = (100 * one.value for one in auroc if one is not None)
+        says += ". Scores of correct keypoints are above those of wrong keypoints"
+        says += f" in {before:.0f} % of pairs clean, {there:.0f} % there"
     drawn = picture(worst, "hit") if worst is not None else (None, "")
     return [Finding(points(most, interval=False), _ends(most), f"{says}.", *drawn)]
 
