@@ -9,7 +9,7 @@ from torch import nn
 from posewright.codecs.distribution import Distribution
 from posewright.datasets.synthetic import world
 from posewright.models.body import BLOCKS, PARTS, TAPS, compact_body, lite_body
-from posewright.models.efficientnet import Same
+from posewright.models.efficientnet import Same, tapped
 from posewright.models.load import load_original
 from posewright.recipes import recipe_named
 from posewright.recipes.recipe import Phase
@@ -50,7 +50,7 @@ def test_published_weights_of_the_trunk_are_taken_whole():
 
 def test_the_trunk_is_tapped_at_the_four_resolutions():
     with torch.device("meta"):
-        found = lite_body().tapped(torch.zeros(1, 3, 96, 64))
+        found = tapped(lite_body().trunk, TAPS, torch.zeros(1, 3, 96, 64))
     assert [tuple(one.shape[1:]) for one in found] == [(24, 24, 16), (40, 12, 8), (112, 6, 4), (320, 3, 2)]
     assert TAPS[0] == "block2b"
 

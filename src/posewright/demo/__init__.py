@@ -72,7 +72,7 @@ def _photo(estimator: TopDown, place: int, photo: Path, pixels: Pixels, out: Pat
     people = estimator(pixels)
     name = f"photo-{place + 1}.jpg"
     drawn = enlarged if max(pixels.shape) < SHORTEST else draw
-    picture.write(out / name, _small(drawn(pixels, people, estimator.codec.skeleton)))
+    picture.write(out / name, picture.at_most(drawn(pixels, people, estimator.codec.skeleton), LONGEST))
     best = f" The best of them has the score {people[0].score or 0:.2f}, of 1." if people else ""
     return Section(
         photo.name,
@@ -103,14 +103,6 @@ def _groups(estimator: TopDown, out: Path) -> Section:
         f"{_searched(estimator)}. {_counted(sum(map(len, found)))} found. {LEGEND}"
     )
     return Section("Groups", text, ["groups.jpg"])
-
-
-def _small(pixels: Pixels) -> Pixels:
-    scale = LONGEST / max(pixels.shape[:2])
-    if scale >= 1:
-        return pixels
-    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _scored(estimator: TopDown, scenes: Sequence[Scene], out: Path) -> tuple[Section, list[tuple[str, str]]]:

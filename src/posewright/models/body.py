@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from posewright.fields import Sightings
 from posewright.models.compact import Compact, Residual, doubled
-from posewright.models.efficientnet import B0, STEM, trunk
+from posewright.models.efficientnet import B0, STEM, tapped, trunk
 from posewright.models.original import Original, Source
 from posewright.models.pixels import Normal
 
@@ -89,21 +89,12 @@ class LiteBody(nn.Module):
         self.sight = Sight(fine, coarse, keypoints)
 
     def forward(self, images: Tensor) -> list[Sightings]:
-        fine, middle, coarse, whole = self.tapped(images)
+        fine, middle, coarse, whole = tapped(self.trunk, TAPS, images)
         coarse = self.coarse(torch.relu(self.across_coarse(coarse) + doubled(self.from_whole(whole))))
         middle = self.middle(torch.relu(self.across_middle(middle) + doubled(self.from_coarse(coarse))))
         fine = self.fine(torch.relu(self.across_fine(fine) + doubled(self.from_middle(middle))))
         maps = self.head(fine)
         return [Sightings(maps, self.sight(maps, fine, coarse))]
-
-    def tapped(self, images: Tensor) -> list[Tensor]:
-        """Return what the trunk's `TAPS` say."""
-        found, x = [], images
-        for name, layer in self.trunk.named_children():
-            x = layer(x)
-            if name in TAPS:
-                found.append(x)
-        return found
 
 
 def brought(inputs: int, outputs: int) -> nn.Sequential:

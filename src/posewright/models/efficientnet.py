@@ -12,7 +12,7 @@ symmetric where a stride of 2 meets an even picture: published weights need it s
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from math import ceil
 from string import ascii_lowercase
 from typing import NamedTuple
@@ -186,3 +186,13 @@ BLOCK_RENAMES = (
     (r"(?<=block\d[a-z])[._]project_conv\.", ".project.0."),
     (r"(?<=block\d[a-z])[._]project_bn\.", ".project.1."),
 )
+
+
+def tapped(layers: nn.Module, taps: Sequence[str], images: Tensor) -> list[Tensor]:
+    """Run layers (a `trunk`) one after the other and return what those named in `taps` say, in their order."""
+    found, x = [], images
+    for name, layer in layers.named_children():
+        x = layer(x)
+        if name in taps:
+            found.append(x)
+    return found

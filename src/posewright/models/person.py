@@ -19,7 +19,7 @@ from torch.nn.functional import softplus
 from posewright.fields import Centres
 from posewright.models.body import IMAGENET, RENAMES, brought, calm
 from posewright.models.compact import Residual, convolution, doubled
-from posewright.models.efficientnet import B0, STEM, trunk
+from posewright.models.efficientnet import B0, STEM, tapped, trunk
 from posewright.models.original import Original
 
 STAGES = (*B0[:5], B0[5]._replace(repeats=2))
@@ -51,20 +51,11 @@ class LitePerson(nn.Module):
         nn.init.constant_(self.middles[-1].bias, -log((1 - PRIOR) / PRIOR))  # type: ignore[arg-type]
 
     def forward(self, images: Tensor) -> list[Centres]:
-        fine, middle, coarse = self.tapped(images)
+        fine, middle, coarse = tapped(self.trunk, TAPS, images)
         coarse = self.coarse(torch.relu(self.across_coarse(coarse)))
         middle = self.middle(torch.relu(self.across_middle(middle) + doubled(self.from_coarse(coarse))))
         fine = self.fine(torch.relu(self.across_fine(fine) + doubled(self.from_middle(middle))))
         return [Centres(self.middles(fine).float().sigmoid(), UNIT * softplus(self.sides(fine).float()))]
-
-    def tapped(self, images: Tensor) -> list[Tensor]:
-        """Return what the trunk's `TAPS` say."""
-        found, x = [], images
-        for name, layer in self.trunk.named_children():
-            x = layer(x)
-            if name in TAPS:
-                found.append(x)
-        return found
 
 
 def answering(inputs: int, outputs: int) -> nn.Sequential:

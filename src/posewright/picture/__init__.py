@@ -153,6 +153,15 @@ def _heic(data: bytes, name: str) -> Pixels:
         raise PictureError(f"{name}: not a picture that can be decoded ({error})") from None
 
 
+def at_most(pixels: Pixels, longest: int) -> Pixels:
+    """Return a picture whose longer side is at most `longest` px: itself, or a smaller copy."""
+    scale = longest / max(pixels.shape[:2])
+    if scale >= 1:
+        return pixels
+    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def write(path: Path, pixels: Pixels) -> None:
     """Write a picture by its suffix, under another name first, so that no half picture is ever seen."""
     try:

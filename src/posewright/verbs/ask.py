@@ -122,7 +122,8 @@ class Asked:
             name, _, number = str(entry.id).rpartition("#")
             framed = number.isdecimal() and Path(name).suffix.lower() in VIDEO_SUFFIXES
             source, frame = (name, int(number)) if framed else (str(entry.id), None)
-            yield People(self.estimator(entry.pixels()), self.skeleton, entry.pixels(), source, frame)
+            pixels = entry.pixels()
+            yield People(self.estimator(pixels), self.skeleton, pixels, source, frame)
 
 
 def asked(load: Callable[Parameters, Estimator]) -> Callable[Parameters, Asked]:

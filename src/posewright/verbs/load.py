@@ -109,9 +109,7 @@ def detecting(
     Raises ValueError where both, or a detector for a bottom-up network, are asked for, FileNotFoundError where there is
     no such file, ModelFileError where it is no network of posewright's.
     """
-    if detector is not None and (single or isinstance(estimator, BottomUp)):
-        raise ValueError("a detector is for top-down networks, and not for the search for a single person")
-    if single or isinstance(estimator, BottomUp):
+    if not _looked_for(isinstance(estimator, TopDown), single, detector) or isinstance(estimator, BottomUp):
         return estimator
     return replace(estimator, detector=_detector(detector, "auto" if backend == "torch" else backend, threads))
 
@@ -125,12 +123,17 @@ def detecting_others(
     Raises as `detecting` does.
     """
     top_down = estimator.view.size is not None or name.startswith(TOP_DOWN)
-    if detector is not None and (single or not top_down):
-        raise ValueError("a detector is for top-down networks, and not for the search for a single person")
-    if single or not top_down:
+    if not _looked_for(top_down, single, detector):
         return estimator
     found = _detector(detector)
     return Detecting(estimator, lambda pixels: next(found.many([pixels])), found.protocol())
+
+
+def _looked_for(top_down: bool, single: bool, detector: str | Path | None) -> bool:
+    """Tell whether a detector is to look for people; raises ValueError where one is named that has nothing to do."""
+    if detector is not None and (single or not top_down):
+        raise ValueError("a detector is for top-down networks, and not for the search for a single person")
+    return top_down and not single
 
 
 def _detector(name: str | Path | None, backend: Backend = "auto", threads: int | None = None) -> Detector:

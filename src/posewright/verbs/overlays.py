@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-import numpy as np
 
 from posewright import picture
 from posewright.datasets import videos
@@ -78,13 +77,11 @@ def overlay_name(source: str, taken: set[str]) -> str:
 
 def overlay(pixels: Pixels, people: Iterable[Person], skeleton: Skeleton, style: Style = PLAIN) -> Pixels:
     """Return a picture with its people drawn, scaled down to LONGEST where it is larger."""
-    size = (pixels.shape[1], pixels.shape[0])
-    scale = LONGEST / max(size)
-    if scale < 1:
-        to = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
-        pixels = np.asarray(cv2.resize(pixels, to, interpolation=cv2.INTER_AREA), np.uint8)
-        people = [person.moved(resized(size, to), skeleton) for person in people]
-    return draw(pixels, people, skeleton, ids=True, boxes=style.boxes, least=style.least, width=style.width)
+    small = picture.at_most(pixels, LONGEST)
+    if small is not pixels:
+        scaled = resized((pixels.shape[1], pixels.shape[0]), (small.shape[1], small.shape[0]))
+        people = [person.moved(scaled, skeleton) for person in people]
+    return draw(small, people, skeleton, ids=True, boxes=style.boxes, least=style.least, width=style.width)
 
 
 Show = Callable[[Pixels, Iterable[Person], Skeleton], None]

@@ -134,13 +134,13 @@ def predictions_of(
     _refuse_shares(path, predicted, truth)
     told: Protocol = {}
     if only_predicted is not False:
-        own = isinstance(only_predicted, bool)
-        places = np.unique(people_of(predicted, len(predicted[0].skeleton)).scene).tolist()
-        if not isinstance(only_predicted, bool):
-            places = list(only_predicted)
+        if only_predicted is True:
+            places = np.unique(people_of(predicted, len(predicted[0].skeleton)).scene).tolist()
+            which = "those without any prediction"
+        else:
+            places, which = list(only_predicted), "all but those that every file predicts"
         if not places:
             raise ValueError(f"{path}: predicts nobody, so with --only-predicted there is nothing to score")
-        which = "those without any prediction" if own else "all but those that every file predicts"
         told = {"pictures_left_out": f"{len(truth) - len(places)} of {len(truth)}, {which}"}
         predicted, truth = [predicted[p] for p in places], [truth[p] for p in places]
     predicted, truth, shared = shared_keypoints(predicted, truth)

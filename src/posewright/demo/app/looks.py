@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 
 from posewright.demo.app.covers import Cover, Covered
 from posewright.estimators.estimator import Estimator
 from posewright.occlusion.presets import ATTACKS, WIDTH
-from posewright.picture import Pixels
+from posewright.picture import Pixels, at_most
 from posewright.report.drawing import side_of
 from posewright.robustness.answers.ask import ask
 from posewright.robustness.attacks.search import Search, loss_of, searched
@@ -65,10 +64,7 @@ def about(side: Side) -> dict[str, Any]:
 
 def looked_at(name: str, pixels: Pixels, sides: Sequence[Side]) -> Shown:
     """Look for everybody in a picture with every estimator."""
-    scale = LONGEST / max(pixels.shape[:2])
-    if scale < 1:
-        size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    pixels = at_most(pixels, LONGEST)
     with ASKING:
         clean = [_everybody(side.estimator, pixels) for side in sides]
     return Shown(name, pixels, clean)
