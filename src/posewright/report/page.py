@@ -52,7 +52,7 @@ figure { margin: 0 0 .6rem; flex: 0 1 31rem; } figcaption { font-size: .85rem; c
                  display: inline-block; }
 .findings p { margin: .1rem 0 0; color: var(--ink); font-size: .95rem; line-height: 1.4; }
 .findings p + p { color: var(--soft); font-size: .8rem; }
-.findings img { max-height: 12rem; margin: .5rem auto 0; }
+.findings img { max-height: 9.5rem; margin: .5rem auto 0; }
 nav a { display: block; padding: .12rem 0; color: var(--accent); text-decoration: none; }
 main:has(.chapters) { max-width: 86rem; } main:has(.chapters) > p { max-width: none; }
 .chapters { display: grid; gap: 1.1rem; align-items: start;
