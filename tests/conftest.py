@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import signal
 from pathlib import Path
 from unittest.mock import patch
 
@@ -122,3 +123,12 @@ def narrow():
             yield
 
     return narrowed
+
+
+@pytest.fixture(autouse=True)
+def signals_are_left_as_they_were():
+    """Take away the handler of SIGCHLD that PyTorch's loader leaves behind: it would run in all tests that follow."""
+    before = signal.getsignal(signal.SIGCHLD)
+    yield
+    if signal.getsignal(signal.SIGCHLD) is not before:
+        signal.signal(signal.SIGCHLD, before)
