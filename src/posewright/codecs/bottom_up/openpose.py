@@ -217,13 +217,13 @@ def mirrored_limbs(drawn: Skeleton, directed: bool = True) -> list[int]:
 
 
 @lru_cache(maxsize=16)
-def enlarging(length: int, stride: int, sigma: float) -> Floats:
+def enlarging(length: int, stride: int, sigma: float) -> Maps:
     """Return the (stride * length, length) weights that enlarge a line with cubic interpolation and smooth it."""
     to = stride * length
     cubic = np.asarray(cv2.resize(np.eye(length), (length, to), interpolation=cv2.INTER_CUBIC))
     taps = bell_taps(sigma)
     blur = cv2.sepFilter2D(cubic, -1, np.ones(1), taps, borderType=cv2.BORDER_REFLECT)
-    return np.asarray(blur, np.float64)
+    return np.asarray(blur, np.float32)
 
 
 def enlarged_peaks(maps: Maps, stride: int, sigma: float = SMOOTH, least: float = LEAST) -> list[Peaks]:
@@ -234,18 +234,15 @@ def enlarged_peaks(maps: Maps, stride: int, sigma: float = SMOOTH, least: float 
     """
     h, w = maps.shape[1:]
     down, across = enlarging(h, stride, sigma), enlarging(w, stride, sigma)
-    rows, columns = (side[stride // 2 :: stride].astype(np.float32) for side in (down, across))
-    middles = rows @ maps @ columns.T
+    middles = down[stride // 2 :: stride] @ maps @ across[stride // 2 :: stride].T
     near = np.stack([cv2.dilate(one, np.ones((3, 3), np.uint8)) for one in middles])
     k, i, j = np.nonzero((middles >= NEARLY * near) & (middles > least / 2))
     tiles = _tiles(maps, k, i, j, (down, across), stride)
     inner = tiles[:, 1:-1, 1:-1]
-    n, y, x = np.nonzero(inner > least)
-    own = inner[n, y, x]
-    top = np.ones(len(n), bool)
+    top = inner > least
     for row, column in ((0, 1), (1, 0), (1, 2), (2, 1)):
-        top &= own >= tiles[n, y + row, x + column]
-    n, y, x = n[top], y[top], x[top]
+        top &= inner >= tiles[:, row : row + stride, column : column + stride]
+    n, y, x = np.nonzero(top)
     kind, y, x = k[n], i[n] * stride + y, j[n] * stride + x
     order = np.lexsort((x, y, kind))
     kind, y, x = kind[order], y[order], x[order]
@@ -255,7 +252,7 @@ def enlarged_peaks(maps: Maps, stride: int, sigma: float = SMOOTH, least: float 
 
 
 def _tiles(
-    maps: Maps, k: Places, i: Places, j: Places, weights: tuple[Floats, Floats], stride: int
+    maps: Maps, k: Places, i: Places, j: Places, weights: tuple[Maps, Maps], stride: int
 ) -> Floats:  # fmt: skip
     """Enlarge cells (N,) of maps (K, h, w) and a px around them: (N, stride + 2, stride + 2), 0 beyond the picture."""
     reach = 2 + -(-int(4 * SMOOTH + 0.5) // stride)
