@@ -17,7 +17,7 @@ from scipy.io import savemat
 
 from posewright import datasets, files, picture
 from posewright.cli import main
-from posewright.datasets import coco, inputs, matlab, records, videos
+from posewright.datasets import arrays, coco, documents, inputs, matlab, videos
 from posewright.datasets.records import DataError
 from posewright.occlusion.objects import read_objects
 from posewright.picture import PictureError
@@ -107,7 +107,7 @@ def test_what_is_no_regular_file_is_not_read(tmp_path):
     for name in ("pipe.jpg", "zero.png"):
         with pytest.raises(PictureError, match=f"{name}: not a file"):
             picture.read(tmp_path / name)
-    for read in (records.read_json, records.read_arrays, matlab.read_matlab):
+    for read in (documents.read_json, arrays.read_arrays, matlab.read_matlab):
         with pytest.raises(DataError, match=r"pipe\.json: .*not a file"):
             read(tmp_path / "pipe.json")
     assert [str(one).partition(": ")[2] for one in inputs.scenes_from([tmp_path])] == ["not a file", "not a file"]
@@ -127,14 +127,15 @@ def bomb(path, size):
 
 
 def test_what_unpacks_without_end_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(records, "BOMB", 1 << 22)
-    monkeypatch.setattr(records, "MOST_UNPACKED", 1 << 24)
+    monkeypatch.setattr(documents, "BOMB", 1 << 22)
+    monkeypatch.setattr(documents, "MOST_UNPACKED", 1 << 24)
+    monkeypatch.setattr(arrays, "MOST_UNPACKED", 1 << 24)
     bomb(tmp_path / "a.json.gz", 1 << 25)
     with pytest.raises(DataError, match="unpacks to more than"):
-        records.read_json(tmp_path / "a.json.gz")
+        documents.read_json(tmp_path / "a.json.gz")
     np.savez_compressed(tmp_path / "a.npz", joints=np.zeros(1 << 22))
     with pytest.raises(DataError, match="unpacks to"):
-        records.read_arrays(tmp_path / "a.npz")
+        arrays.read_arrays(tmp_path / "a.npz")
     monkeypatch.setattr(matlab, "MOST_UNPACKED", 1 << 22)
     savemat(tmp_path / "a.mat", {"joints": np.zeros(1 << 20)}, do_compression=True)
     with pytest.raises(DataError, match="unpacks to more than"):

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from posewright.columns import Columns
-from posewright.datasets import DataError, coco, crowdpose, quick, records
+from posewright.datasets import DataError, coco, crowdpose, documents, quick, records
 from posewright.datasets.annotations import Dialect, read_annotations
 from posewright.scene import Scene
 from posewright.skeleton import COCO
@@ -160,7 +160,7 @@ def test_a_huge_file_in_order_is_read(tmp_path, monkeypatch):
     path = tmp_path / "results.json"
     path.write_text(json.dumps(RESULTS))
     expected = said(lambda: coco.read_results(path, SCENES))
-    monkeypatch.setattr(records, "HUGE", 10)
+    monkeypatch.setattr(documents, "HUGE", 10)
     assert said(lambda: coco.read_results(path, SCENES)) == expected
     path.write_text(json.dumps([RESULTS[0] | {"category_id": [3]}]))
     with pytest.raises(DataError, match=r"results.json: Expected .*category_id"):

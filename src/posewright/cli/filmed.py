@@ -54,7 +54,8 @@ def _spread(paths: Sequence[Path]) -> list[Path]:
 def _look(places: dict[Path, Path], model: str) -> None:
     from posewright import load
     from posewright.cli.estimate import told_apart
-    from posewright.datasets.records import DataError, read_json, write_json
+    from posewright.datasets.documents import read_json, write_json
+    from posewright.datasets.records import DataError
     from posewright.verbs.kept import PASSING
     from posewright.verbs.predict import predict_to
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from posewright.datasets.annotations import Dialect, read_annotations
+from posewright.datasets.documents import read_json
 from posewright.datasets.layout import find_file, find_folder
-from posewright.datasets.records import Record, read_json, record_of, records_in
+from posewright.datasets.records import Record, record_of, records_in
 from posewright.scene import ABSENT, HIDDEN, SEEN, Person, Scene
 from posewright.skeleton import AIC
 

@@ -19,18 +19,9 @@ from numpy.typing import NDArray
 from posewright.columns import Columns
 from posewright.datasets import masks, quick
 from posewright.datasets.categories import HOUSE, skeletons_of
+from posewright.datasets.documents import parsed, read_bytes
 from posewright.datasets.layout import pictures_in
-from posewright.datasets.records import (
-    COCO_VISIBLE,
-    LARGEST,
-    DataError,
-    DataWarning,
-    Record,
-    parsed,
-    read_bytes,
-    record_of,
-    say,
-)
+from posewright.datasets.records import COCO_VISIBLE, LARGEST, DataError, DataWarning, Record, record_of, say
 from posewright.geometry import Camera
 from posewright.scene import ABSENT, Cause, Person, Scene
 from posewright.skeleton import COCO, Skeleton

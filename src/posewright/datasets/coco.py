@@ -15,8 +15,9 @@ from posewright.datasets import masks as segmentation
 from posewright.datasets import quick
 from posewright.datasets.annotations import Dialect, read_annotations
 from posewright.datasets.categories import HOUSE
+from posewright.datasets.documents import parsed, read_bytes, write_json
 from posewright.datasets.layout import coco_names, find_file, of_a_part, picture_folders
-from posewright.datasets.records import DataError, Record, parsed, read_bytes, records_in, shown, write_json
+from posewright.datasets.records import DataError, Record, records_in, shown
 from posewright.scene import SEEN, Floats, Person, Scene
 from posewright.skeleton import COCO, Skeleton
 

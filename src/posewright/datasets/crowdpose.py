@@ -10,8 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from posewright.datasets.annotations import Dialect, read_annotations
+from posewright.datasets.documents import read_json
 from posewright.datasets.layout import find_file, find_folder
-from posewright.datasets.records import read_json, record_of
+from posewright.datasets.records import record_of
 from posewright.scene import Scene
 from posewright.skeleton import CROWDPOSE
 

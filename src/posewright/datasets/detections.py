@@ -11,7 +11,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from posewright.datasets.annotations import leave_out
-from posewright.datasets.records import DataError, Record, read_json, records_in, say, shown
+from posewright.datasets.documents import read_json
+from posewright.datasets.records import DataError, Record, records_in, say, shown
 from posewright.geometry.boxes import box_nms, from_centres
 from posewright.metrics import oks_nms, rescored
 from posewright.metrics.oks.similarity import oks_sigmas

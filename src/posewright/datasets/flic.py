@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from posewright.datasets.arrays import array_of
 from posewright.datasets.matlab import read_matlab
-from posewright.datasets.records import DataError, array_of
+from posewright.datasets.records import DataError
 from posewright.scene import ABSENT, SEEN, Person, Scene
 from posewright.skeleton import FLIC
 

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from posewright.datasets.bodies import BODIES, BY_COUNT
+from posewright.datasets.documents import read_json
 from posewright.datasets.names import Found, Name, placed
-from posewright.datasets.records import DataError, Record, read_json, record_of, shown
+from posewright.datasets.records import DataError, Record, record_of, shown
 from posewright.scene import Floats, Person, Scene
 from posewright.skeleton import COCO, Skeleton
 

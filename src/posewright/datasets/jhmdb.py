@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from posewright.datasets.annotations import Dialect, read_annotations
+from posewright.datasets.arrays import array_of
 from posewright.datasets.layout import find_file, find_folder
 from posewright.datasets.matlab import read_matlab
-from posewright.datasets.records import DataError, array_of
+from posewright.datasets.records import DataError
 from posewright.scene import ABSENT, SEEN, Person, Scene, box_around
 from posewright.skeleton import JHMDB
 

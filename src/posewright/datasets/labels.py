@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from posewright.datasets.records import DataError, array_of, read_arrays
+from posewright.datasets.arrays import array_of, read_arrays
+from posewright.datasets.records import DataError
 from posewright.files import write_whole
 from posewright.scene import SEEN, Person, Scene
 from posewright.skeleton import Skeleton

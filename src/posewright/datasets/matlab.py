@@ -14,7 +14,8 @@ from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from posewright.datasets.records import MOST_UNPACKED, DataError
+from posewright.datasets.documents import MOST_UNPACKED
+from posewright.datasets.records import DataError
 from posewright.files import opened
 
 _WIDTHS = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8}

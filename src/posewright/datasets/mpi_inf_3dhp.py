@@ -15,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from posewright.datasets.arrays import read_arrays
+from posewright.datasets.documents import read_json
 from posewright.datasets.layout import find_file
-from posewright.datasets.records import DataError, Record, read_arrays, read_json, record_of
+from posewright.datasets.records import DataError, Record, record_of
 from posewright.datasets.views import camera_of, column, rows_of, turn
 from posewright.geometry import Camera
 from posewright.scene import Scene

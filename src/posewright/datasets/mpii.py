@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posewright.datasets.arrays import array_of, read_arrays
+from posewright.datasets.documents import read_json
 from posewright.datasets.layout import find_file, find_folder
 from posewright.datasets.matlab import read_matlab
 from posewright.datasets.mpii_original import DOWN, read_original, square
-from posewright.datasets.records import DataError, array_of, read_arrays, read_json, records_in
+from posewright.datasets.records import DataError, records_in
 from posewright.scene import ABSENT, HIDDEN, SEEN, Floats, Person, Scene
 from posewright.skeleton import MPII
 

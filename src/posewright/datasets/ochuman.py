@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from posewright.datasets import masks
+from posewright.datasets.documents import read_json
 from posewright.datasets.layout import find_file, find_folder
-from posewright.datasets.records import DataError, Record, read_json, record_of
+from posewright.datasets.records import DataError, Record, record_of
 from posewright.scene import ABSENT, HIDDEN, SEEN, Cause, Person, Scene
 from posewright.skeleton import COCO
 

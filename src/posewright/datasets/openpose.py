@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from posewright.datasets.bodies import BODY_25, COCO_18, MPI_15
+from posewright.datasets.documents import read_json
 from posewright.datasets.names import Found, Name, placed
-from posewright.datasets.records import DataError, Record, read_json, record_of
+from posewright.datasets.records import DataError, Record, record_of
 from posewright.scene import Floats, Person, Scene
 from posewright.skeleton import COCO, Skeleton
 

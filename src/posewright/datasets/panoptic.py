@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from posewright.datasets.documents import read_json
 from posewright.datasets.layout import find_file
-from posewright.datasets.records import DataError, Record, read_json, record_of
+from posewright.datasets.records import DataError, Record, record_of
 from posewright.datasets.views import turn
 from posewright.geometry import Camera
 from posewright.scene import ABSENT, SEEN, Person, Scene, box_around

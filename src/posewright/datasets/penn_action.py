@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from posewright.datasets.arrays import array_of
 from posewright.datasets.matlab import read_matlab
-from posewright.datasets.records import DataError, array_of
+from posewright.datasets.records import DataError
 from posewright.scene import ABSENT, HIDDEN, SEEN, Floats, Person, Scene
 from posewright.skeleton import PENN_ACTION
 

@@ -12,8 +12,9 @@ import numpy as np
 from posewright.datasets.annotations import leave_out
 from posewright.datasets.bodies import BY_COUNT
 from posewright.datasets.categories import count_of
+from posewright.datasets.documents import read_json
 from posewright.datasets.layout import picture_folders, pictures_in
-from posewright.datasets.records import DataError, Record, read_json, records_in, say
+from posewright.datasets.records import DataError, Record, records_in, say
 from posewright.scene import Person, Scene
 from posewright.skeleton import Skeleton
 

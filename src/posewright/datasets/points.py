@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.datasets.records import DataError, read_arrays
+from posewright.datasets.arrays import read_arrays
+from posewright.datasets.records import DataError
 from posewright.files import write_whole
 from posewright.metrics.threed.poses import Poses
 from posewright.metrics.threed.pss import Centres

@@ -20,8 +20,9 @@ from posewright.datasets import aic, coco, instances, openpose, sleap, table
 from posewright.datasets.annotations import Dialect, read_annotations
 from posewright.datasets.bodies import BODIES, BY_COUNT
 from posewright.datasets.content import LOOKED, content_of, opened
+from posewright.datasets.documents import read_json
 from posewright.datasets.names import Name, finder, placed
-from posewright.datasets.records import DataError, Record, read_json, record_of
+from posewright.datasets.records import DataError, Record, record_of
 from posewright.scene import Person, Scene
 from posewright.skeleton import COCO, Skeleton
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.datasets.records import DataError, array_of, read_arrays
+from posewright.datasets.arrays import array_of, read_arrays
+from posewright.datasets.records import DataError
 from posewright.scene import ABSENT, HIDDEN, SEEN, Floats, Person, Scene, box_around
 from posewright.skeleton import Skeleton
 

@@ -1,26 +1,16 @@
-"""What every reader checks: files that can be opened, fields that are there and are what they should be."""
+"""What every reader checks of a record: fields that are there and are what they should be."""
 
 from __future__ import annotations
 
-import gzip
-import json
 import math
-import mmap
-import os
 import warnings
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.files import opened, write_whole
 from posewright.scene import ABSENT, HIDDEN, SEEN
 
 Floats = NDArray[np.float64]
@@ -28,15 +18,6 @@ Flags = NDArray[np.uint8]
 
 LARGEST = 1e9
 """No pixel, area or identity of a picture is larger; a number beyond it is damage."""
-
-HUGE = 1 << 29
-"""Files of more bytes than this are decoded from where they lie, so that a huge one of nonsense ends at once."""
-
-MOST_UNPACKED = 1 << 32
-"""Bytes that a packed file may unpack to; a few kB can promise terabytes."""
-BOMB, RATIO = 1 << 28, 100
-"""A packed file may unpack to so many bytes, and beyond them to so many times its size; JSON packs to a tenth."""
-GZIP = b"\x1f\x8b"
 
 COCO_VISIBLE: Mapping[int, int] = {0: ABSENT, 1: HIDDEN, 2: SEEN}
 """What COCO's v means: 0 not labelled, 1 labelled but hidden, 2 labelled and seen."""
@@ -233,112 +214,3 @@ def records_in(values: Sequence[object], where: str, noun: str) -> list[Record]:
         label = shown(name) if isinstance(name, int | str) else f"at place {place}"
         found.append(record_of(value, f"{where}: {noun} {label}"))
     return found
-
-
-def read_json(path: Path) -> Any:
-    """Return what a JSON file holds, also a gzipped one (.json.gz); raises DataError for anything else."""
-    return parsed(path, read_bytes(path))
-
-
-def read_bytes(path: Path) -> bytes | mmap.mmap:
-    """Return a file's bytes, unpacked where it is gzipped, mapped where it is above HUGE; raises DataError."""
-    try:
-        with opened(path) as file:
-            packed = file.read(2) == GZIP
-            file.seek(0)
-            size = os.fstat(file.fileno()).st_size
-            if size > HUGE and not packed:
-                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            return _unpacked(path, file, size) if packed else file.read()
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (EOFError, zlib.error) as error:
-        raise DataError(f"{path}: the gzip file is cut off or damaged: {error}") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-
-
-def _unpacked(path: Path, file: BinaryIO, size: int) -> bytes:
-    """Unpack a gzipped file; raises DataError where it promises more than anybody's data."""
-    most = max(BOMB, min(MOST_UNPACKED, RATIO * size))
-    with gzip.open(file) as content:
-        data = content.read(most + 1)
-    if len(data) > most:
-        raise DataError(f"{path}: unpacks to more than {most:,} bytes, which is no data of {size:,} bytes")
-    return data
-
-
-def parsed(path: Path, data: bytes | mmap.mmap) -> Any:
-    """Return what the bytes of a JSON file say; raises DataError that names the file where they are not JSON."""
-    try:
-        if not isinstance(data, bytes):
-            return msgspec.json.decode(data)
-        return json.loads(data, object_pairs_hook=partial(_once, path))
-    except DataError:
-        raise
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}: not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
-    except msgspec.DecodeError as error:
-        raise DataError(f"{path}: not JSON: {error}") from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not JSON: {type(error).__name__}") from None
-
-
-def _once(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object of a JSON file; raises DataError where a key stands twice, for it means two things then."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        key = next(key for place, (key, _) in enumerate(pairs) if key in [other for other, _ in pairs[:place]])
-        which = next((f"{name} {shown(found[name])}: " for name in ("id", "image_id") if name in found), "")
-        raise DataError(f"{path}: {which}{key!a} stands twice in one record; which of the two is meant nobody knows")
-    return found
-
-
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an npz file by name; raises DataError for anything else, pickles among it."""
-    with _parsed_by_others(path, "an npz file of plain arrays") as file, np.load(file, allow_pickle=False) as arrays:
-        size = sum(entry.file_size for entry in arrays.zip.infolist())
-        if size > MOST_UNPACKED:
-            raise DataError(f"{path}: unpacks to {size:,} bytes, at most {MOST_UNPACKED:,} are read")
-        return {name: arrays[name] for name in arrays.files}
-
-
-@contextmanager
-def _parsed_by_others(path: Path, kind: str) -> Iterator[Any]:
-    """Open a file for numpy's or scipy's parser, which answer damage with a dozen kinds of error."""
-    try:
-        with opened(path) as file:
-            yield file
-    except DataError:
-        raise
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except Exception as error:
-        raise DataError(f"{path}: not {kind}: {type(error).__name__}") from error
-
-
-def array_of(
-    arrays: Mapping[str, Any], name: str, where: str, shape: Sequence[int | None] = (), text: bool = False
-) -> NDArray[Any]:
-    """Return an array of finite numbers (or of texts) of a shape (None: any length) from those of a file."""
-    if name not in arrays:
-        raise DataError(f"{where}: {name}: missing; the file holds {', '.join(map(str, arrays)) or 'nothing'}")
-    value = np.asarray(arrays[name])
-    if (value.dtype.kind != "U") if text else (value.dtype.kind not in "iufb"):
-        raise DataError(f"{where}: {name}: must be {'texts' if text else 'numbers'}, not {value.dtype}")
-    expected = ", ".join("any" if length is None else str(length) for length in shape)
-    if len(shape) != value.ndim or any(a is not None and a != b for a, b in zip(shape, value.shape, strict=True)):
-        raise DataError(f"{where}: {name}: must have the shape ({expected}), not {value.shape}")
-    if not text and not (np.abs(value.astype(np.float64)) <= LARGEST).all():
-        place = tuple(int(i) for i in np.argwhere(~(np.abs(value.astype(np.float64)) <= LARGEST))[0])
-        raise DataError(f"{where}: {name}: {value[place]} at {place}; all must be finite numbers up to {LARGEST:g}")
-    return value
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write JSON, gzipped where the name ends in .gz, under another name first; NaN raises ValueError."""
-    data = json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)

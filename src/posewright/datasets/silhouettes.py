@@ -9,8 +9,9 @@ from pathlib import Path
 from posewright import datasets
 from posewright.datasets import coco, masks
 from posewright.datasets.annotations import Dialect, read_annotations
+from posewright.datasets.documents import read_json
 from posewright.datasets.layout import picture_folders
-from posewright.datasets.records import DataError, read_json, records_in
+from posewright.datasets.records import DataError, records_in
 from posewright.scene import Scene
 
 

@@ -12,11 +12,12 @@ from posewright import datasets
 from posewright.columns import people_of, pictures_of
 from posewright.datasets import aic, coco, crowdpose, jhmdb, lsp, mpii, people, posetrack
 from posewright.datasets.annotations import Dialect, annotated, read_annotations
+from posewright.datasets.arrays import read_arrays
 from posewright.datasets.content import content_of
 from posewright.datasets.layout import picture_folders
 from posewright.datasets.matlab import read_matlab
 from posewright.datasets.meant import meant
-from posewright.datasets.records import DataError, read_arrays
+from posewright.datasets.records import DataError
 from posewright.scene import Scene
 from posewright.skeleton import CROWDPOSE, JHMDB, POSETRACK, Skeleton
 

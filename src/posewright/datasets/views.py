@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from posewright.datasets.records import Floats, Record, array_of
+from posewright.datasets.arrays import array_of
+from posewright.datasets.records import Floats, Record
 from posewright.geometry import Camera
 from posewright.metrics.threed.poses import Poses
 from posewright.scene import SEEN, Person, Scene

@@ -15,7 +15,7 @@ from posewright.augment.mosaic import Mosaic
 from posewright.augment.picture_jitter import Fitted, PictureJitter
 from posewright.codecs.detection.ttfnet import TTFNet
 from posewright.datasets import lsp, pseudo_labels
-from posewright.datasets.records import array_of, read_arrays
+from posewright.datasets.arrays import array_of, read_arrays
 from posewright.datasets.synthetic import thing, world
 from posewright.geometry.boxes import overlap
 from posewright.metrics.detection.box_ap import box_ap

@@ -11,7 +11,8 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from posewright.datasets.records import read_json, record_of
+from posewright.datasets.documents import read_json
+from posewright.datasets.records import record_of
 from posewright.datasets.truth import conventions
 from posewright.files import write_whole
 from posewright.metrics import (

@@ -13,8 +13,8 @@ import numpy as np
 
 from posewright.datasets import coco
 from posewright.datasets.detections import Detected
+from posewright.datasets.documents import write_json
 from posewright.datasets.predictions import described
-from posewright.datasets.records import write_json
 from posewright.estimators.bottom_up import BottomUp
 from posewright.estimators.estimator import Estimator
 from posewright.metrics.score import versions

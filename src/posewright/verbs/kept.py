@@ -18,7 +18,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from posewright.datasets.detections import Detected
-from posewright.datasets.records import DataError, Record, parsed, record_of
+from posewright.datasets.documents import parsed
+from posewright.datasets.records import DataError, Record, record_of
 from posewright.estimators.estimator import Estimator
 from posewright.estimators.scenes import found_in, predict_scenes
 from posewright.scene import Person, Scene

@@ -14,8 +14,9 @@ import cv2
 
 from posewright import picture
 from posewright.datasets import videos
+from posewright.datasets.documents import read_json
 from posewright.datasets.inputs import VIDEO_SUFFIXES
-from posewright.datasets.records import DataError, read_json
+from posewright.datasets.records import DataError
 from posewright.files import whole
 from posewright.picture import Pixels
 from posewright.report.drawing import draw

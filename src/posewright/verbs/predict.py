@@ -20,10 +20,11 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from posewright.datasets import coco, videos
 from posewright.datasets.detections import Boxes, BoxForm, boxes_of, read_boxes
+from posewright.datasets.documents import read_bytes, write_json
 from posewright.datasets.exchange import FORMS
 from posewright.datasets.inputs import VIDEO_SUFFIXES, Unreadable, scenes_from
 from posewright.datasets.predictions import described
-from posewright.datasets.records import DataError, read_bytes, write_json
+from posewright.datasets.records import DataError
 from posewright.datasets.videos import ALL, Clip
 from posewright.estimators.estimator import Estimator
 from posewright.estimators.one_euro import OneEuro

@@ -24,8 +24,9 @@ from posewright.codecs.bottom_up.whole import Places, one_person
 from posewright.codecs.maps import Floats
 from posewright.datasets import coco
 from posewright.datasets.detections import Detected, boxes_by_scene, read_boxes
+from posewright.datasets.documents import read_json
 from posewright.datasets.predictions import named_pictures, read_predictions
-from posewright.datasets.records import DataError, Record, read_json, records_in
+from posewright.datasets.records import DataError, Record, records_in
 from posewright.scene import Person, Scene
 from posewright.skeleton import Skeleton
 

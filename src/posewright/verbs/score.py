@@ -14,8 +14,9 @@ from posewright.columns import people_of
 from posewright.datasets import silhouettes
 from posewright.datasets.bodies import BODIES
 from posewright.datasets.categories import checked_sigmas
+from posewright.datasets.documents import read_json
 from posewright.datasets.predictions import read_predictions
-from posewright.datasets.records import DataError, read_json
+from posewright.datasets.records import DataError
 from posewright.datasets.truth import read_truth
 from posewright.metrics import oks_ap, shared_keypoints
 from posewright.metrics.customary import CUSTOMARY

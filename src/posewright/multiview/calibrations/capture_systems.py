@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from posewright.datasets.records import DataError, read_bytes
+from posewright.datasets.documents import read_bytes
+from posewright.datasets.records import DataError
 from posewright.geometry import Camera
 from posewright.geometry.lens import distort
 from posewright.multiview.calibrations.qualisys import root_of

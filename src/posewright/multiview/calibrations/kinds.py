@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from posewright.datasets.records import DataError, read_json
+from posewright.datasets.documents import read_json
+from posewright.datasets.records import DataError
 from posewright.files import write_whole
 from posewright.multiview.calibrations import capture_systems, opencv, published, qualisys, tables
 from posewright.multiview.rig import Rig, Unit, UnitError, Up, turned

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from posewright.datasets.records import DataError, read_bytes, read_json, record_of, records_in
+from posewright.datasets.documents import read_bytes, read_json
+from posewright.datasets.records import DataError, record_of, records_in
 from posewright.geometry import Camera
 from posewright.multiview.rig import Rig, Unit, in_mm, rotation, scale_of
 

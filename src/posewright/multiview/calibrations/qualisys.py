@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from posewright.datasets.records import DataError, read_bytes
+from posewright.datasets.documents import read_bytes
+from posewright.datasets.records import DataError
 from posewright.geometry import Camera
 from posewright.multiview.rig import Rig, Unit, rotation
 from posewright.warp import Size

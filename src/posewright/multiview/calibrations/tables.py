@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from posewright.datasets.records import Record, read_bytes, record_of
+from posewright.datasets.documents import read_bytes
+from posewright.datasets.records import Record, record_of
 from posewright.geometry import Camera
 from posewright.multiview.rig import MILLIMETRES, UPS, Rig, Unit, in_mm, rotation, scale_of
 

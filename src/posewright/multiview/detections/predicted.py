@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from posewright.datasets.records import DataError, read_json, record_of
+from posewright.datasets.documents import read_json
+from posewright.datasets.records import DataError, record_of
 from posewright.multiview.views import View
 from posewright.skeleton import Skeleton
 

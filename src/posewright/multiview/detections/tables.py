@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from posewright.datasets.records import DataError, read_arrays, read_bytes
+from posewright.datasets.arrays import read_arrays
+from posewright.datasets.documents import read_bytes
+from posewright.datasets.records import DataError
 from posewright.multiview.views import View, Views
 from posewright.skeleton import Skeleton
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from posewright.datasets.records import DataError, read_arrays
+from posewright.datasets.arrays import read_arrays
+from posewright.datasets.records import DataError
 from posewright.multiview.points import Points
 from posewright.multiview.rig import UPS
 from posewright.skeleton import Skeleton

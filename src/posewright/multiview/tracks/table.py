@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from posewright.datasets.records import DataError, read_bytes
+from posewright.datasets.documents import read_bytes
+from posewright.datasets.records import DataError
 from posewright.multiview.points import USED, PointReason, Points, ViewReason
 from posewright.multiview.rig import UPS
 from posewright.skeleton import Skeleton

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from posewright.datasets.records import DataError, read_bytes
+from posewright.datasets.documents import read_bytes
+from posewright.datasets.records import DataError
 from posewright.multiview.points import PointReason, Points
 from posewright.multiview.rig import MILLIMETRES
 from posewright.skeleton import Skeleton

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.datasets.records import DataError, read_arrays, read_json, record_of
+from posewright.datasets.arrays import read_arrays
+from posewright.datasets.documents import read_json
+from posewright.datasets.records import DataError, record_of
 from posewright.files import whole, write_whole
 from posewright.geometry.boxes import overlap
 from posewright.robustness.attacks.attack import CLEAN, Attack

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from posewright import picture
 from posewright.datasets import coco
-from posewright.datasets.records import DataError, Record, read_json, record_of, records_in, write_json
+from posewright.datasets.documents import read_json, write_json
+from posewright.datasets.records import DataError, Record, record_of, records_in
 from posewright.robustness.answers.ask import AT_ONCE, Track, attacked, changed, claim, covered, digest
 from posewright.robustness.answers.truth import Asked, asked_of, points, told
 from posewright.robustness.attacks.attack import CLEAN, Attack, Hide, attack_of, chosen

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from posewright.datasets.records import DataError, Record, read_json, record_of, records_in
+from posewright.datasets.documents import read_json
+from posewright.datasets.records import DataError, Record, record_of, records_in
 from posewright.files import write_whole
 from posewright.robustness.attacks.subjects import Subject, subject
 from posewright.scene import ABSENT, HIDDEN, SEEN, Crop, Floats, Person, Scene

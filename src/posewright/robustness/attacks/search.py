@@ -14,7 +14,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.datasets.records import DataError, read_arrays
+from posewright.datasets.arrays import read_arrays
+from posewright.datasets.records import DataError
 from posewright.files import whole
 from posewright.occlusion.occluder import Alpha, Occluder
 from posewright.occlusion.presets import ATTACKS, WIDTH

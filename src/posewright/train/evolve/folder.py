@@ -19,7 +19,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from posewright.datasets.records import DataError, Record, read_json, record_of
+from posewright.datasets.documents import read_json
+from posewright.datasets.records import DataError, Record, record_of
 from posewright.files import write_whole
 from posewright.metrics.score import versions
 from posewright.train.evolve.search import Search, Trained, plain, trained_in
