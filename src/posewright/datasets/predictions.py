@@ -3,7 +3,7 @@
 A file says by its content which form it is in, never by its name: COCO results (also with pictures' names for ids,
 as `posewright predict` and AlphaPose write them), annotations in COCO's format, AI Challenger's submissions,
 OpenPose's JSON, what `instances` reads (MMPose, ultralytics, openpifpaf, AlphaPose), or a table. Any of them may be
-gzipped. SLEAP's own files are read where sleap-io is installed.
+gzipped. DeepLabCut's and SLEAP's .h5 are read where h5py is installed, SLEAP's own files where sleap-io is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from posewright.columns import Columns, pictures_of, with_people
-from posewright.datasets import aic, coco, instances, openpose, sleap, table
+from posewright.datasets import aic, coco, hdf5, instances, openpose, sleap, table
 from posewright.datasets.annotations import Dialect, read_annotations
 from posewright.datasets.bodies import BODIES, BY_COUNT
 from posewright.datasets.content import LOOKED, content_of, opened
@@ -26,12 +26,6 @@ from posewright.datasets.records import DataError, Record, record_of
 from posewright.scene import Person, Scene
 from posewright.skeleton import COCO, Skeleton
 
-_ARRAYS = dict.fromkeys(
-    (".h5", ".hdf5"),
-    "HDF5, in which DeepLabCut keeps pickles, which are not read; name the .csv beside it, which save_as_csv=True "
-    "writes, or of SLEAP the .slp",
-)
-"""What arrays by their ending may be, and what to do."""
 _IMAGES = re.compile(rb'"(images|categories)"\s*:\s*\[')
 _IMAGE = re.compile(rb'"image_id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)')
 
@@ -57,7 +51,9 @@ def read_predictions(path: Path | str, truth: Sequence[Scene], skeleton: Skeleto
     if content.kind == "table":
         return table.read_table(path, truth, skeleton or (truth[0].skeleton if truth else COCO))
     if content.kind == "arrays":
-        raise DataError(f"{path}: {_ARRAYS.get(path.suffix, 'arrays')}; predictions must be JSON or a table")
+        if path.suffix not in (".h5", ".hdf5"):
+            raise DataError(f"{path}: arrays; predictions must be JSON, a table, or .h5 of DeepLabCut or SLEAP")
+        return hdf5.read(path, truth, skeleton or (truth[0].skeleton if truth else COCO))
     if content.kind in ("openpose", "annotations"):
         return _object(path, truth, skeleton)
     if content.first is None:

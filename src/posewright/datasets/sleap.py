@@ -24,7 +24,7 @@ def read(path: Path, truth: Sequence[Scene]) -> list[Scene]:
     except ImportError:
         raise ImportError(f"{path}: SLEAP's files are read by sleap-io: pip install sleap-io") from None
     try:
-        labels: Any = load_slp(str(path))
+        labels: Any = load_slp(str(path), open_videos=False)
     except Exception as error:  # whatever a damaged file makes h5py stumble over
         raise DataError(f"{path}: not a file of SLEAP's: {type(error).__name__}: {error}") from None
     own = Skeleton("the file's", tuple(labels.skeletons[0].node_names), ())
