@@ -62,10 +62,10 @@ def away(people, true):
 
 
 @pytest.mark.parametrize(
-    ("name", "network", "taken", "rate", "size", "codec", "near"),
+    ("name", "network", "taken", "rate", "size", "codec", "near", "pieces"),
     [
-        ("higher_hrnet_w32_coco", lambda: higher_hrnet.HigherHRNet(8, 17), 130, 3e-3, 64, {}, 6.0),
-        ("openpose_coco", lambda: wide_awake(openpose.OpenPose(18, 19, stages=1)), 300, 4e-3, 128, {}, 4.0),
+        ("higher_hrnet_w32_coco", lambda: higher_hrnet.HigherHRNet(8, 17), 130, 3e-3, 64, {}, 6.0, 0),
+        ("openpose_coco", lambda: wide_awake(openpose.OpenPose(18, 19, stages=1)), 300, 4e-3, 128, {}, 4.0, 0),
         (
             "lightweight_openpose_coco",
             lambda: lightweight_openpose.LightweightOpenPose(18, 19),
@@ -74,18 +74,21 @@ def away(people, true):
             128,
             {},
             8.0,
+            3,
         ),
-        ("simplepose_coco", lambda: simplepose.SimplePose(1, 18, 30), 110, 4e-3, 128, {}, 8.0),
+        ("simplepose_coco", lambda: simplepose.SimplePose(1, 18, 30), 110, 4e-3, 128, {}, 8.0, 3),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_two_people_are_learnt_by_heart(narrow, name, network, taken, rate, size, codec, near):
-    """Both are found in the picture, without being told where they are."""
+def test_two_people_are_learnt_by_heart(narrow, name, network, taken, rate, size, codec, near, pieces):
+    """Both are found in the picture, without being told where they are, and nobody else but so many pieces of them."""
     network, scene, losses = by_heart(narrow, name, network, taken, rate, size, **codec)
     assert losses[-1] < losses[0] / 3
     people = estimating(network)(scene)
     assert len(scene.people) == 2
     assert max(away(people, true) for true in scene.people) < near
+    assert sum(one.labelled.sum() > 2 / 3 * len(one) for one in people) == 2
+    assert len(people) <= 2 + pieces
 
 
 def test_tags_are_learnt_by_heart(narrow, monkeypatch):
