@@ -62,7 +62,7 @@ def test_a_missing_field_is_named(write, coco_content, tmp_path, field):
         (b"\xff\xfe\x00\xd8", "not JSON"),
         (b"[" * 100_000, "not JSON: RecursionError"),
         (b"[1]", r"must be an object \{...\}, not a list of 1"),
-        (b"{}", "categories: missing"),
+        (b"{}", "images: missing"),
         (b'{"categories": [], "images": [], "annotations": []}', "categories: no category has keypoints"),
         (b'{"categories": 3}', "categories: must be a list, not 3"),
         (gzip.compress(b'{"images": []}', mtime=0)[:-9], "the gzip file is cut off or damaged"),

@@ -99,6 +99,7 @@ def test_annotations_are_read_alike(both, tmp_path, data):
     assert first == second
 
 
+@pytest.mark.filterwarnings("ignore::posewright.datasets.records.DataWarning")
 @FUZZ
 @given(data=st.data())
 def test_results_are_read_alike(both, tmp_path, data):

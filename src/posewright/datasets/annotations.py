@@ -73,9 +73,12 @@ def annotated(path: Path, images: Path | Sequence[Path], dialect: Dialect) -> Se
     except quick.UNUSUAL as error:
         quick.refuse_huge(path, data, error)
     file = record_of(parsed(path, data), str(path))
-    file.items("categories")
+    if file.has("categories"):
+        file.items("categories")
     pictures = _by_identity(file.records("images", "image"))
     annotations = file.records("annotations", "annotation")
+    if not file.fields.get("categories"):
+        annotations = [Record(one.where, {"category_id": 0} | dict(one.fields)) for one in annotations]
     skeletons = skeletons_of(file, dialect.skeleton, annotations, dialect.unnamed, dialect.category)
     scored = dialect.scored and any(_has_scores(record, dialect.field) for record in annotations)
     people: dict[int | str, list[Person]] = {identity: [] for identity in pictures}
@@ -105,6 +108,22 @@ def leave_out(odd: Sequence[DataError], count: int, path: Path, what: str = "ann
     if odd:
         reason = str(odd[0]).removeprefix(f"{path}: ")
         say(f"{path}: {len(odd)} of {count} {what} left out; the first: {reason}")
+
+
+def posed(results: list[Record], path: Path) -> list[Record]:
+    """Leave out, with a DataWarning, results without keypoints: those of other categories, and whose list is empty."""
+    posed = [record for record in results if record.fields.get("keypoints")]
+    first = posed[0].fields.get("category_id") if posed else None
+    kept = [
+        record
+        for record in results
+        if record.fields.get("keypoints")
+        or ("keypoints" not in record.fields and record.fields.get("category_id") == first)
+    ]
+    if not posed or len(kept) == len(results):
+        return results
+    say(f"{path}: {len(results) - len(kept)} of {len(results)} results without keypoints left out")
+    return kept
 
 
 def _quickly(path: Path, data: quick.Bytes, folders: Sequence[Path], dialect: Dialect) -> Columns:

@@ -30,6 +30,9 @@ def skeletons_of(
     annotations tells, where it does. category: the name or id of the one to read; where several differ and none is
     named, it is that of most annotations, with a DataWarning. Raises DataError.
     """
+    if not file.fields.get("categories"):
+        ids = {record.identity("category_id") for record in annotations}
+        return dict.fromkeys(ids, given or _by_count(file, annotations, unnamed))
     records = {record.identity("id"): record for record in file.records("categories", "category")}
     if given is not None:
         return dict.fromkeys(records, given)

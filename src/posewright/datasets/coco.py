@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from posewright import picture
 from posewright.columns import extent, pictures_of, with_people
 from posewright.datasets import masks as segmentation
 from posewright.datasets import quick
-from posewright.datasets.annotations import Dialect, read_annotations
+from posewright.datasets.annotations import Dialect, posed, read_annotations
 from posewright.datasets.categories import HOUSE
 from posewright.datasets.documents import parsed, read_bytes, write_json
 from posewright.datasets.layout import coco_names, find_file, of_a_part, picture_folders
@@ -253,19 +253,19 @@ def read_results(path: Path, scenes: Sequence[Scene]) -> Sequence[Scene]:
     if not isinstance(content, list):
         raise DataError(f"{path}: must be a list of results, not an object; that is what a file of annotations is")
     people: list[list[Person]] = [[] for _ in scenes]
-    results = records_in(content, str(path), "result")
+    results = posed(records_in(content, str(path), "result"), path)
     boxed = bool(results) and bool(results[0].fields.get("bbox"))
     for number, record in enumerate(results, 1):
         image = record.identity("image_id")
         if image not in places:
             raise record.wrong("image_id", f"{image!r} is the id of no picture that was given")
-        _check_category(record, content[0])
+        _check_category(record, results[0].fields)
         place = places[image]
         people[place].append(replace(_predicted(record, len(scenes[place].skeleton), boxed), id=number))
     return [with_people(picture, tuple(found)) for picture, found in zip(pictures, people, strict=True)]
 
 
-def _check_category(record: Record, first: dict[str, Any]) -> None:
+def _check_category(record: Record, first: Mapping[str, Any]) -> None:
     """Refuse results of several categories: keypoints of a hand and of a body cannot be scored together."""
     one, other = first.get("category_id"), record.fields.get("category_id")
     if one != other and isinstance(one, int | str) and isinstance(other, int | str):

@@ -28,8 +28,8 @@ _FIRST_KEY = re.compile(rb'\{\s*("(?:[^"\\\x00-\x1f]|\\.)*"\s*:|\})')
 class Content:
     """Say what kind of file it is, and of a list its first record (None: the list is empty).
 
-    list: a JSON list of objects. annotations: a JSON object, in COCO's format as far as can be told. openpose: a
-    JSON object with people. table: text in columns. arrays: npz, h5 or MATLAB's.
+    list: a JSON list of objects, or objects one behind the other (JSON Lines). annotations: a JSON object, in COCO's
+    format as far as can be told. openpose: one with people. table: text in columns. arrays: npz, h5 or MATLAB's.
     """
 
     kind: Kind
@@ -45,6 +45,8 @@ def content_of(path: Path) -> Content:
         start = file.read(LOOKED).removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start:
         raise DataError(f"{path}: the file is empty")
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(f"{path}: text in UTF-16; save it in UTF-8")
     if start.startswith((_ZIP, _MATLAB, _HDF)):
         return Content("arrays")
     if start[:1] == b"[":
@@ -55,10 +57,12 @@ def content_of(path: Path) -> Content:
         if not _FIRST_KEY.match(start):
             raise DataError(f"{path}: not JSON: after the first {{ must come a name in quotes and a colon")
         _check_end(path, b"}")
+        if (first := _first_line(path, start)) is not None:
+            return Content("list", first)
         people = re.search(rb'"people"\s*:\s*\[', start) and not re.search(rb'"(images|annotations)"\s*:\s*\[', start)
         return Content("openpose" if people else "annotations")
     line = start[: start.find(b"\n")] if b"\n" in start else start
-    if b"," in line and line.isascii() and not re.search(rb"[\x00-\x08\x0e-\x1f]", line):
+    if re.search(rb"[,;\t]", line) and line.isascii() and not re.search(rb"[\x00-\x08\x0e-\x1f]", line):
         return Content("table")
     raise DataError(f"{path}: neither JSON, which begins with [ or {{, nor a table, whose first line names its columns")
 
@@ -83,6 +87,16 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         raise DataError(f"{path}: the gzip file is cut off or damaged: {error}") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def _first_line(path: Path, start: bytes) -> Record | None:
+    """Return the first of several objects that stand one behind the other, as in JSON Lines; None for one alone."""
+    text = start.decode("utf-8", "replace")
+    try:
+        value, end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return None
+    return record_of(value, f"{path}: record at place 0") if text[end:].lstrip().startswith("{") else None
 
 
 def _first_record(path: Path, start: bytes) -> Record | None:

@@ -6,7 +6,9 @@ import gzip
 import json
 import mmap
 import os
+import re
 import zlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,6 +26,7 @@ MOST_UNPACKED = 1 << 32
 BOMB, RATIO = 1 << 28, 100
 """A packed file may unpack to so many bytes, and beyond them to so many times its size; JSON packs to a tenth."""
 GZIP = b"\x1f\x8b"
+_SOLID = re.compile(r"\S")
 
 
 def read_json(path: Path) -> Any:
@@ -64,7 +67,7 @@ def parsed(path: Path, data: bytes | mmap.mmap) -> Any:
     try:
         if not isinstance(data, bytes):
             return msgspec.json.decode(data)
-        return json.loads(data, object_pairs_hook=partial(_once, path))
+        return _values(data.decode("utf-8-sig"), partial(_once, path))
     except DataError:
         raise
     except json.JSONDecodeError as error:
@@ -73,6 +76,23 @@ def parsed(path: Path, data: bytes | mmap.mmap) -> Any:
         raise DataError(f"{path}: not JSON: {error}") from None
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON: {type(error).__name__}") from None
+
+
+def _values(text: str, hook: Callable[[list[tuple[str, Any]]], Any]) -> Any:
+    """Return what a text in JSON says: of several objects one behind the other, as in JSON Lines, their list."""
+    decoder = json.JSONDecoder(object_pairs_hook=hook)
+    try:
+        return decoder.decode(text)
+    except json.JSONDecodeError as error:
+        if error.msg != "Extra data" or text[error.pos] != "{" or not text.lstrip().startswith("{"):
+            raise
+    found, place = [], len(text) - len(text.lstrip())
+    while place < len(text):
+        value, end = decoder.raw_decode(text, place)
+        found.append(value)
+        rest = _SOLID.search(text, end)
+        place = rest.start() if rest else len(text)
+    return found
 
 
 def _once(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 MMPose's inferencer (a file a picture, or frames with `instances`) and demos (`instance_info`), ultralytics' `to_json`,
 openpifpaf's `*.predictions.json`, AlphaPose's `--format cmu` and `open` (people by picture in one object), and lists
 of one's own, also inside an object. A picture is named by the person, by the key that it stands under, or else by the
-file. Keypoints are x, y, score in one list, in a list each, or x, y apart from their scores.
+file. Keypoints are x, y, score in one list, in a list each, x, y apart from their scores, or with their names.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from posewright.datasets.bodies import BODIES, BY_COUNT
 from posewright.datasets.documents import read_json
+from posewright.datasets.named_points import points_of
 from posewright.datasets.names import Found, Name, placed
 from posewright.datasets.records import DataError, Record, record_of, shown
 from posewright.scene import Floats, Person, Scene
@@ -59,6 +60,7 @@ def read_instances(files: Sequence[Path], truth: Sequence[Scene], skeleton: Skel
         content = read_json(file)
         names = names or _keypoint_names(content)
         bodies += _bodies(content, str(file), [_picture_of(file)])
+    bodies, names = _by_their_names(bodies, names)
     likely = truth[0].skeleton if truth else COCO
     own = skeleton or (_named(names) if names else None) or (_by_count(bodies[0].record, likely) if bodies else likely)
     found: Found = [(body.record.where, body.names, _person(body.record, own)) for body in bodies]
@@ -71,8 +73,11 @@ def read_instances(files: Sequence[Path], truth: Sequence[Scene], skeleton: Skel
 def _bodies(content: Any, where: str, names: Sequence[Name]) -> Iterator[Body]:
     """Yield the people of anything that holds some; raises DataError where it holds none in a form that is known."""
     if isinstance(content, list):
+        if _is_pose(content):
+            yield Body(Record(where, {POSES[0]: content}), names)
+            return
         for place, item in enumerate(content):
-            if isinstance(item, list):
+            if isinstance(item, list) and not _is_pose(item):
                 yield from _bodies(item, f"{where}: frame {place}", _frame(names, place))
             else:
                 yield from _bodies(item, f"{where}: record at place {place}", names)
@@ -92,6 +97,25 @@ def _bodies(content: Any, where: str, names: Sequence[Name]) -> Iterator[Body]:
             yield from _bodies(value, f"{where}: {shown(key)}", [key])
     else:
         raise unknown(record)
+
+
+def _by_their_names(bodies: list[Body], names: list[str]) -> tuple[list[Body], list[str]]:
+    """Put keypoints that carry their names into one order, which is returned; one that a person lacks is absent."""
+    told = [points_of(body.record, _pose(body.record)) for body in bodies]
+    if not bodies or any(points is None for points in told):
+        return bodies, names
+    order = list(dict.fromkeys(name for points in told for name in points or ()))
+    written = [[(points or {}).get(name, [None, None, None]) for name in order] for points in told]
+    return [
+        Body(Record(body.record.where, {**body.record.fields, _pose(body.record): points}), body.names)
+        for body, points in zip(bodies, written, strict=True)
+    ], order
+
+
+def _is_pose(content: list[Any]) -> bool:
+    """Tell a person's keypoints, which stand without any field, from a list of people."""
+    points = [item for item in content if isinstance(item, list) and len(item) in (2, 3)]
+    return 2 < len(content) == len(points) and all(v is None or type(v) in (int, float) for one in points for v in one)
 
 
 def unknown(record: Record) -> DataError:

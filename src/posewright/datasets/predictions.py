@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ from posewright.datasets.annotations import Dialect, read_annotations
 from posewright.datasets.bodies import BODIES, BY_COUNT
 from posewright.datasets.content import LOOKED, content_of, opened
 from posewright.datasets.documents import read_json
+from posewright.datasets.named_points import is_named
 from posewright.datasets.names import Name, finder, placed
-from posewright.datasets.records import DataError, Record, record_of
+from posewright.datasets.records import DataError, Record, record_of, records_in
 from posewright.scene import Person, Scene
 from posewright.skeleton import COCO, Skeleton
 
@@ -58,11 +59,20 @@ def read_predictions(path: Path | str, truth: Sequence[Scene], skeleton: Skeleto
         return _object(path, truth, skeleton)
     if content.first is None:
         return [replace(scene, people=()) for scene in truth]
+    first = content.first if content.first.fields.get("keypoints") else _first_posed(path, content.first)
     if "keypoint_annotations" in content.first.fields:
         return _submitted(path, truth)
-    if isinstance(content.first.fields.get("keypoints"), Mapping) or "image_id" not in content.first.fields:
+    if "image_id" not in first.fields or is_named(first.fields.get("keypoints")):
         return instances.read_instances([path], truth, skeleton)
-    return _results(path, content.first, truth, skeleton)
+    return _results(path, first, truth, skeleton)
+
+
+def _first_posed(path: Path, first: Record) -> Record:
+    """Return the first record that has keypoints, where those before it have none; else the first of all."""
+    if not {"image_id", "category_id"} <= first.fields.keys():
+        return first
+    found = records_in(read_json(path), str(path), "record")
+    return next((record for record in found if record.fields.get("keypoints")), first)
 
 
 def named_pictures(path: Path, records: Sequence[Record], skeleton: Skeleton | None = None) -> list[Scene]:
@@ -165,7 +175,8 @@ def _skeleton_by_count(first: Record, truth: Sequence[Scene]) -> Skeleton:
     given = first.items("keypoints")
     nested = bool(given) and isinstance(given[0], list)
     count = 3 * len(given) if nested else len(given)
-    found = likely if count == 3 * len(likely) else BY_COUNT.get(count // 3 if count % 3 == 0 else 0)
+    pairs = count == 2 * len(likely) and not nested
+    found = likely if pairs or count == 3 * len(likely) else BY_COUNT.get(count // 3 if count % 3 == 0 else 0)
     if found is None:
         others = [s.name for s in BODIES if count == 3 * len(s)]
         hint = f"; if they are those of {' or '.join(others)}, say so by the skeleton" if others else ""

@@ -23,6 +23,10 @@ COCO_VISIBLE: Mapping[int, int] = {0: ABSENT, 1: HIDDEN, 2: SEEN}
 """What COCO's v means: 0 not labelled, 1 labelled but hidden, 2 labelled and seen."""
 
 
+NONE = ("nan", "null", "none", "")
+"""Texts that stand in place of a number that is not there."""
+
+
 class DataError(ValueError):
     """A data set's file that is not what it should be; the message names file, record, field and what is right."""
 
@@ -68,8 +72,10 @@ class Record:
         return value
 
     def identity(self, field: str) -> int | str:
-        """Return what names a record: a whole number or a text."""
+        """Return what names a record: a whole number, also where the file writes 1.0 for 1, or a text."""
         value = self.get(field)
+        if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST:
+            return int(value)
         if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
             raise self.wrong(field, f"must be a whole number or a text, not {shown(value)}")
         return value
@@ -112,15 +118,18 @@ class Record:
     def triples(self, field: str, count: int, third: float = 1.0) -> Floats:
         """Return keypoints (count, 3): x, y and a third number, in one list or in `count` lists.
 
-        A keypoint of which null or NaN stands in place of a number is NaN, NaN, 0. third: what lists of two lack.
+        A keypoint of which null or NaN, also as a text, stands in place of a number is NaN, NaN, 0. third: what pairs
+        of x and y lack.
         """
         value = self.items(field)
         if value and all(isinstance(point, list) and len(point) in (2, 3) for point in value):
             if len(value) != count:
                 raise self.wrong(field, f"must be {count} keypoints, not {len(value)}")
             value = [number for point in value for number in (*point, third)[:3]]
-        absent = np.array([v is None or v != v for v in value]).reshape(-1, 3).any(1) if len(value) == 3 * count else ()
-        known = [0.0 if v is None or v != v else v for v in value] if np.any(absent) else value
+        elif len(value) == 2 * count and not any(isinstance(number, list) for number in value):
+            value = [number for x, y in zip(value[::2], value[1::2], strict=True) for number in (x, y, third)]
+        absent = np.array([_is_none(v) for v in value]).reshape(-1, 3).any(1) if len(value) == 3 * count else ()
+        known = [0.0 if _is_none(v) else v for v in value] if np.any(absent) else value
         found = Record(self.where, {field: known}).numbers(field, 3 * count).reshape(count, 3)
         if np.any(absent):
             found[absent] = np.nan, np.nan, 0.0
@@ -169,6 +178,11 @@ class Record:
             allowed = ", ".join(str(v) for v in meaning)
             raise self.wrong(field, f"visibility of keypoint {k} is {triples[k, 2]:g}; it must be one of {allowed}")
         return np.where(visible[:, None] > ABSENT, triples[:, :2] + shift, np.nan), visible
+
+
+def _is_none(value: object) -> bool:
+    """Tell what stands in place of a number that is not there."""
+    return value is None or value != value or (isinstance(value, str) and value.strip().lower() in NONE)
 
 
 def limits(low: float, high: float, value: Any, what: str = "a number") -> str:

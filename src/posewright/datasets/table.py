@@ -1,12 +1,13 @@
-"""Predictions as a table: comma-separated values, one person a row, columns by name.
+"""Predictions as a table: values separated by commas, semicolons or tabs, one person a row, columns by name.
 
     image,person,score,nose_x,nose_y,nose_score,left_eye_x,left_eye_y,...
     im1.jpg,1,0.9,101.5,42,0.8,,,...
 
 `image` is the picture's id, path or file name. `person`, `score`, `box_x0`, `box_y0`, `box_x1`, `box_y1` and the
-keypoints' scores may be left out. An empty cell or NaN is an absent keypoint. Keypoints may be spelt in any usual
-style, parts of a column be joined by `_`, `.` or a space (SLEAP's `nose.x`), and columns of nothing known are left
-out, which is said. DeepLabCut's tables are known by `scorer` in their first cell, see `deeplabcut`.
+keypoints' scores may be left out. An empty cell or NaN is an absent keypoint; where no comma separates, it may be the
+decimal point. Keypoints may be spelt in any usual style, parts of a column be joined by `_`, `.` or a space (SLEAP's
+`nose.x`), and columns of nothing known are left out, which is said. DeepLabCut's tables are known by `scorer` in their
+first cell, see `deeplabcut`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -30,6 +32,7 @@ from posewright.skeleton.spelling import spelt
 PICTURES = ("image", "image_id", "image_name", "file_name", "filename", "file", "path", "frame_idx", "frame")
 """Columns that may name the picture, best first."""
 _KEYPOINT = re.compile(r"(?P<name>.+?)[ _.-]?(?<![a-z])(?P<what>x|y|score|likelihood|confidence|conf)$", re.IGNORECASE)
+_COMMA = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
 _THIRD = {"x": "x", "y": "y"}
 BOX = ("box_x0", "box_y0", "box_x1", "box_y1")
 Row = Mapping[str, str]
@@ -55,12 +58,20 @@ def read_table(path: Path, truth: Sequence[Scene], skeleton: Skeleton) -> list[S
 
 def _rows(file: IO[bytes], path: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield the rows of a file with where each one ends."""
-    reader = csv.reader(_lines(file, path), strict=True)
+    lines = _lines(file, path)
+    head = next(lines, "")
+    mark = max(",;\t", key=head.count)
+    reader = csv.reader(chain([head], lines), strict=True, delimiter=mark)
     try:
         for cells in reader:
-            yield f"{path}: line {reader.line_num}", cells
+            yield f"{path}: line {reader.line_num}", cells if mark == "," else [_point(cell) for cell in cells]
     except csv.Error as error:
         raise DataError(f"{path}: line {reader.line_num}: not comma-separated: {error}") from None
+
+
+def _point(cell: str) -> str:
+    """Return a number's cell with a decimal point, where commas part no cells."""
+    return cell.replace(",", ".") if _COMMA.fullmatch(cell) else cell
 
 
 def _lines(file: IO[bytes], path: Path) -> Iterator[str]:
@@ -104,11 +115,13 @@ def _known(header: Sequence[str], skeleton: Skeleton) -> list[str]:
     keypoints = dict(zip(skeleton.spelt, skeleton.keypoints, strict=True))
     spelling = iter(spelt([part["name"] for part in parts if part]))
     own = [keypoints.get(next(spelling)) if part else None for part in parts]
-    picture = next((name for name in PICTURES if name in header), None)
+    picture = next((name for name in PICTURES if name in map(str.lower, header)), None)
     known = {"person": "person", "track": "person", "score": "score", "instance.score": "score"}
     known |= {name: name for name in BOX} | ({picture: "image"} if picture else {})
     return [
-        f"{name}_{_THIRD.get(part['what'].lower(), 'score')}" if part and name else known.get(column, f"[{column}]")
+        f"{name}_{_THIRD.get(part['what'].lower(), 'score')}"
+        if part and name
+        else known.get(column.lower(), f"[{column}]")
         for column, part, name in zip(header, parts, own, strict=True)
     ]
 

@@ -117,7 +117,8 @@ def _unglued(words: list[str], end: int) -> list[Reading]:
         return []
     cut = words[end][: -len(side)] if end else words[end][len(side) :]
     rest = _joined([*words[:end], cut] if end else [cut, *words[1:]], _SHORT)
-    return [(SIDES[side], rest, words != ["rear"] and (len(side) > 1 or _paired(rest)))] if cut else []
+    told = len(side) > 1 or rest in PAIRED or cut in PAIRED or (bool(end) and _paired(rest))
+    return [(SIDES[side], rest, "rear" not in words and told)] if cut else []
 
 
 def _paired(name: str) -> bool:

@@ -19,8 +19,8 @@ BEYOND = 10.0
 """How many times its box an area must be to be called beyond it."""
 LEAVING = 0.2
 """The share of boxes that leave their picture from which on corners may be meant for width and height."""
-SHARES = (-0.5, 1.5)
-"""Where coordinates lie that are shares of the picture, those of people cut by its edge too."""
+SHARES = (-1.5, 1.5)
+"""Where coordinates lie that are shares of the picture, from its corner or centre, of people cut by its edge too."""
 SPREAD = 0.1
 """How much the scale between predictions and truth may vary over pictures to be one scale: half the middle half."""
 SCALED = 1.2
@@ -84,7 +84,7 @@ def _misses(found: People, true: People) -> Iterator[str]:
 
 
 def only_shares(xy: Floats) -> bool:
-    """Tell whether all coordinates (..., 2), two different ones at least, lie about 0 to 1: within SHARES."""
+    """Tell whether all coordinates (..., 2), two different ones at least, lie within SHARES."""
     known = xy[np.isfinite(xy)]
     low, high = SHARES
     return len(known) > 1 and bool(known.min() >= low and known.max() <= high and known.min() < known.max())
