@@ -122,6 +122,44 @@ def test_scores_that_are_probabilities_are_calibrated_and_powers_of_them_are_not
     assert low < 1 / 3 - 1 / 2 < high
 
 
+def simulated(rng, scenes, wrong=0.0, each=17):
+    """Outcomes of so many scenes whose scores are right by `wrong` too little."""
+    score = rng.uniform(wrong, 1, scenes * each)
+    return Outcomes.of(score, rng.random(len(score)) < score - wrong, np.repeat(np.arange(scenes), each))
+
+
+def test_chance_is_told_beside_the_calibration_error():
+    """Of 340 outcomes of perfect scores ECE is what chance gives, and half of it at most is left without."""
+    found = [calibration(simulated(np.random.default_rng(seed), 20)) for seed in range(200)]
+    mean = {name: np.mean([score[name] for score in found]) for name in ("ECE", "ECE_by_chance", "RMSCE")}
+    assert mean["ECE"] > 0.05
+    assert mean["ECE_by_chance"] == pytest.approx(mean["ECE"], rel=0.1)
+    assert mean["RMSCE"] < mean["ECE"] / 2 + 0.005
+
+
+@pytest.mark.parametrize(("scenes", "near"), [(20, 0.025), (100, 0.01)])
+def test_the_error_without_chance_is_the_true_one(scenes, near):
+    found = [calibration(simulated(np.random.default_rng(seed), scenes, 0.08))["RMSCE"] for seed in range(100)]
+    assert np.mean(found) == pytest.approx(0.08, abs=near)
+
+
+def test_the_error_without_chance_is_that_of_sums_by_scene(rng):
+    """Written out for one bin: the squared sum less its variance between scenes."""
+    outcomes = simulated(rng, 9, 0.3)
+    by_scene = np.array([(outcomes.score - outcomes.correct)[outcomes.scene == s].sum() for s in range(9)])
+    total, variance = by_scene.sum(), 9 * by_scene.var(ddof=1)
+    score = calibration(outcomes, bins=1)
+    assert score["RMSCE"] == pytest.approx(np.sqrt(total**2 - variance) / len(outcomes.score))
+    assert score["ECE_by_chance"] == pytest.approx(np.sqrt(2 / np.pi * variance) / len(outcomes.score))
+
+
+def test_calibration_errors_have_no_interval_and_overconfidence_has(rng):
+    found = intervals(calibration(simulated(rng, 30)), draws=200)
+    assert np.isnan([*found["ECE"], *found["MCE"], *found["RMSCE"]]).all()
+    assert np.isfinite(found["overconfidence"]).all()
+    assert next(iter(found)) == "overconfidence"
+
+
 def person(shift=0.0, **fields):
     """A person of 100 px whose keypoints all lie `shift` px (K,) to the right of where they should."""
     xy = POSE + np.stack([np.broadcast_to(shift, COUNT), np.zeros(COUNT)], 1)
@@ -149,6 +187,7 @@ def test_keypoints_are_correct_within_the_threshold_and_counted_where_labelled_a
         assert found.names == COCO.keypoints
     score = keypoint_calibration(predicted, truth)
     assert score["ECE/nose"] == pytest.approx(0.9)
+    assert score["ECE/mean_of_keypoints"] == pytest.approx(np.nanmean([score[f"ECE/{k}"] for k in COCO.keypoints]))
     assert score["overconfidence/right_ankle"] == pytest.approx(0.9)
     assert np.isnan(score["ECE/left_ear"])
     assert score.protocol["keypoints"] == 15

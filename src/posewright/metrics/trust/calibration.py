@@ -115,11 +115,14 @@ def calibration(outcomes: Outcomes, bins: int = BINS) -> Score:
 
         ECE = sum over bins of n_m / N |mean score_m - mean correct_m|,   MCE = the largest such difference
 
-    "ECE" and "MCE" have bins of equal width, "ECE_equal_counts" and "MCE_equal_counts" of equal counts;
-    "overconfidence" is the mean score less the mean correct, negative where scores are too modest. "ECE/left_knee"
-    and "overconfidence/left_knee" are of one keypoint. NaN where there is no outcome. ECE is too large where
-    outcomes are few, since chance alone keeps a bin's means apart. Under weights of scenes (`Score.again`) the
-    edges of the bins stay those of the data.
+    "overconfidence", the mean score less the mean correct, negative where scores are too modest, comes first: it alone
+    has an interval that holds. "ECE" and "MCE" have bins of equal width, "ECE_equal_counts" and "MCE_equal_counts" of
+    equal counts. Chance alone keeps a bin's means apart, so ECE is too large where outcomes are few, and resamples add
+    the same once more: "ECE_by_chance" is what perfect scores would have with the bins' variance between scenes, and
+    "RMSCE" the root mean square of the differences without that variance (Kumar, Liang and Ma, "Verified uncertainty
+    calibration", NeurIPS 2019, there of single outcomes). "ECE/left_knee" and "overconfidence/left_knee" are of one
+    keypoint, "ECE/mean_of_keypoints" their plain mean; the pooled ECE is less where they err in different ways. NaN
+    where there is no outcome. Under weights of scenes (`Score.again`) the bins' edges stay those of the data.
     """
     widths, counts = (_table(outcomes, _edges(outcomes.score, bins, equal)) for equal in ("width", "count"))
 
@@ -127,18 +130,23 @@ def calibration(outcomes: Outcomes, bins: int = BINS) -> Score:
         gap, amount = _sums(widths, weights, bins)
         other_gap, other_amount = _sums(counts, weights, bins)
         numbers = {
+            "overconfidence": _over(gap.sum((1, 2)), amount.sum((1, 2))),
             **_errors(gap.sum(1), amount.sum(1), ""),
+            **_apart_from_chance(outcomes, weights, gap.sum(1), amount.sum(1)),
             **_errors(other_gap.sum(1), other_amount.sum(1), "_equal_counts"),
         }
-        numbers["overconfidence"] = _over(gap.sum((1, 2)), amount.sum((1, 2)))
         each = amount.sum(2)
+        errors = [_over(np.abs(gap[:, g]).sum(1), each[:, g]) for g in range(len(outcomes.names))]
+        if errors:
+            numbers["ECE/mean_of_keypoints"] = mean_of_known(np.stack(errors, -1))
         for g, name in enumerate(outcomes.names):
-            numbers[f"ECE/{name}"] = _over(np.abs(gap[:, g]).sum(1), each[:, g])
+            numbers[f"ECE/{name}"] = errors[g]
             numbers[f"overconfidence/{name}"] = _over(gap[:, g].sum(1), each[:, g])
         return numbers
 
     protocol: Protocol = {"metric": f"calibration of {outcomes.of_what}", "bins": bins, **outcomes.protocol}
-    return score_of(again, outcomes.scenes, protocol)
+    score = score_of(again, outcomes.scenes, protocol)
+    return Score(score, protocol, again, [name for name in score if not name.startswith("overconfidence")])
 
 
 def roc(outcomes: Outcomes) -> Roc:
@@ -230,6 +238,24 @@ def _errors(gap: Floats, amount: Floats, kind: str) -> dict[str, Floats]:
     return {
         f"ECE{kind}": _over(far.sum(1), amount.sum(1)),
         f"MCE{kind}": np.where(np.isinf(largest), np.nan, largest),
+    }
+
+
+def _apart_from_chance(outcomes: Outcomes, weights: Floats, gap: Floats, amount: Floats) -> dict[str, Floats]:
+    """Return what chance alone gives for ECE, and the error that is left without it, of bins (B, M) of equal width."""
+    from scipy.sparse import csr_array
+
+    bins = gap.shape[1]
+    cell = _bin(outcomes.score, _edges(outcomes.score, bins, "width"))
+    table = csr_array((outcomes.score - outcomes.correct, (outcomes.scene, cell)), shape=(outcomes.scenes, bins))
+    drawn = weights.sum(1, keepdims=True)
+    spread = weights @ table.multiply(table) - _over(gap**2, np.broadcast_to(drawn, gap.shape))
+    variance = np.maximum(spread, 0) * _over(drawn, drawn - 1)
+    total = amount.sum(1)
+    squares = np.maximum(np.nan_to_num(_over(gap**2 - variance, amount)).sum(1), 0)
+    return {
+        "ECE_by_chance": _over(np.sqrt(2 / np.pi * variance).sum(1), total),
+        "RMSCE": np.sqrt(_over(squares, total)),
     }
 
 
