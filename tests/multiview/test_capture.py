@@ -13,6 +13,7 @@ from posewright.geometry.frame import canonical
 from posewright.geometry.solve import fit, observe
 from posewright.multiview.calibrate import place_cameras
 from posewright.multiview.checks import check_cameras, check_views
+from posewright.multiview.misfit import place_anew
 from posewright.multiview.people import match_people
 from posewright.multiview.points import PointReason, ViewReason, turned_points
 from posewright.multiview.scale import scaled, upright
@@ -228,3 +229,20 @@ def test_the_figures_to_beat(reference):
             named = (points.views == ViewReason.SWAPPED).any((1, 2))
             assert (named[:, 2] == file["input_swap_frames"]).mean() > 0.99
             assert not named[:, [0, 1, 3]].any()
+
+
+def test_a_calibration_that_is_bad_as_a_whole_is_said_to_be(capture):
+    rig, views, _ = capture
+    good = place_anew(rig, views)
+    assert good is not None
+    assert not good.bad
+    loose = rig
+    for name, degrees, mm in (("cam_1", 1.0, 60), ("cam_2", -1.0, -60), ("cam_3", 1.5, 60)):
+        loose = moved(loose, name, degrees, mm)
+    assert leave_each_out(loose, views).suspect is None
+    said = [line for line in check_views(loose, views, triangulate_views(loose, views)).warnings if "anew" in line]
+    assert len(said) == 1
+    assert said[0].startswith("the cameras' places do not fit the people")
+    bad = place_anew(loose, views)
+    assert bad.anew == pytest.approx(good.anew, rel=0.1)
+    assert place_anew(rig, replace(views, xy=views.xy[:, :8], scores=views.scores[:, :8])) is None

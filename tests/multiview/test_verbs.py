@@ -1,5 +1,7 @@
 """The verbs under `posewright multiview` from files to files, and bad input in one line."""
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -88,6 +90,29 @@ def test_bad_input_is_one_line_and_nothing_is_written(files, capsys, made, case)
     assert BAD[case][1] in said
     assert said.count("\n") == 1
     assert sorted(folder.iterdir()) == before
+
+
+def test_compressed_files_are_read_or_refused_in_one_right_line(files, capsys):
+    folder, calibration, views = files
+    assert main(["multiview", "triangulate", calibration, views, "--out", str(folder / "p.trc")]) == 0
+    for name in ("p.trc", "p.reasons.csv", "c.toml", "v.npz"):
+        (folder / f"{name}.gz").write_bytes(gzip.compress((folder / name).read_bytes()))
+    (folder / "p.npz.gz").write_bytes(b"")
+    for name in ("p.trc.gz", "p.reasons.csv.gz"):
+        assert main(["multiview", "convert", str(folder / name), str(folder / "q.npz")]) == 0
+        np.testing.assert_allclose(read_points(folder / "q.npz").xyz, read_points(folder / "p.trc").xyz, atol=1e-3)
+    capsys.readouterr()
+    for words, said in {
+        ("convert", "DIR/p.npz.gz", "DIR/r.npz"): "unpack it first",
+        ("convert", "DIR/p.trc", "DIR/r.trc.gz"): "no form of points that is written",
+        ("convert", "DIR/c.toml.gz", "panoptic:DIR/r.json"): "unpack it first",
+        ("check", "DIR/c.toml", "DIR/v.npz.gz"): "unpack it first",
+    }.items():
+        assert main(["multiview", *(word.replace("DIR", str(folder)) for word in words)]) == 2
+        err = capsys.readouterr().err
+        assert said in err
+        assert err.count("\n") == 1
+    assert not list(folder.glob("r.*"))
 
 
 def test_the_world_is_filmed(tmp_path, capsys):

@@ -25,6 +25,8 @@ MOST_UNPACKED = 1 << 32
 """Bytes that a packed file may unpack to; a few kB can promise terabytes."""
 BOMB, RATIO = 1 << 28, 100
 """A packed file may unpack to so many bytes, and beyond them to so many times its size; JSON packs to a tenth."""
+PACKED = (".gz", ".bz2", ".xz", ".zip", ".zst")
+"""Suffixes of compressed files; only gzip is unpacked."""
 GZIP = b"\x1f\x8b"
 _SOLID = re.compile(r"\S")
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from posewright.geometry import Camera
 from posewright.geometry.lens import slopes
+from posewright.multiview.misfit import place_anew, told
 from posewright.multiview.points import Points, ViewReason
 from posewright.multiview.rig import Rig
 from posewright.multiview.suspects import Left, leave_each_out
@@ -60,6 +61,10 @@ def check_views(rig: Rig, views: Views, points: Points) -> Checked:
             f"{left.suspect} disagrees: the others fit to {without:.2g} px without it, all together to "
             f"{left.everybody:.2g} px; it was moved, or its calibration is another's (triangulate with --refit)"
         )
+    else:
+        together = place_anew(rig, views)
+        if together is not None and together.bad:
+            odd.append(told(together, list(rig.cameras)))
     offsets = None
     try:
         offsets = find_offsets(rig, views)

@@ -24,7 +24,7 @@ from posewright.multiview.points import Points, turned_points
 from posewright.multiview.rig import Rig, Unit, Up, turned
 from posewright.multiview.scale import scaled, upright
 from posewright.multiview.sync import find_offsets, shifted
-from posewright.multiview.tracks import SUFFIXES, read_points, write_points
+from posewright.multiview.tracks import SUFFIXES, form_of, read_points, write_points
 from posewright.multiview.triangulate import Rules
 from posewright.multiview.views import order_of, ordered
 from posewright.report.page import Section, write_page
@@ -194,14 +194,14 @@ def _counted(pictures: Iterable[Any]) -> Iterable[Any]:
 
 def convert(source: str, target: str, unit: Unit | None, world_up: Up | None, up: Up | None, say: Say) -> int:
     """Convert points to another form, or a calibration to another tool's."""
-    if Path(source).suffix in SUFFIXES and Path(target).suffix in SUFFIXES:
+    if form_of(Path(source)) and form_of(Path(target)):
         points = read_points(Path(source))
         if world_up is not None:
             points = replace(points, up=world_up)
         points = points if up is None else turned_points(points, up)
         say("wrote " + ", ".join(map(str, write_points(Path(target), points))))
         return 0
-    if Path(source).suffix in SUFFIXES or Path(target).suffix in SUFFIXES:
+    if form_of(Path(source)) or form_of(Path(target)):
         raise ValueError(f"{source} to {target}: points become points and calibrations calibrations")
     rig = read_rig(source, unit)
     rig = rig if world_up is None else replace(rig, up=world_up)

@@ -11,6 +11,7 @@ from posewright.geometry.bundle import adjust
 from posewright.geometry.frame import Frame, canonical
 from posewright.geometry.robust import agreeing
 from posewright.geometry.solve import Floats, Seen, fit, observe
+from posewright.multiview.misfit import misfit
 from posewright.multiview.noise import Noise, learn_noise
 from posewright.multiview.rig import Rig
 from posewright.multiview.views import Views
@@ -108,13 +109,7 @@ def _noise(seen: Seen, left: int) -> float:
     used = seen.known.copy()
     if left >= 0:
         used[:, left] = False
-    rows = used.sum(-1) >= 2
-    if rows.sum() < 10:
-        return float("nan")
-    part = seen.at(rows)
-    found = fit(part, used[rows], 1.0)
-    square, free = np.where(used[rows], found.residual**2, 0.0).sum(-1), 2.0 * used[rows].sum(-1) - 3
-    return float(np.sqrt(np.median(square / free)))
+    return misfit(seen, used)
 
 
 def _moved(rig: Rig, cameras: dict, name: str) -> str:

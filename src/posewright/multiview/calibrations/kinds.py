@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from posewright.datasets.documents import read_json
+from posewright.datasets.documents import PACKED, read_json
 from posewright.datasets.records import DataError
 from posewright.files import write_whole
 from posewright.multiview.calibrations import capture_systems, opencv, published, qualisys, tables
@@ -37,6 +37,8 @@ def read_rig(name: str, unit: Unit | None = None) -> Rig:
     unit: what the file's lengths are in where it does not say. Raises ValueError or DataError, in one line.
     """
     kind, path = _split(name)
+    if path.suffix in PACKED:
+        raise DataError(f"{path}: is compressed; unpack it first, as calibrations are read as their tools write them")
     kind = kind or _kind(path)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from posewright.datasets.documents import PACKED
 from posewright.datasets.records import DataError
 from posewright.multiview.detections import hdf5, openpose, predicted, tables
 from posewright.multiview.views import View, Views
@@ -33,6 +34,8 @@ def read_views(paths: Sequence[Path], skeleton: Skeleton | None = None, fps: flo
             found.append(hdf5.read(path, skeleton))
         elif path.suffix == ".npz":
             return tables.read_npz(path, skeleton, fps)
+        elif path.suffix in PACKED:
+            raise DataError(f"{path}: is compressed; unpack it first (.csv.gz is read as it is)")
         else:
             raise DataError(f"{path}: no keypoints of a known kind; folders of OpenPose's JSON, .csv, .h5 and .npz are")
     if len({view.name for view in found}) != len(found):

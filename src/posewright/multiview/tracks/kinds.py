@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from posewright.datasets.documents import PACKED
+from posewright.datasets.records import DataError
 from posewright.files import write_whole
 from posewright.multiview.points import PointReason, Points
 from posewright.multiview.tracks import c3d, npz, table, trc
@@ -13,14 +15,27 @@ from posewright.multiview.tracks import c3d, npz, table, trc
 SUFFIXES = (".trc", ".c3d", ".csv", ".npz")
 
 
+def form_of(path: Path) -> str:
+    """Return the suffix that tells a file's form, below that of a compression; empty where it is no form of points.
+
+    >>> form_of(Path("walk.trc.gz")), form_of(Path("walk.c3d")), form_of(Path("calibration.toml"))
+    ('.trc', '.c3d', '')
+    """
+    suffix = (path.with_suffix("") if path.suffix in PACKED else path).suffix
+    return suffix if suffix in SUFFIXES else ""
+
+
 def read_points(path: Path) -> Points:
     """Read points by the file's suffix; raises DataError or ValueError in one line.
 
     A .trc knows neither covariance nor reasons: what is there is taken as triangulated, what is empty as too few views.
     """
-    if path.suffix not in SUFFIXES:
-        raise ValueError(f"{path}: no form of points; there are {', '.join(SUFFIXES)}")
-    return {".trc": trc.read, ".c3d": c3d.read, ".csv": table.read, ".npz": npz.read}[path.suffix](path)
+    form = form_of(path)
+    if not form:
+        raise ValueError(f"{path}: no form of points; there are {', '.join(SUFFIXES)}, and .trc.gz and .csv.gz")
+    if path.suffix in PACKED and (path.suffix != ".gz" or form not in (".trc", ".csv")):
+        raise DataError(f"{path}: is compressed; unpack it first (.trc.gz and .csv.gz are read as they are)")
+    return {".trc": trc.read, ".c3d": c3d.read, ".csv": table.read, ".npz": npz.read}[form](path)
 
 
 def write_points(path: Path, points: Points) -> list[Path]:
@@ -31,7 +46,7 @@ def write_points(path: Path, points: Points) -> list[Path]:
     NAME.reasons.csv, as neither form has a place for them.
     """
     if path.suffix not in SUFFIXES:
-        raise ValueError(f"{path}: no form of points; there are {', '.join(SUFFIXES)}")
+        raise ValueError(f"{path}: no form of points that is written; there are {', '.join(SUFFIXES)}")
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix in (".npz", ".csv"):
         write_whole(path, npz.encode(points) if path.suffix == ".npz" else table.encode(points))
