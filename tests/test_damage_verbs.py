@@ -181,7 +181,10 @@ MISSPELT = {
     "predict a.jpg --backend onxruntime": "did you mean onnxruntime?",
     "predict a.jpg --recipe default": "a recipe is for a checkpoint",
     "evaluate default --data x --recipe hrnet_w32_coco": "a recipe is for a checkpoint",
-    "draw": "missing WHAT, --out DIR",
+    "draw": "posewright: draw: missing WHAT, --out DIR",
+    "-V": "posewright: no such option before a verb: -V; options stand behind it, as in posewright VERB --help",
+    "--boxes b.json predict a.jpg": "no such option before a verb: --boxes; options stand behind it",
+    "multiview --fps 3": "options stand behind it, as in posewright multiview VERB --help",
 }
 
 

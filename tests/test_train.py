@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,27 @@ def test_a_killed_process_goes_on_as_if_it_had_not_been(whole, tmp_path):
     resumed = run([sys.executable], tmp_path / "run", "--resume")
     assert resumed.returncode == 0, resumed.stderr
     assert same(contents(checkpoint), contents(whole))
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+@pytest.mark.parametrize("place", ["scores", "_write_lines"])
+def test_a_run_that_ends_while_an_epoch_is_judged_or_told_judges_it_afterwards(
+    whole, tmp_path, monkeypatch, place, epoch
+):
+    real, calls = getattr(training, place), count(1)
+
+    def ending(*arguments):
+        if next(calls) == epoch:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(training, place, ending)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny, ".", tmp_path, machine=ALONE)
+    monkeypatch.undo()
+    checkpoint = train(tiny, ".", tmp_path, resume=True, machine=ALONE)
+    assert same(contents(checkpoint), contents(whole))
+    assert (tmp_path / "log.jsonl").read_text() == (whole.parent / "log.jsonl").read_text()
 
 
 def test_two_processes_end_with_equal_weights_and_resume(tmp_path):

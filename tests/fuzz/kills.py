@@ -71,7 +71,7 @@ def verbs(place: Path) -> dict[str, Verb]:
         "occlude": Verb(["occlude", "--draws", "20", *parts], files("answers", "*.npz"), text("effects.csv")),
         "occlude export": Verb(["occlude", "export", *drawn], files("pictures", "*.png"), text("manifest.json")),
         "train": Verb(
-            ["train", f"{TINY}:tiny", "--data", ".", "--epochs", "12", "--machine.save-every", "0"],
+            ["train", f"{TINY}:tiny", "--data", ".", "--epochs", "80", "--machine.save-every", "0"],
             epochs,
             text("log.jsonl"),
             lambda out: ["--resume"] if (out / "last.pt").exists() else [],

@@ -6,7 +6,6 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +24,7 @@ from posewright.cli.occlude_export import export as export_occluded
 from posewright.cli.occlude_export import score as score_occluded
 from posewright.cli.occlude_worst import worst
 from posewright.cli.options import QUIET, Data, Model, Out, RecipeFile, Split
-from posewright.cli.parsing import parsed
+from posewright.cli.parsing import later, parsed
 from posewright.cli.regroup import UNDER, regroup, under
 from posewright.cli.score import diagnose, score
 from posewright.cli.space import label, lift
@@ -153,11 +152,11 @@ def _occlude(arguments: Sequence[str]) -> int:
     """Run the study, or the verb under `occlude` that is named first."""
     name = next(iter(arguments), "")
     if name in OCCLUDE:
-        return int(parsed(_later(OCCLUDE[name]), arguments[1:], f"posewright occlude {name}")())
+        return int(parsed(later(OCCLUDE[name]), arguments[1:], f"posewright occlude {name}")())
     if name and not name.startswith("-"):
         close = did_you_mean(name, OCCLUDE)
         raise ValueError(f"no verb {name!r} under occlude{close or ';'} there are {', '.join(OCCLUDE)}")
-    return int(parsed(_later(occlude), arguments, "posewright occlude", about(OCCLUDE))())
+    return int(parsed(later(occlude), arguments, "posewright occlude", about(OCCLUDE))())
 
 
 def multiview() -> int:
@@ -169,7 +168,7 @@ def _multiview(arguments: Sequence[str]) -> int:
     """Run the verb under `multiview` that is named first."""
     name = next(iter(arguments), "--help")
     if name in MULTIVIEW:
-        return int(parsed(_later(MULTIVIEW[name]), arguments[1:], f"posewright multiview {name}")())
+        return int(parsed(later(MULTIVIEW[name]), arguments[1:], f"posewright multiview {name}")())
     if not name.startswith("-"):
         close = did_you_mean(name, MULTIVIEW)
         raise ValueError(f"no verb {name!r} under multiview{close or ';'} there are {', '.join(MULTIVIEW)}")
@@ -270,31 +269,23 @@ def _run(given: Sequence[str]) -> int:
     if name == "regroup":
         known = next((verb for verb in given[1:2] if verb in UNDER), "")
         verb, prog = (UNDER[known], f"posewright regroup {known}") if known else (regroup, "posewright regroup")
-        return int(parsed(_later(verb), given[1 + bool(known) :], prog, "" if known else under())())
+        return int(parsed(later(verb), given[1 + bool(known) :], prog, "" if known else under())())
     if name == "multiview":
         return _multiview(given[1:])
     if name in VERBS:
-        return int(parsed(_later(VERBS[name]), given[1:], f"posewright {name}")())
+        return int(parsed(later(VERBS[name]), given[1:], f"posewright {name}")())
     return _help(VERBS, "posewright", ABOUT, given)
 
 
 def _help(verbs: Mapping[str, Callable[..., int]], prog: str, about: str, given: Sequence[str]) -> int:
     """Show what verbs there are, or what is wrong with an option that stands before any."""
-    later = {name: _later(verb) for name, verb in verbs.items()}
-    tyro.extras.subcommand_cli_from_dict(later, prog=prog, description=about, args=list(given))
+    if given and given[0] not in ("-h", "--help"):
+        raise ValueError(f"no such option before a verb: {given[0]}; options stand behind it, as in {prog} VERB --help")
+    forms = {name: later(verb) for name, verb in verbs.items()}
+    tyro.extras.subcommand_cli_from_dict(forms, prog=prog, description=about, args=list(given))
     return 0
 
 
 def _fail(line: str) -> int:
     print(f"posewright: {line}", file=sys.stderr)
     return 2
-
-
-def _later(verb: Callable[..., int]) -> Callable[..., Callable[[], int]]:
-    """Let a verb be parsed now and run afterwards."""
-
-    @wraps(verb)
-    def chosen(*args: Any, **named: Any) -> Callable[[], int]:
-        return partial(verb, *args, **named)
-
-    return chosen

@@ -60,7 +60,7 @@ def list_models() -> None:
         table.add_row(*map(cell, one))
     console = Console()
     wide = console if console.is_terminal else Console(width=WIDTH)
-    wide.print(table if wide.width >= LEAST else blocks(rows))
+    wide.print(table if wide.width >= LEAST else blocks(rows), highlight=False)
     wide.print(NOTE, highlight=False)
 
 

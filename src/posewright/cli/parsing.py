@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import fields, is_dataclass
+from functools import partial, wraps
 from typing import Any
 
 import tyro
@@ -30,15 +31,25 @@ def parsed(form: Callable[..., Any], arguments: Sequence[str], prog: str, descri
         return tyro.cli(form, prog=prog, description=description, args=list(arguments))
 
 
+def later(verb: Callable[..., int]) -> Callable[..., Callable[[], int]]:
+    """Let a verb be parsed now and run afterwards."""
+
+    @wraps(verb)
+    def chosen(*args: Any, **named: Any) -> Callable[[], int]:
+        return partial(verb, *args, **named)
+
+    return chosen
+
+
 def complaint(event: Any, options: Sequence[str]) -> str:
     """Say in one line what tyro found wrong; "" for what is not known here. options: those that there are."""
-    kind = type(event).__name__
+    kind, prog = type(event).__name__, str(getattr(event, "prog", "")).removeprefix("posewright ")
     if kind == "MissingArgs":
         missing = ", ".join(_named(one.arg) for one in event.missing_arguments)
         strange = f"; {_strange(event.unrecognized_tokens, options)}" if event.unrecognized_tokens else ""
-        return f"{event.prog}: missing {missing}{strange}"
+        return f"{prog}: missing {missing}{strange}"
     if kind == "UnrecognizedArgs":
-        return f"{event.prog}: {_strange(event.tokens, options)}"
+        return f"{prog}: {_strange(event.tokens, options)}"
     if kind == "InvalidChoice":
         close = did_you_mean(event.value, event.choices)
         return f"{_named(event.argument, False)}: must be {' or '.join(event.choices)}, not {event.value!r}{close}"
@@ -47,7 +58,7 @@ def complaint(event: Any, options: Sequence[str]) -> str:
         lack = "needs more values" if event.reason == "too_few_values" else "takes no value"
         return f"{_named(event.argument)}: {lack}{given}"
     if kind == "InstantiationFailure":
-        where = event.prog if event.argument is None else _named(event.argument, False)
+        where = prog if event.argument is None else _named(event.argument, False)
         return f"{where}: {event.message}"
     return ""
 

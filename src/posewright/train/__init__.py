@@ -137,10 +137,24 @@ def _lead(
     checkpoint: Path,
     save_every: float,
 ) -> None:
-    """Show the steps as they are taken, judge every epoch, and save."""
+    """Show the steps as they are taken, judge every epoch, and save; an epoch that was not judged yet is at first."""
     epoch, saved = log.facts["steps"], time.monotonic()
+
+    def judge() -> None:
+        line = log.end_epoch(state.step // epoch, scores(recipe, state, truth))
+        progress.console.print("  ".join(f"{key} {value:.4g}" for key, value in line.items() if "/" not in key))
+
+    def save() -> None:
+        _save(state, checkpoint, log)
+        _write_lines(checkpoint.with_name("log.jsonl"), log.history)
+
     with Progress(*COLUMNS, console=Console(stderr=True)) as progress:
         bar = progress.add_task(recipe.name, total=recipe.epochs * epoch, completed=state.step, loss=0.0)
+        if state.step and state.step % epoch == 0:  # a run that ended here may have ended while it judged
+            if log.losses:
+                judge()
+                save()
+            _write_lines(checkpoint.with_name("log.jsonl"), log.history)
         for loss in taken:
             if not isfinite(loss):
                 raise LossError(_diverged(recipe, state, loss, epoch, checkpoint))
@@ -149,11 +163,9 @@ def _lead(
             ended = state.step % epoch == 0
             if ended:
                 _save(state, checkpoint, log)
-                line = log.end_epoch(state.step // epoch, scores(recipe, state, truth))
-                progress.console.print("  ".join(f"{key} {value:.4g}" for key, value in line.items() if "/" not in key))
+                judge()
             if ended or time.monotonic() - saved > save_every:
-                _save(state, checkpoint, log)
-                _write_lines(checkpoint.with_name("log.jsonl"), log.history)
+                save()
                 saved = time.monotonic()
 
 
