@@ -139,12 +139,20 @@ def huge(path):
         file.create_dataset("tracks", (2, 2, 3, 1 << 40), "f8", chunks=(1, 2, 3, 100))
 
 
+def huge_table(path):
+    kind = np.dtype([("index", "<i8"), ("values_block_0", "<f8", (9,))])
+    with h5py.File(path, "w") as file:
+        made = file.create_dataset("df_with_missing/table", (1 << 40,), kind, chunks=(100,))
+        made.attrs["values_block_0_kind"] = np.bytes_(pickle.dumps(columns(()), protocol=0))
+
+
 DAMAGED = {
     empty: "holds neither SLEAP's tracks nor a table of DeepLabCut's",
     evil: "a pickle that holds more than names; refused",
     places: "axis1_level2: its places must be from 0 to 3",
     strange: r"tracks must be \(tracks, 2, 3 nodes, frames\), not \(2, 3, 3, 4\)",
-    huge: "promises more than",
+    huge: "tracks promises more than",
+    huge_table: "df_with_missing/table promises more than",
 }
 
 

@@ -22,8 +22,8 @@ from posewright.files import opened
 from posewright.scene import Floats, Person, Scene
 from posewright.skeleton import Skeleton
 
-MOST_VALUES = 1 << 27
-"""Numbers of a table; a damaged header can promise any count."""
+MOST_BYTES = 1 << 30
+"""Bytes of an array; a damaged header can promise any count."""
 
 
 class Table(NamedTuple):
@@ -106,7 +106,7 @@ def _file(path: Path) -> Iterator[Any]:
 
 def _tracks(path: Path, file: Any) -> Tracks:
     """Read `tracks`, which has a place for each person: (tracks, 2, nodes, frames), unless its own `dims` say else."""
-    names = [_text(one) for one in file["node_names"][:]]
+    names = _texts(path, file["node_names"])
     xy = _ordered(path, file["tracks"], ("track", "xy", "node", "frame"), ("frame", "track", "node", "xy"))
     if xy.shape[2:] != (len(names), 2):
         raise DataError(f"{path}: tracks must be (tracks, 2, {len(names)} nodes, frames), not {file['tracks'].shape}")
@@ -142,8 +142,9 @@ def _appended(path: Path, table: Any) -> Table:
     """Read what pandas writes as `format="table"`: records of an index and a row of numbers."""
     told = table.attrs["values_block_0_kind"]
     columns = _pickled(path, told.encode() if isinstance(told, str) else bytes(told))
+    values = _numbers(path, table, "values_block_0")
     index = table["index"] if "index" in (table.dtype.names or ()) else np.arange(len(table))
-    return Table(columns, [(_text(one),) for one in index], _numbers(path, table, "values_block_0"))
+    return Table(columns, [(_text(one),) for one in index], values)
 
 
 def _fixed(path: Path, group: Any) -> Table:
@@ -155,12 +156,12 @@ def _fixed(path: Path, group: Any) -> Table:
 
 def _axis(path: Path, group: Any, name: str) -> list[tuple[str, ...]]:
     if name in group:
-        return [(_text(one),) for one in group[name][:]]
+        return [(one,) for one in _texts(path, group[name])]
     levels: list[list[str]] = []
     while f"{name}_level{len(levels)}" in group:
         at = f"{name}_level{len(levels)}"
-        known = [_text(one) for one in group[at][:]]
-        places = group[at.replace("_level", "_label")][:]
+        known = _texts(path, group[at])
+        places = _numbers(path, group[at.replace("_level", "_label")]).astype(int).tolist()
         if not all(0 <= place < len(known) for place in places):
             raise DataError(f"{path}: {at}: its places must be from 0 to {len(known) - 1}")
         levels.append([known[place] for place in places])
@@ -172,10 +173,19 @@ def _text(one: Any) -> str:
 
 
 def _numbers(path: Path, data: Any, field: str | None = None) -> Floats:
-    kind = data.dtype[field] if field else data.dtype
-    if int(np.prod(data.shape)) * int(np.prod(kind.shape)) > MOST_VALUES:
-        raise DataError(f"{path}: promises more than {MOST_VALUES:,} numbers")
+    _bounded(path, data)
     return np.asarray(data[field] if field else data[:], np.float64)
+
+
+def _texts(path: Path, data: Any) -> list[str]:
+    _bounded(path, data)
+    return [_text(one) for one in data[:]]
+
+
+def _bounded(path: Path, data: Any) -> None:
+    """Refuse an array before it is read that would take more memory than anybody's keypoints."""
+    if int(np.prod([int(n) for n in data.shape], dtype=object)) * data.dtype.itemsize > MOST_BYTES:
+        raise DataError(f"{path}: {data.name[1:]} promises more than {MOST_BYTES:,} bytes")
 
 
 def _checked(path: Path, table: Table) -> Table:
