@@ -20,12 +20,13 @@ from matplotlib.figure import Figure
 from posewright import datasets, load, robustness
 from posewright.estimators.estimator import Estimator
 from posewright.metrics.trust.confidence import holm
-from posewright.robustness import Attack, Effect, standard_attacks
+from posewright.robustness import Attack, Effect, read_study, standard_attacks
 from posewright.robustness.answers.ask import read_answers
 from posewright.robustness.answers.truth import kept
 from posewright.robustness.numbers.compare import compare
 from posewright.robustness.numbers.effect import Pair, differences, effects
 from posewright.robustness.numbers.measure import Measured, clean, measured, reached
+from posewright.robustness.numbers.natural import natural
 from posewright.robustness.numbers.ranks import area
 from posewright.scene import Person, Scene
 from posewright.skeleton import Skeleton
@@ -191,6 +192,19 @@ def auroc(m: Measured, names: Sequence[str], draws: int) -> str:
     return "-" if effect.value != effect.value else "{:.2f} ({:.2f} to {:.2f})".format(*effect[:3])
 
 
+def hidden(folder: Path, m: Measured, draws: int) -> dict[str, str]:
+    """Return what hidden keypoints cost without any attack, and whether black discs foretell it."""
+    found = natural(m, kept(folder).people, read_study(folder).attacks, draws)
+    rows = {"hidden less seen, clean": "-", "foretold by black discs, r": "-"}
+    if "natural" in found:
+        rows["hidden less seen, clean"] = said(found["natural"]["hidden_less_seen"])
+    if "natural-blackout" in found:
+        rows["foretold by black discs, r"] = "{:+.2f} ({:+.2f} to {:+.2f})".format(
+            *found["natural-blackout"]["foretold"][:3]
+        )
+    return rows
+
+
 def concordance(studies: Sequence[Measured], draws: int) -> str:
     """Return Kendall's tau over networks between the share correct in clean pictures and what black attacks change.
 
@@ -243,7 +257,10 @@ def tables(out: Path, draws: int) -> list[str]:
         folders = [out / f"{name}-{which}" for name in NETWORKS if (out / f"{name}-{which}" / "study.json").exists()]
         if not folders:
             continue
-        columns = {folder.name.removesuffix(f"-{which}"): claims(read(folder), draws) for folder in folders}
+        columns = {}
+        for folder in folders:
+            m = read(folder)
+            columns[folder.name.removesuffix(f"-{which}")] = claims(m, draws) | hidden(folder, m, draws)
         rows = list(dict.fromkeys(row for column in columns.values() for row in column))
         lines += [f"| {which} | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
         lines += [f"| {row} | {' | '.join(c.get(row, '-') for c in columns.values())} |" for row in rows]

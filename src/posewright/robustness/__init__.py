@@ -16,6 +16,7 @@ from posewright.robustness.numbers import precision as average_precision
 from posewright.robustness.numbers.effect import DRAWS, MARGIN, Effect
 from posewright.robustness.numbers.levels import levels
 from posewright.robustness.numbers.measure import changes, clean, groups_of, influence, measured, pooled
+from posewright.robustness.numbers.natural import natural
 from posewright.robustness.numbers.parts import against_keypoints
 from posewright.robustness.numbers.ranks import ranks
 from posewright.robustness.numbers.right import RuleName, customary
@@ -159,10 +160,13 @@ def judged(
     truth = average_precision.truth_of(translated(scenes, m.skeleton), people)
     AP = average_precision.precision(people, truth, answers, listed, draws, seed)
     together = pooled(m, listed, draws, seed)
-    for group, some in levels(m, listed, draws, seed).items():
-        together[group] = together.get(group, {}) | some
-    for group, some in ranks(m, listed, draws, seed).items():
-        together[group] = together.get(group, {}) | some
+    for more in (
+        levels(m, listed, draws, seed),
+        ranks(m, listed, draws, seed),
+        natural(m, people, listed, draws, seed),
+    ):
+        for group, some in more.items():
+            together[group] = together.get(group, {}) | some
     protocol = {
         **about,
         "right": m.rule.name,

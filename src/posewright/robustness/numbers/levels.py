@@ -12,8 +12,9 @@ from posewright.robustness.numbers.measure import Measured, reached
 from posewright.robustness.numbers.right import Flags
 
 LEVELS = ("right", "score", "score_right", "score_wrong", "overconfidence", "collateral_share",
-          "auroc", "auroc_hit", "auroc_collateral", "auroc_clean_hit")  # fmt: skip
-"""What is told here; none of it is a change."""
+          "auroc", "auroc_hit", "auroc_collateral", "auroc_clean_hit",
+          "right_seen", "right_hidden", "foretold")  # fmt: skip
+"""Numbers that are no changes, those of `ranks` and `natural` too."""
 
 
 def levels(m: Measured, attacks: Sequence[Attack], draws: int = DRAWS, seed: int = 0) -> dict[str, dict[str, Effect]]:

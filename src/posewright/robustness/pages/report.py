@@ -22,6 +22,7 @@ from posewright.robustness.pages.examples import (
     seed_of,
 )
 from posewright.robustness.pages.findings import findings, no_picture, words_of
+from posewright.robustness.pages.natural import natural_occlusion
 from posewright.robustness.pages.relations import confusions, hit_and_collateral, influence, knowing, without_effect
 from posewright.robustness.pages.sections import fills, keypoints, own, parts, radii
 from posewright.robustness.pages.summary import write_summary
@@ -53,6 +54,7 @@ def write_report(study: Study, folder: Path | str, people: Sequence[Subject] = (
         _chapter("What is not covered", hit_and_collateral(study), told, "collateral"),
         _chapter("Which fill", fills(study)),
         _chapter("Occluders of your own", own(study), told, "own"),
+        _chapter("Hidden by nature", natural_occlusion(study)),
         _chapter("Does it know", knowing(study)),
         _chapter("Who is confused", confusions(study)),
     ]
