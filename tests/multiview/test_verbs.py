@@ -1,6 +1,8 @@
 """The verbs under `posewright multiview` from files to files, and bad input in one line."""
 
 import gzip
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,7 +44,9 @@ def test_from_files_to_points_and_their_reasons(files, capsys, capture):
 def test_points_filtered_filled_and_turned(files):
     folder, calibration, views = files
     more = ["--up", "y", "--filter", "butterworth:6", "--fill", "5", "--sync", "--refit", "cam_2"]
+    more += ["--page", str(folder / "why")]
     assert main(["multiview", "triangulate", calibration, views, "--out", str(folder / "q.csv"), *more]) == 0
+    assert (folder / "why" / "index.html").read_text().count("<svg") == 2
     points = read_points(folder / "q.csv")
     assert points.up == "y"
     assert any("Butterworth" in note for note in points.notes)
@@ -73,6 +77,7 @@ BAD = {
     "points to a calibration": (["convert", "DIR/p.trc", "panoptic:DIR/c.json"], "become"),
     "no verb": (["stitch"], "there are check"),
     "a scale that is none": (["calibrate", "V", "--intrinsics", "C", "--scale", "9", "--out", "DIR/c.toml"], "--scale"),
+    "a rotation that is none": (["check", "DIR/nan.toml"], "no finite number"),
     "another unit": (["check", "C", "--unit", "cm"], "says its unit"),
 }
 
@@ -82,6 +87,8 @@ def test_bad_input_is_one_line_and_nothing_is_written(files, capsys, made, case)
     folder, calibration, views = files
     if case == "calibration of other cameras":
         write_rig(calibration, made.ring(3))
+    text = Path(calibration).read_text()
+    (folder / "nan.toml").write_text(re.sub(r"(rotation = \[\s*)[-\d.e]+", r"\1nan", text, count=1))
     before = sorted(folder.iterdir())
     words = [w.replace("DIR", str(folder)) for w in BAD[case][0]]
     words = [{"C": calibration, "V": views}.get(w, w) for w in words]

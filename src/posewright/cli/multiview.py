@@ -77,6 +77,7 @@ def triangulate(
     fill: Annotated[
         int | None, arg(metavar="N", help="fill gaps of up to so many frames, and say where", **QUIET)
     ] = None,
+    page: Page = None,
     model: Network = "default",
     poses: Poses = Path("poses"),
 ) -> int:
@@ -86,7 +87,7 @@ def triangulate(
 
     rules = Rules(min_score, sigma)
     capture = (calibration, estimated(views, model, poses), skeleton, unit, world_up, fps)
-    return reports.triangulate(capture, out, rules, people, sync, refit, up, filter, fill, print)
+    return reports.triangulate(capture, out, rules, people, sync, refit, up, filter, fill, page, print)
 
 
 def explain(

@@ -66,9 +66,9 @@ def check(
 
 def triangulate(
     capture: Capture, out: Path, rules: Rules, people: int | None, sync: bool, refit: Sequence[str],
-    up: Up | None, smooth: str | None, fill: int | None, say: Say,
+    up: Up | None, smooth: str | None, fill: int | None, page: Path | None, say: Say,
 ) -> int:  # fmt: skip
-    """Triangulate a capture and write its points."""
+    """Triangulate a capture and write its points, and a page that explains them."""
     if out.suffix not in SUFFIXES:
         raise ValueError(f"{out}: must end in {', '.join(SUFFIXES)}")
     cutoff = _cutoff(smooth)
@@ -83,6 +83,8 @@ def triangulate(
     for note in points.notes:
         say(f"note: {note}")
     say("wrote " + ", ".join(map(str, files)))
+    if page is not None:
+        say(f"open {write_explanation(page, points, out.name)}")
     return 0
 
 

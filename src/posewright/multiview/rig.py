@@ -50,9 +50,11 @@ class Rig:
 def rotation(value: ArrayLike, where: str) -> Floats:
     """Return R (3, 3) from a Rodrigues vector (3,) or a matrix; raises ValueError where it is no rotation."""
     given = np.asarray(value, np.float64).squeeze()
-    if given.shape == (3,) and np.isfinite(given).all():
+    if not np.isfinite(given).all():
+        raise ValueError(f"{where}: rotation holds a value that is no finite number")
+    if given.shape == (3,):
         return np.asarray(Rotation.from_rotvec(given).as_matrix())
-    if given.shape != (3, 3) or not np.isfinite(given).all():
+    if given.shape != (3, 3):
         raise ValueError(f"{where}: rotation must be 3 numbers (Rodrigues) or 3x3, not {given.shape}")
     off = np.abs(given @ given.T - np.eye(3)).max()
     if off > TURNED or np.linalg.det(given) < 0:

@@ -83,8 +83,9 @@ def ordered(views: Views, cameras: Sequence[str]) -> Views:
             views, notes=(*views.notes, f"cameras and views taken in their order, as names differ: {pairs}")
         )
     else:
+        count = f"{len(views.cameras)} view{'s' * (len(views.cameras) > 1)}"
         raise ValueError(
-            f"{len(views.cameras)} views ({', '.join(views.cameras)}) for {len(cameras)} cameras "
+            f"{count} ({', '.join(views.cameras)}) for {len(cameras)} cameras "
             f"({', '.join(cameras)}); name them alike, or give one view a camera"
         )
     unmatched = None if views.unmatched is None else views.unmatched[order]
