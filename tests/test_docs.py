@@ -34,7 +34,7 @@ def test_the_commands_of_a_page_run_in_order(page, tmp_path, monkeypatch):
 @pytest.mark.parametrize("words", PARSED, ids=" ".join)
 def test_the_other_commands_are_understood(words, monkeypatch):
     """Nothing runs: the options are those that the command line has."""
-    monkeypatch.setattr(cli, "_later", lambda verb: _unrun(verb))
+    monkeypatch.setattr(cli, "later", lambda verb: _unrun(verb))
     if words[0] == "train":
         pytest.importorskip("torch")
         from posewright.cli.form import form_of
