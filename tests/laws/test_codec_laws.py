@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import posewright.codecs
+from posewright.codecs import megvii
 from posewright.codecs.gaussian import Gaussian
 from posewright.codecs.hourglass import Hourglass
+from posewright.codecs.maps import blur_maps
 from posewright.codecs.megvii import Megvii
 from posewright.scene import Person
 from posewright.skeleton import COCO, LSP
@@ -170,3 +172,20 @@ def test_the_shift_of_a_mirrored_gaussian_leaves_a_quarter_of_a_map_pixel():
     drift = places(codec.decode(mirrored)) - places(codec.decode(codec.encode(people)))
     assert drift[..., 0].mean() == pytest.approx(codec.stride / 4, abs=0.02)
     assert not drift[..., 1].any()
+
+
+@pytest.mark.parametrize("smooth", [5, 9, 11])
+def test_megvii_reads_around_peaks_what_whole_blurred_maps_say(rng, smooth):
+    """To the last bit: on peaks in noise, at borders, on two peaks of nearly one height, on noise alone, on ties."""
+    people = [Person(rng.uniform(-4, (196, 260), (17, 2))) for _ in range(6)]
+    drawn = Megvii(COCO).encode(people).maps
+    noise = rng.normal(0, 2, drawn.shape).astype(np.float32)
+    two = drawn + np.roll(drawn, 20, -1) * rng.uniform(0.9, 1.1, (6, 17, 1, 1)).astype(np.float32)
+    small = rng.uniform(-1, 1, (6, 17, 7, 9)).astype(np.float32)
+    for maps in (drawn + noise, two + noise, noise, drawn, -drawn, np.zeros_like(drawn), small):
+        flat = maps.reshape(-1, *maps.shape[-2:])
+        first, second, certain = megvii._summits_at_the_peak(flat, smooth)
+        whole = megvii._summits(blur_maps(flat.astype(np.float64), smooth))
+        np.testing.assert_array_equal(first[certain], whole[0][certain])
+        np.testing.assert_array_equal(second[certain], whole[1][certain])
+    assert megvii._summits_at_the_peak((drawn + noise).reshape(-1, 64, 48), smooth)[2].mean() > 0.5

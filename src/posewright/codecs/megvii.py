@@ -23,8 +23,10 @@ from posewright.codecs.keypoint_maps import KeypointMaps
 from posewright.codecs.maps import (
     Floats,
     Maps,
+    Places,
     answered,
     blur_maps,
+    blur_windows,
     crossed,
     found,
     gaussian_taps,
@@ -32,6 +34,7 @@ from posewright.codecs.maps import (
     peaks,
     reordered,
     stacked,
+    windows,
 )
 from posewright.fields import Heatmaps, Levels
 from posewright.scene import SEEN, Person
@@ -143,14 +146,44 @@ def megvii_decode(maps: ArrayLike, smooth: int = 5) -> tuple[Floats, NDArray[np.
     maps = np.asarray(maps)
     h, w = maps.shape[-2:]
     flat = maps.reshape(-1, h, w)
-    blurred = blur_maps(flat.astype(np.float64), smooth)
-    y, x, _ = peaks(blurred)
-    everyone = np.arange(len(flat))
-    blurred[everyone, y, x] = 0
-    second_y, second_x, _ = peaks(blurred)
-    first, away = np.stack([x, y], -1), np.stack([second_x - x, second_y - y], -1)
+    first, second, certain = _summits_at_the_peak(flat, smooth)
+    doubtful = np.flatnonzero(~certain)
+    if len(doubtful):
+        first[doubtful], second[doubtful] = _summits(blur_maps(flat[doubtful].astype(np.float64), smooth))[:2]
+    away = second - first
     length = np.linalg.norm(away, axis=-1, keepdims=True)
     xy = np.clip(first - smooth // 2 + 0.25 * away / np.maximum(length, 1.0), 0, (w - 1, h - 1))
     column, row = np.rint(xy).astype(np.intp).T
-    values = flat[everyone, row, column].astype(np.float32)
+    values = flat[np.arange(len(flat)), row, column].astype(np.float32)
     return xy.reshape(*maps.shape[:-2], 2), values.reshape(maps.shape[:-2])
+
+
+def _summits_at_the_peak(maps: NDArray[np.floating], smooth: int) -> tuple[Places, Places, NDArray[np.bool_]]:
+    """Find `_summits` of maps (N, h, w) by blurring what lies around their peaks, and which (N,) are so for certain.
+
+    What is not blurred here has none of the 3x3 pixels of the peak below its blur, so its value is at most the
+    largest of the other pixels. Certain: both summits are above that, and no rounding can have reordered them.
+    """
+    y, x, height = peaks(maps)
+    reach, everyone = smooth // 2 + 1, np.arange(len(maps))
+    blurred = blur_windows(windows(maps, y, x, 2 * reach - 1, everyone), smooth)
+    first, second, heights = _summits(blurred)
+    rest = maps.copy()
+    for down, across in np.ndindex(3, 3):
+        rest[everyone, (y + down - 1).clip(0, maps.shape[1] - 1), (x + across - 1).clip(0, maps.shape[2] - 1)] = 0
+    beyond = peaks(rest)[2].clip(0)
+    wrong = 1e-12 * np.maximum(height, -maps.min((1, 2)))
+    gaps = heights[:2] - np.stack([heights[1], np.maximum(heights[2], beyond)])
+    corner = np.stack([x, y], -1) - reach + smooth // 2
+    return first + corner, second + corner, (gaps > wrong).all(0)
+
+
+def _summits(blurred: Floats) -> tuple[Places, Places, Floats]:
+    """Take the largest and second-largest pixel (N, 2) out of maps (N, h, w); with the three largest values (3, N)."""
+    places, heights = [], []
+    for _ in range(3):
+        y, x, height = peaks(blurred)
+        blurred[np.arange(len(blurred)), y, x] = 0
+        places.append(np.stack([x, y], -1))
+        heights.append(height)
+    return places[0], places[1], np.stack(heights)
