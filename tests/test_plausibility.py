@@ -257,3 +257,38 @@ def test_a_picture_of_another_size_than_its_annotations_is_refused(size):
     with pytest.raises(PictureError, match=r"scene 3: the picture is 96x48, its annotations are of \d\dx\d\d") as error:
         scene.pixels()
     assert ("turned" in str(error.value)) == (size == (48, 96))
+
+
+@pytest.fixture(scope="module")
+def crowd():
+    return world(20, 6, skeleton=COCO, people=(1, 2))
+
+
+def test_left_and_right_exchanged_is_noticed(crowd):
+    found = said(guessed(crowd, keypoints=lambda p: p.keypoints[COCO.mirror]), crowd, "exchanged")
+    assert found.startswith("left and right seem exchanged in the predictions, by ")
+    assert "left_eye where right_eye is" in found
+
+
+@pytest.mark.parametrize("order", [np.roll(np.arange(17), 3), [0, *range(5, 17), *range(1, 5)]])
+def test_keypoints_in_another_order_are_noticed(crowd, order):
+    found = said(guessed(crowd, keypoints=lambda p: p.keypoints[order]), crowd, "another order")
+    assert f"nose where {COCO.keypoints[order[0]]} is" in found or order[0] == 0
+    assert f"left_eye where {COCO.keypoints[order[1]]} is" in found
+
+
+def test_x_and_y_exchanged_is_noticed(crowd):
+    found = said(guessed(crowd, keypoints=lambda p: p.keypoints[:, ::-1]), crowd, "x and y")
+    assert "x and y of the predictions seem exchanged" in found
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.05, 0.2, 0.5])
+def test_an_order_that_is_right_is_never_doubted(crowd, noise, rng):
+    """Whatever the predictions are worth, up to noise of half a person's size."""
+    shaken = guessed(crowd, keypoints=lambda p: p.keypoints + rng.normal(0, noise * np.sqrt(p.area), (17, 2)))
+    assert said(shaken, crowd, "seem") == ""
+
+
+def test_of_few_people_no_order_is_told(truth):
+    few = truth[:3]
+    assert said(guessed(few, keypoints=lambda p: p.keypoints[COCO.mirror]), few, "seem") == ""

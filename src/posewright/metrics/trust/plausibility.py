@@ -13,6 +13,7 @@ from posewright.columns import People, people_of, pictures_of
 from posewright.geometry.boxes import from_centres, from_corners
 from posewright.metrics.oks.matching import Flags
 from posewright.metrics.oks.similarity import box_areas
+from posewright.metrics.trust.arrangement import arrangement
 from posewright.scene import Floats, Scene
 
 BEYOND = 10.0
@@ -30,8 +31,9 @@ SCALED = 1.2
 def implausible(predicted: Sequence[Scene], truth: Sequence[Scene]) -> list[str]:
     """Say what of predictions and truth, of the same pictures and keypoints, can hardly be meant.
 
-    Shares of the picture for pixels, pictures of another size, people outside, boxes that may be corners, areas
-    beyond the picture, counts that contradict keypoints, boxes of some alone, records that stand twice.
+    Shares of the picture for pixels, pictures of another size, keypoints in another order, people outside, boxes that
+    may be corners, areas beyond the picture, counts that contradict keypoints, boxes of some alone, records that stand
+    twice.
     """
     keypoints = len(truth[0].skeleton)
     found, true = people_of(predicted, keypoints), people_of(truth, keypoints)
@@ -40,6 +42,7 @@ def implausible(predicted: Sequence[Scene], truth: Sequence[Scene]) -> list[str]
         *_misses(found, true),
         *_shares(found, true),
         *_scaled(found, true, len(truth)),
+        *arrangement(found, true, truth[0].skeleton),
         *_outside(found, size, "predicted"),
         *_outside(true, size, "true"),
         *_boxes(found, size, "predictions"),

@@ -1,0 +1,96 @@
+"""Keypoints that lie where others should: another order, left and right exchanged, x and y exchanged.
+
+Nobody's score shows it but by being near 0. People are joined by where they are, whatever their keypoints are called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from posewright.columns import People
+from posewright.geometry.boxes import overlap
+from posewright.scene import Floats
+from posewright.skeleton import Skeleton
+
+MOST, FEWEST = 100, 10
+"""True people who are looked at, and pairs with a predicted one from which on anything is said."""
+TOGETHER = 0.5
+"""Overlap of the boxes around keypoints from which on two people are one."""
+BETTER, NEAR = 2.0, 0.2
+"""How many times nearer keypoints must lie under other names, and how near, in sizes of a person."""
+CHANGED = 3
+"""Keypoints that must have other names."""
+
+
+class Pairs(NamedTuple):
+    """Hold predicted and true keypoints (N, K, 2) of people who are one, and their size (N,) px."""
+
+    found: Floats
+    true: Floats
+    size: Floats
+
+
+def arrangement(found: People, true: People, skeleton: Skeleton) -> Iterator[str]:
+    """Say where keypoints fit far better under other names, or with x and y exchanged; nothing for too few people."""
+    pairs = _pairs(found.keypoints, found, true)
+    turned = _pairs(found.keypoints[..., ::-1], found, true)
+    if len(turned.size) >= FEWEST and len(turned.size) > BETTER * len(pairs.size) and _own(turned) < NEAR:
+        yield (
+            f"x and y of the predictions seem exchanged: {len(turned.size)} people lie where true ones are when they "
+            f"are exchanged back, {len(pairs.size)} as they are"
+        )
+        return
+    if len(pairs.size) < FEWEST:
+        return
+    away = _distances(pairs)
+    known = np.isfinite(away).all(1)
+    if not known.any() or (before := np.diagonal(away)[known].mean()) <= BETTER * away[known].min(1).mean():
+        return
+    from scipy.optimize import linear_sum_assignment  # takes long to import
+
+    rows, columns = linear_sum_assignment(np.nan_to_num(away, nan=1e3))
+    after = away[rows, columns][known[rows]].mean()
+    changed = [(int(k), int(j)) for k, j in zip(rows, columns, strict=True) if k != j and known[k]]
+    if len(changed) >= CHANGED and after < NEAR and before > BETTER * after:
+        sides = all(skeleton.mirror[k] == j for k, j in changed)
+        what = "left and right seem exchanged" if sides else "the keypoints seem to be in another order"
+        names = ", ".join(f"{skeleton.keypoints[k]} where {skeleton.keypoints[j]} is" for k, j in changed[:CHANGED])
+        yield f"{what} in the predictions, by {len(pairs.size)} people: {names}" + ", ..." * (len(changed) > CHANGED)
+
+
+def _pairs(xy: Floats, found: People, true: People) -> Pairs:
+    """Join true people, spread over the data, to the predicted one in their picture whose box overlaps most."""
+    whole = np.flatnonzero(np.isfinite(true.keypoints).all(-1).sum(1) >= 0.5 * true.keypoints.shape[1])
+    some = whole[np.unique(np.linspace(0, max(len(whole) - 1, 0), min(MOST, len(whole))).astype(int))]
+    order = np.argsort(found.scene, kind="stable")
+    first, last = (np.searchsorted(found.scene[order], true.scene[some], side) for side in ("left", "right"))
+    rows = []
+    for t, a, b in zip(some.tolist(), first.tolist(), last.tolist(), strict=True):
+        shared = overlap(_boxes(xy[order[a:b]]), _boxes(true.keypoints[t : t + 1]))[:, 0] if b > a else np.zeros(1)
+        if shared.max() >= TOGETHER:
+            rows.append((int(order[a + shared.argmax()]), t))
+    predicted, known = np.array(rows, int).reshape(-1, 2).T
+    box = _boxes(true.keypoints[known])
+    return Pairs(xy[predicted], true.keypoints[known], np.sqrt(np.prod(box[:, 2:] - box[:, :2], axis=1)))
+
+
+def _boxes(xy: Floats) -> Floats:
+    """Return boxes (N, 4) around keypoints (N, K, 2), of no size at 0 where there are none."""
+    there = np.isfinite(xy).all(-1)[..., None]
+    low, high = np.where(there, xy, np.inf).min(1), np.where(there, xy, -np.inf).max(1)
+    box = np.concatenate([low, high], 1)
+    return np.where(np.isfinite(box).all(1)[:, None], box, 0.0)
+
+
+def _distances(pairs: Pairs) -> Floats:
+    """Return the median distance (K, K) of each predicted keypoint from each true one, in people's sizes."""
+    apart = np.linalg.norm(pairs.found[:, :, None] - pairs.true[:, None], axis=-1) / pairs.size[:, None, None]
+    counted = np.isfinite(apart).sum(0) >= FEWEST // 2
+    return np.where(counted, np.nanmedian(np.where(counted, apart, 0.0), axis=0), np.nan)
+
+
+def _own(pairs: Pairs) -> float:
+    return float(np.nanmedian(np.linalg.norm(pairs.found - pairs.true, axis=-1) / pairs.size[:, None]))
