@@ -195,9 +195,8 @@ def auroc(m: Measured, names: Sequence[str], draws: int) -> str:
 def hidden(folder: Path, m: Measured, draws: int) -> dict[str, str]:
     """Return what hidden keypoints cost without any attack, and whether black discs foretell it."""
     found = natural(m, kept(folder).people, read_study(folder).attacks, draws)
-    rows = {"hidden less seen, clean": "-", "foretold by black discs, r": "-"}
-    if "natural" in found:
-        rows["hidden less seen, clean"] = said(found["natural"]["hidden_less_seen"])
+    less = said(found["natural"]["hidden_less_seen"]) if found else "-"
+    rows = {"hidden less seen, clean": less, "foretold by black discs, r": "-"}
     if "natural-blackout" in found:
         rows["foretold by black discs, r"] = "{:+.2f} ({:+.2f} to {:+.2f})".format(
             *found["natural-blackout"]["foretold"][:3]
@@ -208,16 +207,20 @@ def hidden(folder: Path, m: Measured, draws: int) -> dict[str, str]:
 def concordance(studies: Sequence[Measured], draws: int) -> str:
     """Return Kendall's tau over networks between the share correct in clean pictures and what black attacks change.
 
+    Both are of the keypoints and attacks that all networks share, or their order would be that of their keypoints.
     Its interval is of the pictures, which are drawn for all networks alike; of other networks it says nothing.
     """
     rng = np.random.default_rng(0)
     counts = rng.multinomial(studies[0].scenes, np.full(studies[0].scenes, 1 / studies[0].scenes), draws)
     weights = np.vstack([np.ones((1, studies[0].scenes)), counts])
+    known = set.intersection(*(set(m.skeleton.keypoints) for m in studies))
+    names = [n for n in studies[0].answers if "-blackout" in n and not n.startswith("radii-")]
+    names = [n for n in names if all(n in m.answers for m in studies)]
     ranked = []
     for m in studies:
-        right = (m.kinds["clean"].right & m.asked).astype(float)
-        part, whole = m.shares(right, m.asked)
-        lost, asked = total(m, [n for n in m.answers if "-blackout" in n and not n.startswith("radii-")])
+        keep = [name in known for name in m.skeleton.keypoints]
+        part, whole = m.shares(m.kinds["clean"].right.astype(float), m.asked & np.array(keep))
+        lost, asked = total(m, names, keep)
         ranked.append((weights @ part / (weights @ whole), (weights @ lost / (weights @ asked))[:, 0]))
     clean, change = np.array(ranked).swapaxes(0, 1)
     one, other = np.triu_indices(len(studies), 1)
@@ -241,6 +244,7 @@ def draw(out: Path, file: Path, draws: int) -> None:
                     [value - low, high - value],
                     marker="o",
                     capsize=2,
+                    color=f"C{number}",
                     label=name,
                 )
         axes.axhline(0, color="0.6", linewidth=0.8)
