@@ -46,7 +46,7 @@ def arrangement(found: People, true: People, skeleton: Skeleton) -> Iterator[str
     if len(pairs.size) < FEWEST:
         return
     away = _distances(pairs)
-    known = np.isfinite(away).all(1)
+    known = np.asarray(np.isfinite(away).all(1))
     if not known.any() or (before := np.diagonal(away)[known].mean()) <= BETTER * away[known].min(1).mean():
         return
     from scipy.optimize import linear_sum_assignment  # takes long to import
@@ -79,7 +79,7 @@ def _pairs(xy: Floats, found: People, true: People) -> Pairs:
 
 def _boxes(xy: Floats) -> Floats:
     """Return boxes (N, 4) around keypoints (N, K, 2), of no size at 0 where there are none."""
-    there = np.isfinite(xy).all(-1)[..., None]
+    there = np.asarray(np.isfinite(xy).all(-1))[..., None]
     low, high = np.where(there, xy, np.inf).min(1), np.where(there, xy, -np.inf).max(1)
     box = np.concatenate([low, high], 1)
     return np.where(np.isfinite(box).all(1)[:, None], box, 0.0)
