@@ -17,11 +17,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable
 from pathlib import Path
-from time import process_time
 
 import cv2
 import numpy as np
 import torch
+from grouping import BODY, milliseconds
 from matplotlib.figure import Figure
 
 from posewright.codecs.bottom_up.multiposenet import MultiPoseNet
@@ -36,8 +36,6 @@ from posewright.skeleton import COCO
 from posewright.train.export.residual import export_prn
 
 COUNTS, ROUNDS, SIDE = (1, 2, 4, 6, 8, 12, 16, 20), 5, 480
-BODY = np.array([(0, -42), (5, -46), (-5, -46), (10, -44), (-10, -44), (16, -26), (-16, -26), (26, -8), (-26, -8),
-                 (30, 10), (-30, 10), (12, 6), (-12, 6), (14, 26), (-14, 26), (15, 46), (-15, 46)]) / 100  # fmt: skip
 
 
 def people(count: int) -> list[Person]:
@@ -89,17 +87,6 @@ def top_down(find: Callable[[], object] | None) -> Callable[[int], Callable[[], 
     return work
 
 
-def seconds(contenders: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Return the median CPU seconds of each, after one round that does not count."""
-    taken: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(ROUNDS + 1):
-        for name, once in contenders.items():
-            start = process_time()
-            once()
-            taken[name].append(process_time() - start)
-    return {name: float(np.median(each[1:])) for name, each in taken.items()}
-
-
 def main(out: str) -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -110,10 +97,10 @@ def main(out: str) -> None:
             "SimpleBaseline, boxes given": top_down(None),
             "SimpleBaseline, boxes found": top_down(detector()),
         }
-        rows = [seconds({name: work(count) for name, work in works.items()}) for count in COUNTS]
+        rows = [milliseconds({name: work(count) for name, work in works.items()}, ROUNDS) for count in COUNTS]
     axes = (figure := Figure((7, 4.5), layout="constrained")).add_subplot()
     for name in works:
-        values = [row[name] for row in rows]
+        values = [row[name] / 1000 for row in rows]
         axes.plot(COUNTS, values, marker="o", label=name)
         slope, once = np.polyfit(COUNTS, values, 1)
         print(f"{name:28} {' '.join(f'{v:6.2f}' for v in values)} s   {once:.2f} s and {1e3 * slope:.1f} ms a person")

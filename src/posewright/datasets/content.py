@@ -21,6 +21,8 @@ LOOKED = 1 << 20
 Kind = Literal["list", "annotations", "openpose", "table", "arrays"]
 
 _GZIP, _ZIP, _MATLAB, _HDF = b"\x1f\x8b", b"PK\x03\x04", b"MATLAB", b"\x89HDF"
+_BEHIND = re.compile(rb"\}\s*\{")
+"""What stands between two objects where no list holds them."""
 _FIRST_KEY = re.compile(rb'\{\s*("(?:[^"\\\x00-\x1f]|\\.)*"\s*:|\})')
 
 
@@ -91,6 +93,8 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 def _first_line(path: Path, start: bytes) -> Record | None:
     """Return the first of several objects that stand one behind the other, as in JSON Lines; None for one alone."""
+    if not _BEHIND.search(start):
+        return None
     text = start.decode("utf-8", "replace")
     try:
         value, end = json.JSONDecoder().raw_decode(text)

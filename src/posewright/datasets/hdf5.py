@@ -10,6 +10,7 @@ import json
 import pickletools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from posewright.files import opened
 from posewright.scene import Floats, Person, Scene
 from posewright.skeleton import Skeleton
 
+SUFFIXES = (".h5", ".hdf5")
 MOST_BYTES = 1 << 30
 """Bytes of an array; a damaged header can promise any count."""
 
@@ -65,13 +67,9 @@ def read(path: Path, truth: Sequence[Scene], skeleton: Skeleton) -> list[Scene]:
         (f"{path}: row {place}", [*names, *map(str, values)])
         for place, (names, values) in enumerate(zip(content.rows, content.values.tolist(), strict=True))
     )
-    own, found = deeplabcut.read(first, _chained([(str(path), one) for one in others], numbers), skeleton, str(path))
+    rows = chain([(str(path), one) for one in others], numbers)
+    own, found = deeplabcut.read(first, rows, skeleton, str(path))
     return placed(found, truth, own)
-
-
-def _chained(heads: list[tuple[str, list[str]]], rows: Iterator[tuple[str, list[str]]]) -> deeplabcut.Rows:
-    yield from heads
-    yield from rows
 
 
 def read_content(path: Path) -> Table | Tracks:

@@ -52,7 +52,7 @@ def read_predictions(path: Path | str, truth: Sequence[Scene], skeleton: Skeleto
     if content.kind == "table":
         return table.read_table(path, truth, skeleton or (truth[0].skeleton if truth else COCO))
     if content.kind == "arrays":
-        if path.suffix not in (".h5", ".hdf5"):
+        if path.suffix not in hdf5.SUFFIXES:
             raise DataError(f"{path}: arrays; predictions must be JSON, a table, or .h5 of DeepLabCut or SLEAP")
         return hdf5.read(path, truth, skeleton or (truth[0].skeleton if truth else COCO))
     if content.kind in ("openpose", "annotations"):

@@ -36,13 +36,14 @@ class Pairs(NamedTuple):
 def arrangement(found: People, true: People, skeleton: Skeleton) -> Iterator[str]:
     """Say where keypoints fit far better under other names, or with x and y exchanged; nothing for too few people."""
     pairs = _pairs(found.keypoints, found, true)
-    turned = _pairs(found.keypoints[..., ::-1], found, true)
-    if len(turned.size) >= FEWEST and len(turned.size) > BETTER * len(pairs.size) and _own(turned) < NEAR:
-        yield (
-            f"x and y of the predictions seem exchanged: {len(turned.size)} people lie where true ones are when they "
-            f"are exchanged back, {len(pairs.size)} as they are"
-        )
-        return
+    if len(pairs.size) * BETTER < MOST:
+        turned = _pairs(found.keypoints[..., ::-1], found, true)
+        if len(turned.size) >= FEWEST and len(turned.size) > BETTER * len(pairs.size) and _own(turned) < NEAR:
+            yield (
+                f"x and y of the predictions seem exchanged: {len(turned.size)} people lie where true ones are when "
+                f"they are exchanged back, {len(pairs.size)} as they are"
+            )
+            return
     if len(pairs.size) < FEWEST:
         return
     away = _distances(pairs)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from posewright.datasets.documents import PACKED
+from posewright.datasets.hdf5 import SUFFIXES
 from posewright.datasets.records import DataError
 from posewright.multiview.detections import hdf5, openpose, predicted, tables
 from posewright.multiview.views import View, Views
@@ -30,7 +31,7 @@ def read_views(paths: Sequence[Path], skeleton: Skeleton | None = None, fps: flo
             found.append((predicted if (path / predicted.FILE).is_file() else openpose).read(path, skeleton))
         elif path.name.removesuffix(".gz").endswith(".csv"):
             found += tables.read(path, skeleton)
-        elif path.suffix in (".h5", ".hdf5"):
+        elif path.suffix in SUFFIXES:
             found.append(hdf5.read(path, skeleton))
         elif path.suffix == ".npz":
             return tables.read_npz(path, skeleton, fps)
