@@ -18,8 +18,9 @@ from posewright.metrics.trust.calibration import (
     roc,
     visibility_auc,
 )
-from posewright.metrics.trust.confidence import intervals
+from posewright.metrics.trust.confidence import Interval, intervals
 from posewright.metrics.trust.outcomes import Outcomes, couples, keypoint_outcomes, person_outcomes, visibility_outcomes
+from posewright.report import scores, tables
 from posewright.scene import HIDDEN, SEEN, Person, Scene
 from posewright.skeleton import COCO, LSP
 
@@ -343,3 +344,13 @@ def test_data_without_sigmas_or_areas_can_be_asked_by_the_torso(rng):
     score = keypoint_calibration([guess], [true], "torso")
     assert score["ECE"] == pytest.approx(0.25)
     assert score["overconfidence"] == pytest.approx(-0.25)
+
+
+def test_the_page_leads_with_overconfidence_and_speaks_of_no_interval_that_there_is_not(rng):
+    truth, predicted = crowded(rng)
+    score = keypoint_calibration(predicted, truth)
+    assert tables.firsts(score)[:2] == ["overconfidence", f"overconfidence/{COCO.keypoints[0]}"]
+    heading = scores._finding("keypoint_calibration", score, intervals(score, draws=50))
+    assert heading.startswith("overconfidence is ")
+    none = {name: Interval(np.nan, np.nan) for name in score}
+    assert "overlap" not in scores._finding("keypoint_calibration", score, none)

@@ -69,6 +69,7 @@ def test_attacks_foretell_what_is_lost_for_the_same_reason():
     section = natural_occlusion(told)
     assert "harder in clean pictures" in section.title
     assert section.details[0][0] == "foretold by blackout"
+    assert f"{effect.value:.2f} (" in section.text
 
 
 def test_truth_without_hidden_keypoints_has_no_such_chapter():

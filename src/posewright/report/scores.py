@@ -119,10 +119,12 @@ def _finding(metric: str, score: Score, intervals: Mapping[str, Interval]) -> st
     if len(grouped(score)) < 2 or not of_groups:
         return whole
     low, high = min(of_groups, key=score.__getitem__), max(of_groups, key=score.__getitem__)
-    apart = low in intervals and high in intervals and intervals[low].high < intervals[high].low
+    overlap = bool(ends(intervals.get(low)) and ends(intervals.get(high))) and (
+        intervals[low].high >= intervals[high].low
+    )
     words = (
         f"lowest for {_group(score, low)}, {score[low]:.3f}, highest for {_group(score, high)}, {score[high]:.3f}"
-        + ("" if apart or not intervals else ", but their intervals overlap")
+        + (", but their intervals overlap" if overlap else "")
     )
     return f"{spell(kind)} is {words}" if group else f"{whole}, {words}"
 

@@ -124,7 +124,10 @@ def calibration(outcomes: Outcomes, bins: int = BINS) -> Score:
     keypoint, "ECE/mean_of_keypoints" their plain mean; the pooled ECE is less where they err in different ways. NaN
     where there is no outcome. Under weights of scenes (`Score.again`) the bins' edges stay those of the data.
     """
-    widths, counts = (_table(outcomes, _edges(outcomes.score, bins, equal)) for equal in ("width", "count"))
+    edges, equal_counts = (_edges(outcomes.score, bins, equal) for equal in ("width", "count"))
+    widths, counts = _table(outcomes, edges), _table(outcomes, equal_counts)
+    pooled, _ = _table(outcomes._replace(group=np.zeros_like(outcomes.group), names=()), edges)
+    squares = pooled.multiply(pooled)
 
     def again(weights: Floats) -> dict[str, Floats]:
         gap, amount = _sums(widths, weights, bins)
@@ -132,16 +135,17 @@ def calibration(outcomes: Outcomes, bins: int = BINS) -> Score:
         numbers = {
             "overconfidence": _over(gap.sum((1, 2)), amount.sum((1, 2))),
             **_errors(gap.sum(1), amount.sum(1), ""),
-            **_apart_from_chance(outcomes, weights, gap.sum(1), amount.sum(1)),
+            **_apart_from_chance(squares, weights, gap.sum(1), amount.sum(1)),
             **_errors(other_gap.sum(1), other_amount.sum(1), "_equal_counts"),
         }
         each = amount.sum(2)
-        errors = [_over(np.abs(gap[:, g]).sum(1), each[:, g]) for g in range(len(outcomes.names))]
-        if errors:
-            numbers["ECE/mean_of_keypoints"] = mean_of_known(np.stack(errors, -1))
         for g, name in enumerate(outcomes.names):
-            numbers[f"ECE/{name}"] = errors[g]
             numbers[f"overconfidence/{name}"] = _over(gap[:, g].sum(1), each[:, g])
+            numbers[f"ECE/{name}"] = _over(np.abs(gap[:, g]).sum(1), each[:, g])
+        if outcomes.names:
+            numbers["ECE/mean_of_keypoints"] = mean_of_known(
+                np.stack([numbers[f"ECE/{name}"] for name in outcomes.names], -1)
+            )
         return numbers
 
     protocol: Protocol = {"metric": f"calibration of {outcomes.of_what}", "bins": bins, **outcomes.protocol}
@@ -241,21 +245,19 @@ def _errors(gap: Floats, amount: Floats, kind: str) -> dict[str, Floats]:
     }
 
 
-def _apart_from_chance(outcomes: Outcomes, weights: Floats, gap: Floats, amount: Floats) -> dict[str, Floats]:
-    """Return what chance alone gives for ECE, and the error that is left without it, of bins (B, M) of equal width."""
-    from scipy.sparse import csr_array
+def _apart_from_chance(squares: Any, weights: Floats, gap: Floats, amount: Floats) -> dict[str, Floats]:
+    """Return what chance alone gives for ECE, and the error that is left without it, of bins of equal width.
 
-    bins = gap.shape[1]
-    cell = _bin(outcomes.score, _edges(outcomes.score, bins, "width"))
-    table = csr_array((outcomes.score - outcomes.correct, (outcomes.scene, cell)), shape=(outcomes.scenes, bins))
+    squares: sparse (S, M), of what each scene adds to a bin's gap; gap, amount: (B, M), the latter of outcomes.
+    """
     drawn = weights.sum(1, keepdims=True)
-    spread = weights @ table.multiply(table) - _over(gap**2, np.broadcast_to(drawn, gap.shape))
+    spread = weights @ squares - _over(gap**2, np.broadcast_to(drawn, gap.shape))
     variance = np.maximum(spread, 0) * _over(drawn, drawn - 1)
     total = amount.sum(1)
-    squares = np.maximum(np.nan_to_num(_over(gap**2 - variance, amount)).sum(1), 0)
+    left = np.maximum(np.nan_to_num(_over(gap**2 - variance, amount)).sum(1), 0)
     return {
         "ECE_by_chance": _over(np.sqrt(2 / np.pi * variance).sum(1), total),
-        "RMSCE": np.sqrt(_over(squares, total)),
+        "RMSCE": np.sqrt(_over(left, total)),
     }
 
 

@@ -35,6 +35,6 @@ def natural_occlusion(study: Study) -> Section | None:
         text += (
             "Do attacks foretell it? The correlation, over the keypoints that are hidden at least five times, of that "
             "cost with what covering the keypoint changes in itself: 1 would mean that attacks rank keypoints as "
-            "nature does."
+            "nature does. " + "; ".join(f"{name.capitalize()}: {value}" for name, value in rows) + "."
         )
     return Section(title, text, grid=grid, details=rows)
