@@ -12,7 +12,9 @@ from posewright.geometry.bundle import adjust
 from posewright.geometry.frame import canonical
 from posewright.geometry.solve import fit, observe
 from posewright.multiview.calibrate import place_cameras
+from posewright.multiview.capture import points_of
 from posewright.multiview.checks import check_cameras, check_views
+from posewright.multiview.explain import verdict, write_explanation
 from posewright.multiview.misfit import place_anew
 from posewright.multiview.people import match_people
 from posewright.multiview.points import PointReason, ViewReason, turned_points
@@ -68,6 +70,15 @@ def test_a_bumped_camera_is_named_and_placed_anew(capture):
     error = np.mean(np.linalg.norm(triangulate_views(again, views).xyz[:, 0] - truth, axis=-1))
     assert error < 1.05 * right
     assert_allclose(again.cameras["cam_0"].R, rig.cameras["cam_0"].R)
+
+
+def test_explaining_says_which_camera_was_moved(capture, tmp_path):
+    rig, views, _ = capture
+    wrong = moved(rig, "cam_1", 1.0, 30)
+    points = points_of(wrong, views)
+    assert verdict(points)[0].startswith("cam_1 disagrees: the others fit to 1.8 px without it")
+    assert "cam_1 disagrees" in write_explanation(tmp_path, points, "made up").read_text()
+    assert verdict(points_of(wrong, views, refit=["cam_1"])) == []
 
 
 def test_people_are_matched_and_followed(made, rng):
@@ -245,4 +256,6 @@ def test_a_calibration_that_is_bad_as_a_whole_is_said_to_be(capture):
     assert said[0].startswith("the cameras' places do not fit the people")
     bad = place_anew(loose, views)
     assert bad.anew == pytest.approx(good.anew, rel=0.1)
+    assert verdict(points_of(loose, views))[0].startswith("the cameras' places do not fit the people")
+    assert verdict(points_of(rig, views)) == []
     assert place_anew(rig, replace(views, xy=views.xy[:, :8], scores=views.scores[:, :8])) is None

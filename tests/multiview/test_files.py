@@ -173,6 +173,31 @@ def test_openpose_folders_are_read_and_ordered(capture, tmp_path):
         ordered(found, ["a", "b"])
 
 
+@pytest.mark.parametrize(("names", "cameras", "order", "note"), [
+    (["Cam02_json", "cam-01.json"], ["cam_1", "cam_2"], [1, 0], ""),
+    (["Cam_1", "cam_1"], ["cam_1", "Cam_1"], [1, 0], ""),
+    (["fly_B.net0", "fly_A.net0"], ["A", "B"], [1, 0], "cameras and views taken by what differs in their names: "
+     "A = fly_A.net0, B = fly_B.net0"),
+    (["left", "right"], ["A", "B"], [0, 1], "cameras and views taken in their order, as names differ: A = left, "
+     "B = right"),
+])  # fmt: skip
+def test_views_find_their_cameras_by_name(made, names, cameras, order, note):
+    views = replace(made.filmed(made.ring(2), made.walk(3)), cameras=tuple(names))
+    found = ordered(views, cameras)
+    assert (found.xy == views.xy[order]).all()
+    assert found.cameras == tuple(cameras)
+    assert found.notes == ((note,) if note else ())
+
+
+@pytest.mark.parametrize(("names", "cameras"), [
+    (["cam_1", "cam01", "cam2"], ["Cam_1", "Cam_2"]), (["cam1", "cam2"], ["cam_1", "cam_01"]),
+])  # fmt: skip
+def test_names_that_two_cameras_could_have_are_refused(made, names, cameras):
+    views = replace(made.filmed(made.ring(len(names)), made.walk(3)), cameras=tuple(names))
+    with pytest.raises(ValueError, match=r"^cam_1 and cam_?01 are the same name but for .*; which one is meant"):
+        ordered(views, cameras)
+
+
 def test_a_view_that_starts_later_is_absent_before(capture, tmp_path):
     _, views, _ = capture
     write_openpose(tmp_path / "pose", views)
@@ -231,6 +256,7 @@ def test_points_written_are_read(capture, tmp_path, suffix):
     xy = views.xy.copy()
     xy[:, 20:25, 0, 3] = np.nan
     points = triangulate_views(rig, replace(views, xy=xy, start=7))
+    points = replace(points, doubts=("cam_1 disagrees: it was moved",))
     files = write_points(tmp_path / f"p{suffix}", points)
     back = read_points(files[0])
     assert_allclose(back.xyz, points.xyz, atol=6e-4)
@@ -242,6 +268,7 @@ def test_points_written_are_read(capture, tmp_path, suffix):
     assert (beside.views == points.views).all()
     assert_allclose(beside.covariance, points.covariance, rtol=1e-4, atol=1e-3)
     assert_allclose(beside.error, points.error, rtol=1e-4, atol=1e-4)
+    assert beside.doubts == points.doubts
     assert (beside.up, list(beside.notes)) == ("z", [" ".join(n.split()) for n in points.notes])
 
 

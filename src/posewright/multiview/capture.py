@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from posewright.multiview.calibrations import read_rig
+from posewright.multiview.checks import doubts_of
 from posewright.multiview.detections import read_views
 from posewright.multiview.detections.openpose import skeleton_by
 from posewright.multiview.people import match_people
@@ -18,6 +19,9 @@ from posewright.multiview.sync import find_offsets, shifted
 from posewright.multiview.tracking import track_people
 from posewright.multiview.triangulate import Rules, triangulate_views
 from posewright.multiview.views import Views, ordered
+
+LOOKED_AT = 400
+"""Joints by which a calibration is judged beside its points; `check` takes more, and longer."""
 
 Say = Callable[[str], None]
 
@@ -53,7 +57,10 @@ def points_of(
     refit: Sequence[str] = (),
     say: Say = lambda _: None,
 ) -> Points:
-    """Triangulate matched views; first move cameras in time, and place some anew, where that is asked for."""
+    """Triangulate matched views; first move cameras in time, and place some anew, where that is asked for.
+
+    What speaks against the cameras, as they are then, goes with the points.
+    """
     if sync:
         say("looking for late cameras")
         views = shifted(views, find_offsets(rig, views).sure)
@@ -62,6 +69,7 @@ def points_of(
         rig, _ = refitted(rig, views, list(refit))
     say("triangulating")
     points = triangulate_views(rig, views, rules)
+    points = replace(points, doubts=tuple(doubts_of(rig, views, sample=LOOKED_AT)))
     return track_people(points, people) if views.people > 1 or people is not None else points
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from posewright.geometry import Camera
 from posewright.geometry.lens import slopes
-from posewright.multiview.misfit import place_anew, told
+from posewright.multiview.misfit import SAMPLE, place_anew, told
 from posewright.multiview.points import Points, ViewReason
 from posewright.multiview.rig import Rig
 from posewright.multiview.suspects import Left, leave_each_out
@@ -55,16 +55,7 @@ def check_views(rig: Rig, views: Views, points: Points) -> Checked:
     """Return what is odd about views of a rig's cameras, whose people were matched, and points made of them."""
     odd = [note for note in views.notes if "unequal" in note or "order" in note] + _extents(rig, views)
     left = leave_each_out(rig, views)
-    if left.suspect:
-        without = left.without[list(rig.cameras).index(left.suspect)]
-        odd.append(
-            f"{left.suspect} disagrees: the others fit to {without:.2g} px without it, all together to "
-            f"{left.everybody:.2g} px; it was moved, or its calibration is another's (triangulate with --refit)"
-        )
-    else:
-        together = place_anew(rig, views)
-        if together is not None and together.bad:
-            odd.append(told(together, list(rig.cameras)))
+    odd += doubts_of(rig, views, left)
     offsets = None
     try:
         offsets = find_offsets(rig, views)
@@ -86,6 +77,23 @@ def check_views(rig: Rig, views: Views, points: Points) -> Checked:
         if gone > 0.25:
             odd.append(f"{name}: {100 * gone:.0f} % of its detections contradict the other cameras")
     return Checked(odd + _world(rig, points), left, offsets)
+
+
+def doubts_of(rig: Rig, views: Views, left: Left | None = None, sample: int = SAMPLE) -> list[str]:
+    """Say which camera disagrees with the others, or that all do as a whole; nothing where they fit.
+
+    People must have been matched. left: what leaving each camera out has shown, where that was looked at before.
+    sample: joints by which cameras are placed anew, and as many by which they are judged.
+    """
+    left = leave_each_out(rig, views) if left is None else left
+    if left.suspect:
+        without = left.without[list(rig.cameras).index(left.suspect)]
+        return [
+            f"{left.suspect} disagrees: the others fit to {without:.2g} px without it, all together to "
+            f"{left.everybody:.2g} px; it was moved, or its calibration is another's (triangulate with --refit)"
+        ]
+    together = place_anew(rig, views, sample)
+    return [told(together, list(rig.cameras))] if together is not None and together.bad else []
 
 
 def _odd_camera(camera: Camera, size: Size) -> list[str]:

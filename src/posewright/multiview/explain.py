@@ -66,7 +66,7 @@ def missing_joints(points: Points, person: int) -> list[list[str]]:
 
 
 def verdict(points: Points) -> list[str]:
-    """Return the likeliest root causes of what is missing or unsure, the largest first."""
+    """Return the likeliest root causes of what is missing or unsure: doubtful cameras, then the largest first."""
     said: list[tuple[float, str]] = []
     for v, name in enumerate(points.cameras):
         share = {reason: float((points.views[..., v] == reason).mean()) for reason in ViewReason}
@@ -84,7 +84,7 @@ def verdict(points: Points) -> list[str]:
     parallel = float((points.reason == PointReason.PARALLEL).mean())
     if parallel > 0.02:
         said.append((parallel, f"{100 * parallel:.0f} % of points lie where their cameras' rays are nearly parallel"))
-    return [words for _, words in sorted(said, reverse=True)]
+    return [*points.doubts, *(words for _, words in sorted(said, reverse=True))]
 
 
 def explain_point(points: Points, person: int, joint: str, frame: int) -> list[str]:

@@ -40,16 +40,16 @@ class Misfit(NamedTuple):
         return bool(self.given > max(WORSE * self.anew, FINEST))
 
 
-def place_anew(rig: Rig, views: Views) -> Misfit | None:
+def place_anew(rig: Rig, views: Views, sample: int = SAMPLE) -> Misfit | None:
     """Place all cameras but the first anew by half of the frames, and compare on the other half; None for too few.
 
     People must have been matched. Detectors are the same in both, so what the new places gain is the old ones' fault;
-    as the halves differ, it is no gain by learning noise by heart.
+    as the halves differ, it is no gain by learning noise by heart. sample: the most joints to take of each half.
     """
     xy = views.xy.reshape(len(rig), views.xy.shape[1], -1, 2)
     halves = [xy[:, half::2].reshape(len(rig), -1, 2) for half in (0, 1)]
     scores = views.scores.reshape(len(rig), views.xy.shape[1], -1)[:, 0::2].reshape(len(rig), -1).T
-    chosen = [_chosen(half) for half in halves]
+    chosen = [_chosen(half, sample) for half in halves]
     if len(rig) < 3 or min(map(len, chosen)) < FEWEST:
         return None
     frame = canonical(list(rig.cameras.values()))
@@ -101,8 +101,8 @@ def told(found: Misfit, names: list[str]) -> str:
     )
 
 
-def _chosen(xy: Floats) -> np.ndarray:
-    """Return up to `SAMPLE` points, spread evenly, of those that three views or more see."""
+def _chosen(xy: Floats, sample: int) -> np.ndarray:
+    """Return up to `sample` points, spread evenly, of those that three views or more see."""
     complete = np.flatnonzero(np.isfinite(xy[..., 0]).sum(0) >= 3)
-    return np.asarray(complete[np.unique(np.linspace(0, len(complete) - 1, min(SAMPLE, len(complete))).astype(int))]
+    return np.asarray(complete[np.unique(np.linspace(0, len(complete) - 1, min(sample, len(complete))).astype(int))]
                       if len(complete) else complete)  # fmt: skip

@@ -62,7 +62,8 @@ class Points:
 
     xyz (F, P, K, 3) mm, NaN where there is none; covariance (F, P, K, 3, 3) mm^2, NaN where nothing is known of it;
     reason (F, P, K) of PointReason; views (F, P, K, V) of ViewReason; error (F, P, K, V) px between a view and the
-    point's image, NaN where the view shows none. up: the axis of the world that points up, where known.
+    point's image, NaN where the view shows none. up: the axis of the world that points up, where known. doubts: what
+    speaks against the cameras by which the points were made, in words.
     """
 
     xyz: Floats
@@ -76,6 +77,7 @@ class Points:
     fps: float | None = None
     up: Up | None = None
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def sigma(self) -> Floats:

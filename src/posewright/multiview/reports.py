@@ -43,17 +43,17 @@ def check(
     say: Say,
 ) -> int:
     """Say what is odd about a calibration and its views; 1 where something is, 0 where nothing is."""
-    points, checked = None, None
+    points, checked, notes = None, None, tuple[str, ...]()
     if paths:
         rig, views = captures.read_capture(calibration, paths, skeleton, unit, up)
-        points = captures.points_of(rig, views)
+        points, notes = captures.points_of(rig, views), views.notes
         checked = check_views(rig, views, points)
     else:
         rig = read_rig(calibration, unit)
         rig = rig if up is None else replace(rig, up=up)
     warnings = check_cameras(rig) + (checked.warnings if checked else [])
     say(_table(_cameras(rig, checked)))
-    for note in rig.notes:
+    for note in (*rig.notes, *(note for note in notes if note not in warnings)):
         say(f"read as: {note}")
     for warning in warnings:
         say(f"warning: {warning}")

@@ -25,6 +25,7 @@ def encode(points: Points) -> bytes:
     arrays: dict[str, Any] = {name: getattr(points, name) for name in ARRAYS}
     arrays |= {"cameras": np.array(points.cameras), "keypoints": np.array(points.skeleton.keypoints), "limbs": limbs,
                "skeleton": np.array(points.skeleton.name), "notes": np.array(points.notes, dtype=np.str_),
+               "doubts": np.array(points.doubts, dtype=np.str_),
                "start": np.array(points.start), "up": np.array(points.up or ""),
                "fps": np.array(np.nan if points.fps is None else points.fps)}  # fmt: skip
     np.savez_compressed(buffer, **arrays)
@@ -59,4 +60,5 @@ def read(path: Path) -> Points:
         None if np.isnan(fps) else fps,
         next((axis for axis in UPS if axis == up), None),
         tuple(map(str, arrays["notes"])),
+        tuple(map(str, arrays["doubts"])) if "doubts" in arrays else (),
     )

@@ -4,43 +4,44 @@ from __future__ import annotations
 
 import csv
 import io
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
 
 from posewright.datasets.documents import read_bytes
 from posewright.datasets.records import DataError
-from posewright.multiview.points import USED, PointReason, Points, ViewReason
+from posewright.multiview.points import PointReason, Points, ViewReason
 from posewright.multiview.rig import UPS
 from posewright.skeleton import Skeleton
 
 HEAD = ["frame", "person", "joint", "x_mm", "y_mm", "z_mm", "sigma_mm", "reason", "used"]
 COVARIANCE = ["xx_mm2", "xy_mm2", "xz_mm2", "yy_mm2", "yz_mm2", "zz_mm2"]
+DOUBT = "doubt: "
 UPPER = ([0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2])
 
 
 def encode(points: Points) -> bytes:
     """Return the table: place, sigma and covariance in mm, the reason, and a reason and an error in px for each view.
 
-    Empty fields are unknown. Notes, the frames a second, and what is up come first, in lines that begin with #.
+    Empty fields are unknown. Notes, doubts, the frames a second, and what is up come first, in lines that begin with #.
     """
     out = io.StringIO()
-    for note in (f"fps: {points.fps}", f"up: {points.up}", f"start: {points.start}", *points.notes):
+    doubts = (DOUBT + doubt for doubt in points.doubts)
+    for note in (f"fps: {points.fps}", f"up: {points.up}", f"start: {points.start}", *doubts, *points.notes):
         out.write(f"# {' '.join(note.split())}\n")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*HEAD, *COVARIANCE, *(f"{c}:{what}" for c in points.cameras for what in ("view", "px"))])
     names = [reason.name.lower() for reason in ViewReason]
-    covariance, sigma = points.covariance[..., UPPER[0], UPPER[1]], points.sigma
-    for f, p, k in np.ndindex(points.reason.shape):
-        views = points.views[f, p, k]
-        row = [points.start + f, p + 1, points.skeleton.keypoints[k], *map(_text, points.xyz[f, p, k])]
-        row += [
-            _text(sigma[f, p, k]),
-            PointReason(points.reason[f, p, k]).name.lower(),
-            int(np.isin(views, USED).sum()),
-        ]
-        row += map(_text, covariance[f, p, k])
-        for code, error in zip(views, points.error[f, p, k], strict=True):
+    reasons = [reason.name.lower() for reason in PointReason]
+    covariance = points.covariance[..., UPPER[0], UPPER[1]]
+    known = points.xyz, points.sigma, points.reason, points.used.sum(-1), covariance, points.views, points.error
+    columns = (np.asarray(column).reshape(points.reason.size, *column.shape[3:]).tolist() for column in known)
+    places = np.ndindex(points.reason.shape)
+    for (f, p, k), xyz, sigma, reason, used, spread, views, errors in zip(places, *columns, strict=True):
+        row = [points.start + f, p + 1, points.skeleton.keypoints[k], *map(_text, xyz)]
+        row += [_text(sigma), reasons[reason], used, *map(_text, spread)]
+        for code, error in zip(views, errors, strict=True):
             row += [names[code], _text(error)]
         writer.writerow(row)
     return out.getvalue().encode()
@@ -86,9 +87,11 @@ def _points(
         numbers[:, :3].reshape(*shape, 3), covariance.reshape(*shape, 3, 3), reason.reshape(shape),
         views.reshape(count), error.reshape(count), cameras, Skeleton("named in the file", joints, ()),
         int(said.get("start", 0)), None if said.get("fps", "None") == "None" else float(said["fps"]),
-        next((axis for axis in UPS if axis == said.get("up")), None), tuple(notes[3:]),
+        next((axis for axis in UPS if axis == said.get("up")), None),
+        tuple(note for note in notes[3:] if not note.startswith(DOUBT)),
+        tuple(note[len(DOUBT):] for note in notes[3:] if note.startswith(DOUBT)),
     )  # fmt: skip
 
 
 def _text(value: float) -> str:
-    return "" if not np.isfinite(value) else f"{value:.6g}" if abs(value) < 1e3 else f"{value:.4f}"
+    return "" if not isfinite(value) else f"{value:.6g}" if abs(value) < 1e3 else f"{value:.4f}"
