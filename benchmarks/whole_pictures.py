@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from posewright.augment.picture_jitter import Fitted, PictureJitter
 from posewright.datasets import coco
 from posewright.datasets.synthetic import world
 from posewright.metrics import oks_ap
@@ -30,14 +31,15 @@ from posewright.recipes.recipe import Apart, Optimiser, Phase, Recipe
 from posewright.scene import Scene
 from posewright.skeleton import COCO
 
-SIZE = (192, 192)
-PEOPLE = (2, 4)
-PICTURES = {"train": 1000, "val": 40, "test": 300}
+SIZE = (128, 128)
+PEOPLE = (2, 3)
+PICTURES = {"train": 4000, "val": 40, "test": 300}
 SEEDS = {"train": 71, "val": 72, "test": 73}
-EPOCHS = 40
+EPOCHS = 8
 NAMES = ("higher_hrnet", "openpose", "multiposenet")
 KEYPOINTS = 100.0
 """What MultiPoseNet's maps weigh beside its boxes."""
+JITTER = PictureJitter(Fitted(), scale=(0.8, 1.2), turn=20.0, shift=0.0)
 
 
 def draw(folder: Path) -> None:
@@ -90,7 +92,7 @@ def short(title: str, name: str, network: Callable[[], Any], **said: Any) -> Rec
     recipe = recipe_named(name)
     codec: Any = recipe.codec
     return replace(recipe, name=title, summary=f"narrow {name}, synthetic groups", network=network, read=read, batch=8,
-                   codec=replace(codec, size=SIZE), phases=(Phase(EPOCHS, 1e-3, warmup=50),), apart=Apart(),
+                   codec=replace(codec, size=SIZE), phases=(Phase(EPOCHS, 2e-3, to=1e-5, warmup=100),), jitter=JITTER, apart=Apart(),
                    metric=oks_ap, judged_on="val", optimiser=Optimiser("adam", average=0.995), **said)  # fmt: skip
 
 

@@ -244,7 +244,7 @@ def test_the_authors_weights_load_by_their_names(tmp_path):
     found = load(tmp_path / "theirs.pth", 5)
     np.testing.assert_allclose(found.respond(marks), wanted, rtol=1e-5)
     assert found.keypoints == ()
-    with pytest.raises(WeightsError, match="no pose residual network of 6 keypoints"):
+    with pytest.raises(WeightsError, match="a pose residual network of 5 keypoints, not 6"):
         load(tmp_path / "theirs.pth", 6)
     torch.save({"prn": {"nodes": "8"}, "network": {}}, tmp_path / "odd.pt")
     with pytest.raises(WeightsError, match="prn must say nodes, layers, dropout, residual"):

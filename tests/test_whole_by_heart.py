@@ -69,19 +69,22 @@ def away(people, true):
         (
             "lightweight_openpose_coco",
             lambda: lightweight_openpose.LightweightOpenPose(18, 19),
-            300,
+            400,
             4e-3,
-            128,
+            96,
             {},
             8.0,
-            3,
+            0,
         ),
         ("simplepose_coco", lambda: simplepose.SimplePose(1, 18, 30), 110, 4e-3, 128, {}, 8.0, 3),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_two_people_are_learnt_by_heart(narrow, name, network, taken, rate, size, codec, near, pieces):
-    """Both are found in the picture, without being told where they are, and nobody else but so many pieces of them."""
+    """Both are found in the picture, without being told where they are, and nobody else but so many pieces of them.
+
+    SimplePose's published grouping leaves pieces of two keypoints, and after 600 steps it still does.
+    """
     network, scene, losses = by_heart(narrow, name, network, taken, rate, size, **codec)
     assert losses[-1] < losses[0] / 3
     people = estimating(network)(scene)
@@ -97,10 +100,11 @@ def test_tags_are_learnt_by_heart(narrow, monkeypatch):
 
     monkeypatch.setattr(tags, "GROUPING", 50 * tags.GROUPING)
     build = lambda: associative_embedding.AssociativeEmbedding(1, 17, width=32)  # noqa: E731
-    network, scene, losses = by_heart(narrow, "associative_embedding_coco", build, 200, 2e-3, 64, sigma=1.5)
+    network, scene, losses = by_heart(narrow, "associative_embedding_coco", build, 350, 2e-3, 64, sigma=1.5)
     assert losses[-1] < losses[0] / 3
     people = estimating(network)(scene)
     assert max(away(people, true) for true in scene.people) < 8
+    assert len(people) == 2
 
 
 def test_multiposenet_learns_keypoints_by_heart(narrow):

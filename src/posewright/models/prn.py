@@ -130,6 +130,7 @@ def loaded(content: Any, keypoints: int, path: Path) -> tuple[PRN, tuple[str, ..
     if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise WeightsError(f"{path}: no weights of a pose residual network")
     state = {renamed(str(key), RENAMES): value for key, value in weights.items()}
+    _known(state, keypoints, path)
     bias = state.get("hidden.0.bias")
     released = ReleasedPRN(keypoints, NODES if bias is None or bias.dim() != 1 else len(bias))
     network = released if said is None else _shaped(said, keypoints, path)
@@ -139,6 +140,14 @@ def loaded(content: Any, keypoints: int, path: Path) -> tuple[PRN, tuple[str, ..
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(f"{path}: no pose residual network of {keypoints} keypoints: {reason}") from None
     return network.eval(), tuple(map(str, content.get("keypoints", ())))
+
+
+def _known(state: Mapping[str, Tensor], keypoints: int, path: Path) -> None:
+    """Refuse weights whose last layer answers for another number of keypoints, which torch tells by its matrices."""
+    last = state.get("out.bias")
+    cells = CELLS[0] * CELLS[1]
+    if last is not None and last.dim() == 1 and len(last) % cells == 0 and len(last) != keypoints * cells:
+        raise WeightsError(f"{path}: a pose residual network of {len(last) // cells} keypoints, not {keypoints}")
 
 
 def _shaped(said: Any, keypoints: int, path: Path) -> PRN:
