@@ -8,7 +8,9 @@ import pytest
 
 from posewright import load
 from posewright.cli import main
+from posewright.codecs.efficientpose import EfficientPose
 from posewright.datasets.synthetic import world
+from posewright.estimators.estimator import View
 from posewright.robustness import people_for, read_study, standard_attacks, study
 from posewright.robustness.answers.ask import read_answers
 from posewright.robustness.answers.truth import kept
@@ -18,6 +20,7 @@ from posewright.robustness.numbers.measure import POOLED, measured
 from posewright.robustness.pages.compare_page import verdicts, write_compare_page
 from posewright.scene import Person
 from posewright.skeleton import COCO, LSP
+from posewright.warp import Warp, around
 
 DRAWS = 300
 
@@ -126,6 +129,48 @@ def test_crops_of_other_sizes_are_of_the_same_people(tmp_path):
     study(load("default"), scenes, some, out=tmp_path / "default", draws=1)
     (found,) = compare([tmp_path / "large", tmp_path / "default"], 10)
     assert found.differences["clean"]["all"].value > 0
+
+
+class Seeing:
+    """Be shown crops of a size, aimed at as `aim` does, and say always the same of them."""
+
+    skeleton = LSP
+
+    def __init__(self, size, aim):
+        self.view = View(size, 1.25, aim)
+
+    def __call__(self, _pixels, boxes):
+        return [Person(np.arange(2.0 * len(LSP)).reshape(-1, 2), scores=np.ones(len(LSP))) for _ in boxes]
+
+
+def stretched(by):
+    """Aim as ever, then make everything wider by a factor."""
+
+    def aim(*args, **named):
+        warp = around(*args, **named)
+        return Warp(np.diag([by, 1.0, 1.0]) @ warp.matrix, warp.size)
+
+    return aim
+
+
+def test_sides_rounded_to_whole_px_are_allowed_for_and_no_more(tmp_path):
+    """EfficientPose's crops of 224 and 240 px have other scales in x and y; a crop that is 5 % wider is another."""
+    scenes, some = world(6, 8, people=(1, 1), skeleton=LSP), standard_attacks(LSP, ["keypoints"], ["blackout"])[:1]
+    cuts = {"rt": Seeing((224, 224), EfficientPose.around), "i": Seeing((240, 240), EfficientPose.around),
+            "even": Seeing((224, 224), around), "wide": Seeing((224, 224), stretched(1.05)),
+            "barely": Seeing((224, 224), stretched(1.004))}  # fmt: skip
+    torso = {}
+    for name, estimator in cuts.items():
+        study(estimator, scenes, some, out=tmp_path / name, draws=1, rule="torso")
+        people = kept(tmp_path / name).people
+        ends = [LSP.index("left_shoulder"), LSP.index("right_hip")]
+        torso[name] = [np.hypot(*np.subtract(*p.truth.keypoints[ends])) / p.crop.warp.scale for p in people]
+    assert np.abs(np.divide(torso["rt"], torso["i"]) - 1).max() > 1e-3
+    for first, second in (("rt", "i"), ("even", "rt"), ("even", "barely")):
+        (found,) = compare([tmp_path / first, tmp_path / second], 2)
+        assert not found.left_out
+    with pytest.raises(ValueError, match="right reaches elsewhere"):
+        compare([tmp_path / "rt", tmp_path / "wide"])
 
 
 def other(place, folder, name, scenes, listed, **how):
