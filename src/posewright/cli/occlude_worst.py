@@ -59,10 +59,12 @@ def worst(
 ) -> int:
     """Search for the place and the size of one occluder that harm an estimator most, person by person.
 
-    The search fits every picture: the worst place costs at least what it finds. Interrupted, the same command goes on.
+    The search fits every picture: the worst place costs at least what it finds, and what an occluder about there costs
+    is told by looks nearby that were held out of the search. Interrupted, the same command goes on.
     """
     from posewright import load, robustness
     from posewright.robustness.attacks.search import Search
+    from posewright.robustness.numbers.measure import groups_of
     from posewright.robustness.numbers.worst import worst as find
     from posewright.robustness.numbers.worst import write_worst
     from posewright.robustness.pages.worst_page import write_worst_page
@@ -77,7 +79,8 @@ def worst(
             "boxes": boxes}  # fmt: skip
     with shown("searching") as (track, done):
         try:
-            found = find(estimator, chosen, search, out=out, draws=draws, protocol=told, track=track)
+            found = find(estimator, chosen, search, out=out, groups=groups_of(chosen, scenes), draws=draws,
+                         protocol=told, track=track)  # fmt: skip
         except KeyboardInterrupt:
             print(f"posewright: interrupted; {len(done)} of {len(chosen)} people are in {out}, and the same command "
                   "goes on from there", file=sys.stderr)  # fmt: skip
@@ -85,5 +88,9 @@ def worst(
     path, page = write_worst(found, out), write_worst_page(found, out)
     for name, effect in found.numbers.items():
         print(f"{name.replace('_', ' '):24} {spoken(effect)}")
-    print(f"`keypoint` is the {found.keypoint}; every number is in {path}; open {page}")
+    print(
+        f"`nearby`, not `worst`, is what an occluder about there costs; `keypoint` is the {found.keypoint}, measured "
+        "where it was not chosen"
+    )
+    print(f"every number is in {path}; open {page}")
     return 0

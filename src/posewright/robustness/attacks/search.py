@@ -32,6 +32,11 @@ FIRST_STEP, RESIZING = 0.5, 0.15
 SMALLEST = 0.4
 """Of the largest radius: a smaller occluder is not looked at."""
 
+HELD_OUT = 8
+"""Looks at each person beside the worst place that take no part in choosing it."""
+AWAY = (0.02, 0.04)
+"""By how much those are moved, of the root of the box's area, and resized, of the radius."""
+
 
 @dataclass(frozen=True)
 class Search:
@@ -127,6 +132,18 @@ def searched(estimator: Estimator, one: Subject, n: int, reach: Floats, clean: F
         step *= SHRINKING
     keypoints = np.column_stack([one.truth.keypoints, np.full(len(one.truth), largest)])
     return _joined(found, _look(estimator, one, keypoints, n, search))
+
+
+def beside(estimator: Estimator, one: Subject, n: int, spot: Floats, search: Search) -> Looks:
+    """Look HELD_OUT times at person n with the occluder beside a spot (3,), moved and resized by AWAY."""
+    rng = np.random.default_rng((search.seed, n, 1))
+    largest = search.radius * one.crop.pixels.shape[1] / WIDTH
+    turn, far, grown = rng.uniform(0, 2 * pi, HELD_OUT), rng.uniform(*AWAY, HELD_OUT), rng.uniform(*AWAY, HELD_OUT)
+    side = sqrt(np.prod(np.maximum(one.box[2:] - one.box[:2], 1)))
+    spots = np.tile(spot, (HELD_OUT, 1))
+    spots[:, :2] += side * far[:, None] * np.column_stack([np.cos(turn), np.sin(turn)])
+    spots[:, 2] = np.minimum(spots[:, 2] * (1 + grown * rng.choice([-1, 1], HELD_OUT)), largest)
+    return _look(estimator, one, spots, n, search)
 
 
 def grid(one: Subject, radius: float, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:

@@ -13,9 +13,10 @@ from posewright.picture import Pixels
 from posewright.report.drawing import draw, sheet
 from posewright.report.figure import BLUE, INK, LINE, RED, SOFT, plot, rows_named
 from posewright.report.page import Section, write_page
-from posewright.robustness.attacks.search import Spot
+from posewright.robustness.attacks.search import AWAY, HELD_OUT, Spot
+from posewright.robustness.numbers.cases import Case
 from posewright.robustness.numbers.effect import Effect
-from posewright.robustness.numbers.worst import HONEST, Case, Worst, curve, nearest
+from posewright.robustness.numbers.worst import HONEST, Worst, curve, nearest
 from posewright.robustness.pages.body import FIGURE, density, limbs_of, on_figure
 from posewright.robustness.pages.figures import beside
 from posewright.robustness.pages.words import spelled
@@ -32,6 +33,7 @@ CASES = Section(
 )
 WORDS = {
     "worst": "the place searched for",
+    "nearby": "nearby it, held out of the search",
     "own_keypoint": "each person's worst keypoint",
     "keypoint": "the worst keypoint on the whole",
     "anywhere": "anywhere in the person's box",
@@ -52,11 +54,12 @@ def write_worst_page(found: Worst, folder: Path) -> Path:
     out = found.protocol["left_out"]
     lead += f"; {out} more cannot be judged by {found.protocol['right']}." if out else "."
     tiles = [
-        ("lost in the worst place", _share(n["worst"])),
+        ("lost in the worst place, or more", _share(n["worst"])),
+        ("lost nearby, held out", _share(n["nearby"])),
         ("lost on each person's worst keypoint", _share(n["own_keypoint"])),
         ("lost anywhere in the box", _share(n["anywhere"])),
         ("keypoints right, clean", _share(n["right"])),
-        ("keypoints right, worst place", _share(n["right_worst"])),
+        ("keypoints right, nearby", _share(n["right_nearby"])),
     ]
     sections = [_how_much(found), _where(found), CASES, _looks(found)]
     return write_page(folder / "worst.html", "The worst place for one occluder", lead, tiles, sections)
@@ -66,13 +69,16 @@ def _how_much(found: Worst) -> Section:
     n = found.numbers
     more = n["worst - own_keypoint"]
     words = {"lower": "costs less than", "higher": "costs more than"}.get(more.verdict(), "is about as bad as")
-    names = {**WORDS, "keypoint": f"the worst keypoint on the whole, {spelled(found.keypoint)}"}
+    names = {**WORDS, "keypoint": f"the worst on the whole, {spelled(found.keypoint)}, cross-fitted"}
     shares = "hit" in n and found.search.of == "all"
     text = f"Than the same occluder anywhere in the box, the worst place costs {_points(n['worst - anywhere'])} more"
     text += f", than on each person's worst keypoint {_points(more)} more. "
+    text += (f"{HELD_OUT} looks that were not used to choose the place, moved and resized by {100 * AWAY[0]:.0f} to "
+             f"{100 * AWAY[1]:.0f} %, lose {_points(n['nearby'])}: that is what an occluder about there costs. The "
+             f"other {_points(n['worst - nearby'])} rest on the exact place. ")  # fmt: skip
     if shares:
-        text += (f"{_points(n['hit'])} of it are keypoints that the occluder covers, {_points(n['collateral'])} "
-                 "are keypoints that it does not. ")  # fmt: skip
+        text += (f"Of the worst place's loss {_points(n['hit'])} are keypoints that the occluder covers, "
+                 f"{_points(n['collateral'])} keypoints that it does not. ")  # fmt: skip
     text += (f"In the worst place {_share(n['inverted_worst'])} of the keypoints are taken for their mirror images, "
              f"left for right; in clean pictures {_share(n['inverted'])}. ")  # fmt: skip
     return Section(
@@ -81,12 +87,14 @@ def _how_much(found: Worst) -> Section:
         notes=[f"The place is {HONEST}. More looks may find worse ones."],
         figures=[_losses(found, names)],
         grid=[["number", "value", "95 % interval"],
-              *([name.replace("_", " "), f"{e.value:.4f}", f"{e.low:.4f} to {e.high:.4f}"] for name, e in n.items())],
+              *([name.replace("_", " "), f"{e.value:.4f}", f"{e.low:.4f} to {e.high:.4f}"] for name, e in n.items()
+                if np.isfinite(e.value))],
         details=[(key, str(value)) for key, value in found.protocol.items()],
     )  # fmt: skip
 
 
 def _losses(found: Worst, names: dict[str, str]) -> str:
+    names = {name: text for name, text in names.items() if np.isfinite(found.numbers[name].value)}
     rows = [found.numbers[name] for name in names]
     with plot("What one occluder costs", 0.95 + 0.32 * len(rows), 9.0) as (axes, drawn):
         place = np.arange(len(rows))
