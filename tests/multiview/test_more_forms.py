@@ -1,5 +1,8 @@
 """Files of Vicon's, bioCV's, DeepLabCut's and SLEAP's: hand-made, and what damaged ones say."""
 
+import json
+import struct
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -129,3 +132,122 @@ def test_deeplabcuts_own_file_is_its_csv(data_dir):
     one, other = (read_views([folder / f"dlc_cam01.{end}"]) for end in ("csv", "h5"))
     assert one.skeleton.keypoints == other.skeleton.keypoints
     assert_allclose(one.xy, other.xy, atol=1e-6)
+
+
+def slp_of(path, people, videos=("cam_1.mp4",), form=1.4, names=("nose", "tail")):
+    """SLEAP's file: people of (video, frame, labelled, track, from_predicted, xy (K, 2))."""
+    ids = ("instance_id", "track", "from_predicted")
+    instance = [*((name, "i8") for name in ids), ("instance_type", "u1"), ("score", "f4"),
+                *((f"point_id_{end}", "u8") for end in ("start", "end"))]  # fmt: skip
+    point = [("x", "f8"), ("y", "f8"), ("visible", "?"), ("complete", "?")]
+    whole = [(n, "u8") for n in ("frame_id", "video", "frame_idx", "instance_id_start", "instance_id_end")]
+    frames, instances, points, predicted = [], [], [], []
+    for n, (video, frame, labelled, track, source, xy) in enumerate(people):
+        if not frames or frames[-1][1:3] != (video, frame):
+            frames.append((len(frames), video, frame, n, n))
+        frames[-1] = (*frames[-1][:4], n + 1)
+        rows = points if labelled else predicted
+        instances.append((n, track, source, 0 if labelled else 1, 0.5, len(rows), len(rows) + len(xy)))
+        rows += [(x, y, bool(np.isfinite(x)), True, *(() if labelled else (0.6,))) for x, y in xy]
+    told = {"skeletons": [{"nodes": [{"id": n} for n in range(len(names))]}], "nodes": [{"name": n} for n in names]}
+    with h5py.File(path, "w") as file:
+        file["frames"], file["instances"] = np.array(frames, whole), np.array(instances, instance)
+        file["points"], file["pred_points"] = np.array(points, point), np.array(predicted, [*point, ("score", "f8")])
+        file["videos_json"] = [json.dumps({"filename": video}).encode() for video in videos]
+        file.create_group("metadata").attrs.update({"format_id": form, "json": json.dumps(told)})
+
+
+def test_sleaps_own_file(tmp_path):
+    at = np.array([[10.0, 20.0], [30.0, np.nan]])
+    people = [(0, 3, False, 0, -1, at + 1), (0, 3, False, 1, -1, at + 2), (0, 3, True, 1, -1, at + 3),
+              (0, 5, False, -1, -1, at + 4), (0, 5, True, -1, 3, at + 5)]  # fmt: skip
+    slp_of(tmp_path / "cam_1.slp", people)
+    views = read_views([tmp_path])
+    assert (views.cameras, views.start, views.xy.shape) == (("cam_1",), 3, (1, 3, 2, 2, 2))
+    assert views.skeleton.keypoints == ("nose", "tail")
+    assert_allclose(views.xy[0, :, :, 0, 0], [[11, 13], [np.nan] * 2, [15, np.nan]])
+    assert_allclose(views.scores[0, :, :, 0], [[0.6, 1], [np.nan] * 2, [1, np.nan]])
+    assert np.isnan(views.xy[..., 1, :]).all()
+    slp_of(tmp_path / "old.slp", people[:1], form=1.0)
+    assert_allclose(read_views([tmp_path / "old.slp"]).xy[0, 0, 0, 0], [10.5, 20.5])
+
+
+def test_a_file_of_sleaps_with_several_videos_is_as_many_views(tmp_path):
+    at = np.array([[10.0, 20.0], [30.0, 40.0]])
+    slp_of(
+        tmp_path / "all.slp", [(1, 0, False, -1, -1, at), (0, 0, False, -1, -1, at + 1)], ["a\\left.mp4", "right.mp4"]
+    )
+    views = read_views([tmp_path / "all.slp"])
+    assert views.cameras == ("left", "right")
+    assert_allclose(views.xy[:, 0, 0, 0, 0], [11, 10])
+
+
+def test_bad_files_of_sleaps_are_one_line(tmp_path):
+    with h5py.File(tmp_path / "a.slp", "w") as file:
+        file["frames"] = [1]
+    (tmp_path / "b.slp").write_bytes(b"nothing")
+    slp_of(tmp_path / "c.slp", [])
+    slp_of(tmp_path / "d.slp", [(0, 0, False, -1, -1, np.zeros((3, 2)))])
+    for name, says in (("a", "it lacks instances"), ("b", "not an HDF5"), ("c", "nobody"), ("d", "not an HDF5")):
+        with pytest.raises(ValueError, match=says) as error:
+            read_views([tmp_path / f"{name}.slp"])
+        assert f"{name}.slp" in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+def test_sleap_ios_own_file_is_deeplabcuts(data_dir):
+    folder = data_dir / "multiview" / "formats"
+    one, other = read_views([folder / "sleap_cam01.slp"]), read_views([folder / "dlc_cam01.csv"])
+    assert one.skeleton.keypoints == other.skeleton.keypoints
+    known = np.isfinite(other.xy[:, :20])
+    assert known.mean() > 0.9
+    assert_allclose(one.xy[known], other.xy[:, :20][known], atol=1e-3)
+    assert_allclose(one.scores[known[..., 0]], other.scores[:, :20][known[..., 0]], atol=1e-4)
+
+
+def colmap_of(folder, rig, model=4, points=2):
+    """COLMAP's two binary files; each picture with so many points, which are left out."""
+    lenses, images = struct.pack("<Q", len(rig.cameras)), struct.pack("<Q", len(rig.cameras))
+    for n, (name, c) in enumerate(rig.cameras.items(), 1):
+        numbers = [c.K[0, 0], c.K[1, 1], c.K[0, 2] + 0.5, c.K[1, 2] + 0.5, *c.distortion[:4]]
+        lenses += struct.pack("<iiQQ8d", n, model, 1000, 1000, *numbers)
+        x, y, z, w = Rotation.from_matrix(c.R).as_quat()
+        images += struct.pack("<i7di", n, w, x, y, z, *(c.t / 1000), n) + f"{name}.png".encode() + b"\0"
+        images += struct.pack("<Q", points) + struct.pack("<ddq", 1, 2, -1) * points
+    (folder / "cameras.bin").write_bytes(lenses)
+    (folder / "images.bin").write_bytes(images)
+
+
+def test_colmaps_binary_files(made, tmp_path):
+    rig = made.ring(3)
+    colmap_of(tmp_path, rig)
+    found = read_rig(str(tmp_path), "m")
+    assert list(found.cameras) == list(rig.cameras)
+    assert found.sizes == rig.sizes
+    for a, b in zip(rig.cameras.values(), found.cameras.values(), strict=True):
+        assert_allclose(b.K, a.K, atol=1e-9)
+        assert_allclose(b.distortion, a.distortion)
+        assert_allclose(b.matrix, a.matrix, rtol=1e-9, atol=1e-6)
+    write_rig(f"colmap:{tmp_path / 'text'}", rig)
+    again = read_rig(str(tmp_path / "text"), "mm")
+    assert_allclose(again.cameras["cam_1"].matrix, found.cameras["cam_1"].matrix, rtol=1e-9)
+
+
+def test_damaged_files_of_colmaps_are_one_line(made, tmp_path):
+    colmap_of(tmp_path, made.ring(2))
+    whole = (tmp_path / "images.bin").read_bytes()
+    for length in (0, 5, 40, 80, len(whole) - 60, len(whole) - 1):
+        (tmp_path / "images.bin").write_bytes(whole[:length])
+        with pytest.raises(ValueError, match="cut off or damaged"):
+            read_rig(str(tmp_path), "m")
+    (tmp_path / "images.bin").write_bytes(whole)
+    colmap_of(tmp_path, made.ring(2), model=9)
+    with pytest.raises(ValueError, match="camera model number 9; there are 0 to 6"):
+        read_rig(str(tmp_path), "m")
+    (tmp_path / "images.bin").write_bytes(struct.pack("<Q", 0))
+    with pytest.raises(ValueError, match=r"cameras.bin: camera model"):
+        read_rig(str(tmp_path), "m")
+    colmap_of(tmp_path, made.ring(2))
+    (tmp_path / "images.bin").write_bytes(struct.pack("<Q", 0))
+    with pytest.raises(ValueError, match=r"images.bin: names no picture"):
+        read_rig(str(tmp_path), "m")

@@ -74,7 +74,7 @@ def read(path: Path, truth: Sequence[Scene], skeleton: Skeleton) -> list[Scene]:
 
 def read_content(path: Path) -> Table | Tracks:
     """Read a table of pandas' or SLEAP's tracks, told by what is inside; raises as `read` does."""
-    with _file(path) as file:
+    with opened_hdf5(path) as file:
         if "tracks" in file and "node_names" in file:
             return _tracks(path, file)
         for group in file.values():
@@ -86,7 +86,8 @@ def read_content(path: Path) -> Table | Tracks:
 
 
 @contextmanager
-def _file(path: Path) -> Iterator[Any]:
+def opened_hdf5(path: Path) -> Iterator[Any]:
+    """Open a file by h5py; whatever a damaged one makes it stumble over is a DataError."""
     try:
         import h5py
     except ImportError:
@@ -171,16 +172,16 @@ def _text(one: Any) -> str:
 
 
 def _numbers(path: Path, data: Any, field: str | None = None) -> Floats:
-    _bounded(path, data)
+    bounded(path, data)
     return np.asarray(data[field] if field else data[:], np.float64)
 
 
 def _texts(path: Path, data: Any) -> list[str]:
-    _bounded(path, data)
+    bounded(path, data)
     return [_text(one) for one in data[:]]
 
 
-def _bounded(path: Path, data: Any) -> None:
+def bounded(path: Path, data: Any) -> None:
     """Refuse an array before it is read that would take more memory than anybody's keypoints."""
     if int(np.prod([int(n) for n in data.shape], dtype=object)) * data.dtype.itemsize > MOST_BYTES:
         raise DataError(f"{path}: {data.name[1:]} promises more than {MOST_BYTES:,} bytes")

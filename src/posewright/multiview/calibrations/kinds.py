@@ -8,7 +8,7 @@ from pathlib import Path
 from posewright.datasets.documents import PACKED, read_json
 from posewright.datasets.records import DataError
 from posewright.files import write_whole
-from posewright.multiview.calibrations import capture_systems, opencv, published, qualisys, tables
+from posewright.multiview.calibrations import capture_systems, colmap, opencv, published, qualisys, tables
 from posewright.multiview.rig import Rig, Unit, UnitError, Up, turned
 
 KINDS = (
@@ -48,7 +48,7 @@ def read_rig(name: str, unit: Unit | None = None) -> Rig:
         "easymocap": lambda: opencv.read_easymocap(path, unit),
         "panoptic": lambda: published.read_panoptic(path, unit),
         "h36m": lambda: published.read_h36m(path, unit, kind.partition("/")[2] or None),
-        "colmap": lambda: published.read_colmap(path, unit),
+        "colmap": lambda: colmap.read(path, unit),
         "vicon": lambda: capture_systems.read_vicon(path, unit),
         "biocv": lambda: capture_systems.read_biocv(path, unit),
     }
@@ -85,7 +85,7 @@ def write_rig(name: str, rig: Rig) -> Path:
     elif kind == "opencv":
         files = {path / f"{n}.yml": opencv.write(c, rig.sizes.get(n)) for n, c in rig.cameras.items()}
     elif kind in ("easymocap", "colmap"):
-        make = opencv.write_easymocap if kind == "easymocap" else published.write_colmap
+        make = opencv.write_easymocap if kind == "easymocap" else colmap.write
         files = {path / part: data for part, data in make(rig).items()}
     else:
         raise ValueError(f"{kind}: is read, not written")
@@ -107,6 +107,7 @@ def _kind(path: Path) -> str:
     if path.is_dir():
         for kind, part in (
             ("colmap", "images.txt"),
+            ("colmap", "images.bin"),
             ("easymocap", "*intri.y*ml"),
             ("opencv", "*.yml"),
             ("biocv", "*.calib"),
@@ -114,7 +115,8 @@ def _kind(path: Path) -> str:
             if any(path.glob(part)):
                 return kind
         raise DataError(
-            f"{path}: a folder without images.txt (COLMAP), intri.yml (EasyMocap), .yml (OpenCV) or .calib (bioCV)"
+            f"{path}: a folder without images.txt or .bin (COLMAP), intri.yml (EasyMocap), .yml (OpenCV) or .calib "
+            "(bioCV)"
         )
     if path.name.endswith(".qca.txt"):
         return "qualisys"

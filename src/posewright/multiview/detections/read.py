@@ -10,7 +10,7 @@ import numpy as np
 from posewright.datasets.documents import PACKED
 from posewright.datasets.hdf5 import SUFFIXES
 from posewright.datasets.records import DataError
-from posewright.multiview.detections import hdf5, openpose, predicted, tables
+from posewright.multiview.detections import hdf5, openpose, predicted, slp, tables
 from posewright.multiview.views import View, Views
 from posewright.skeleton import Skeleton
 
@@ -18,10 +18,10 @@ from posewright.skeleton import Skeleton
 def read_views(paths: Sequence[Path], skeleton: Skeleton | None = None, fps: float | None = None) -> Views:
     """Read 2D keypoints: one path a camera, or one folder that holds a folder or file for each.
 
-    OpenPose's folders of JSON, DeepLabCut's and Lightning Pose's .csv and .h5, SLEAP's analysis .h5, the long tables of
-    Caliscope and FreeMoCap (which hold all cameras), folders that `posewright predict` wrote, and an .npz with xy and
-    scores. Frames are joined by their numbers, so that a camera that starts later is absent before. Raises DataError
-    or ValueError in one line.
+    OpenPose's folders of JSON, DeepLabCut's and Lightning Pose's .csv and .h5, SLEAP's .slp and analysis .h5, the long
+    tables of Caliscope and FreeMoCap (which hold all cameras), folders that `posewright predict` wrote, and an .npz
+    with xy and scores. Frames are joined by their numbers, so that a camera that starts later is absent before. Raises
+    DataError or ValueError in one line.
     """
     found: list[View] = []
     for path in _spread(paths):
@@ -33,12 +33,16 @@ def read_views(paths: Sequence[Path], skeleton: Skeleton | None = None, fps: flo
             found += tables.read(path, skeleton)
         elif path.suffix in SUFFIXES:
             found.append(hdf5.read(path, skeleton))
+        elif path.suffix == ".slp":
+            found += slp.read(path, skeleton)
         elif path.suffix == ".npz":
             return tables.read_npz(path, skeleton, fps)
         elif path.suffix in PACKED:
             raise DataError(f"{path}: is compressed; unpack it first (.csv.gz is read as it is)")
         else:
-            raise DataError(f"{path}: no keypoints of a known kind; folders of OpenPose's JSON, .csv, .h5 and .npz are")
+            raise DataError(
+                f"{path}: no keypoints of a known kind; folders of OpenPose's JSON, .csv, .h5, .slp and .npz are"
+            )
     if len({view.name for view in found}) != len(found):
         raise DataError(f"two views have the name {found[0].name}; give files or folders that differ by theirs")
     return _joined(found, fps)
@@ -51,10 +55,10 @@ def _spread(paths: Sequence[Path]) -> list[Path]:
     inside = sorted(
         p
         for p in paths[0].iterdir()
-        if not p.name.startswith(".") and (p.is_dir() or {".csv", ".h5"} & set(p.suffixes))
+        if not p.name.startswith(".") and (p.is_dir() or {".csv", ".h5", ".slp"} & set(p.suffixes))
     )
     if not inside:
-        raise DataError(f"{paths[0]}: holds neither folders of JSON nor .csv or .h5 files")
+        raise DataError(f"{paths[0]}: holds neither folders of JSON nor .csv, .h5 or .slp files")
     return inside
 
 
