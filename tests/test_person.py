@@ -5,7 +5,10 @@ import pytest
 
 from posewright.augment.mosaic import Mosaic, scrambled
 from posewright.codecs.detection.ttfnet import TTFNet
+from posewright.datasets.records import DataError
 from posewright.geometry.boxes import overlap
+from posewright.picture import write
+from posewright.recipes import negatives
 from posewright.recipes.boxes import clear, with_bystanders, with_things
 from posewright.scene import Person, Scene
 from posewright.skeleton import BODY, COCO
@@ -176,6 +179,40 @@ def test_things_stand_before_nobody():
     filled = with_things(parts, [thing])
     assert [bool(part.pixels().any()) for part in filled] == [False, True, True] * 2
     assert not any(part.pixels().any() for part in [*parts, *with_things(parts, [])])
+
+
+def test_photographs_of_nobody_are_tiles_and_whole_pictures(rng):
+    shown = Scene(np.full((90, 120, 3), (250, 10, 10), np.uint8), BODY, (), (120, 90))
+    scenes = [photograph(rng), photograph(rng, ())]
+    plain, mosaic = Mosaic(scenes), Mosaic(scenes, negatives=[shown])
+    red, empty = [], [0, 0]
+    for number in range(80):
+        made = mosaic(0, (128, 128), np.random.default_rng(number))
+        pixels = made.pixels().astype(int)
+        red.append(float((pixels[..., 0] > pixels[..., 1] + 90).mean()))
+        empty[0] += not made.people
+        empty[1] += not plain(0, (128, 128), np.random.default_rng(number)).people
+    assert max(red) > 0.5, "a whole picture of it"
+    assert 0.3 < np.mean(np.array(red) > 0.01) < 0.9
+    assert empty[0] > empty[1]
+
+
+def test_every_fifth_photograph_of_nobody_is_set_aside(tmp_path, monkeypatch, rng):
+    with pytest.raises(DataError, match=r"no photographs of nobody; benchmarks/negatives\.py"):
+        negatives.photographs(tmp_path)
+    (tmp_path / "negatives").mkdir()
+    for number in range(11):
+        write(tmp_path / "negatives" / f"{number:02d}.jpg", rng.integers(0, 255, (40, 60, 3), np.uint8))
+    people = [*(photograph(rng) for _ in range(3)), *(photograph(rng, ()) for _ in range(9))]
+    monkeypatch.setattr(negatives.boxes, "read", lambda _folder, _split: people)
+    aside = [scene.id for scene in negatives.read(tmp_path, "validation")[12:]]
+    assert aside == ["00", "05", "10"]
+    taught = negatives.read(tmp_path, "train")
+    assert [len(scene.people) for scene in taught] == [1, 1, 0, 0]
+    mosaic = negatives.composed(taught, tmp_path)
+    assert {scene.id for scene in mosaic.negatives}.isdisjoint(aside)
+    assert len(mosaic.negatives) == 8
+    assert len(mosaic.things) == len(negatives.boxes.things())
 
 
 def test_bystanders_are_who_the_detectors_are_sure_of_and_doubtful_below():

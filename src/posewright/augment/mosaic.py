@@ -25,8 +25,10 @@ PASTED = (0, 0, 0, 1, 2, 3)
 """How many people are put before the tiles, each as often."""
 ASPECT = 0.55
 """The natural logarithm of the frame's width over its height lies between -ASPECT and ASPECT."""
-EMPTY = 0.2
-"""How often nobody is in a mosaic."""
+EMPTY, EMPTY_SHOWN = 0.2, 0.3
+"""How often nobody is in a mosaic, and how often where there are photographs that show nobody."""
+SHOWN = 0.6
+"""How often a tile that shows nobody is such a photograph, where there are any."""
 BARE = 0.45
 """How often a tile beside the first shows nobody."""
 SCRAMBLED = 0.35
@@ -62,11 +64,13 @@ class Mosaic:
     """Draw mosaics: `mosaic(first, size, rng)` returns a scene of `size` px whose people have boxes and no keypoints.
 
     scenes: pictures of people with boxes and of nobody; crowds are what nobody knows. `first` is a scene that the
-    mosaic shows. things (h, w, 4): cut-outs that stand about and before people.
+    mosaic shows. things (h, w, 4): cut-outs that stand about and before people. negatives: photographs of other things
+    than people, which are shown more often than there are of them.
     """
 
     scenes: Sequence[Scene]
     things: Sequence[NDArray[np.uint8]] = ()
+    negatives: Sequence[Scene] = ()
 
     def __post_init__(self) -> None:
         empty = np.array([not scene.people for scene in self.scenes])
@@ -79,7 +83,7 @@ class Mosaic:
     def __call__(self, first: int, size: Size, rng: np.random.Generator) -> Scene:
         """Draw one mosaic."""
         frame = Frame(np.zeros((size[1], size[0], 3), np.uint8))
-        nobody = bool(len(self._empty)) and rng.random() < EMPTY
+        nobody = bool(len(self._empty)) and rng.random() < (EMPTY_SHOWN if self.negatives else EMPTY)
         inner = _inner(size, rng)
         cells = _cells(inner, int(rng.choice(COUNTS)), rng)
         for number, cell in enumerate(cells):
@@ -88,7 +92,8 @@ class Mosaic:
             _paste(frame, self.scenes[int(rng.choice(self._peopled))], inner, rng)
         if self.things and rng.random() < 0.4:
             for _ in range(int(rng.integers(1, 4))):
-                _put(frame, self.things[int(rng.integers(len(self.things)))], inner, rng)
+                largest = 0.9 if nobody and self.negatives else 0.5
+                _put(frame, self.things[int(rng.integers(len(self.things)))], inner, rng, largest)
         pixels = frame.pixels
         x0, y0, x1, y1 = inner
         pixels[y0:y1, x0:x1] = developed(pixels[y0:y1, x0:x1], rng)
@@ -102,6 +107,8 @@ class Mosaic:
     def _chosen(self, nobody: bool, rng: np.random.Generator) -> Scene:
         """Choose a tile's picture."""
         bare = nobody or rng.random() < BARE
+        if bare and self.negatives and rng.random() < SHOWN:
+            return self.negatives[int(rng.integers(len(self.negatives)))]
         among = self._empty if bare and len(self._empty) and rng.random() >= SCRAMBLED else self._peopled
         scene = self.scenes[int(among[rng.integers(len(among))])]
         return scrambled(scene, rng) if bare and scene.people else scene
@@ -239,10 +246,10 @@ def _cut_out(person: Person, skeleton: Skeleton, side: float, size: Size) -> Alp
     return np.asarray(cv2.GaussianBlur(alpha, (soft, soft), 0) * np.float32(1 / 255), np.float32)
 
 
-def _put(frame: Frame, thing: NDArray[np.uint8], inner: Cell, rng: np.random.Generator) -> None:
-    """Put a thing somewhere."""
+def _put(frame: Frame, thing: NDArray[np.uint8], inner: Cell, rng: np.random.Generator, largest: float) -> None:
+    """Put a thing somewhere, as large as a tenth of the frame's longer side to `largest` of it."""
     x0, y0, x1, y1 = inner
-    scale = np.exp(rng.uniform(np.log(0.1), np.log(0.5))) * max(x1 - x0, y1 - y0) / max(thing.shape[:2])
+    scale = np.exp(rng.uniform(np.log(0.1), np.log(largest))) * max(x1 - x0, y1 - y0) / max(thing.shape[:2])
     at = np.array([x0, y0]) + rng.random(2) * np.array([x1 - x0, y1 - y0]) - scale * np.array(thing.shape[1::-1]) / 2
     warp = _placed(scale, at, thing.shape[1], frame.size, rng)
     shown = warp.image(thing)

@@ -71,6 +71,7 @@ from posewright.recipes.multiposenet import (
     multiposenet_r101_without_concatenated_coco,
     multiposenet_r101_without_intermediate_coco,
 )
+from posewright.recipes.negatives import person_negatives
 from posewright.recipes.occlusion import (
     hrnet_w32_coco_keypoint_aware_s1,
     hrnet_w32_coco_keypoint_aware_s2,
@@ -117,6 +118,7 @@ RECIPES = (
     compact_body,
     lite_body,
     person,
+    person_negatives,
     jain_lsp,
     cpm_lsp,
     cpm_mpii,

@@ -176,7 +176,7 @@ def things() -> list[NDArray[np.uint8]]:
     return [thing(0, number) for number in range(THINGS)]
 
 
-def composed(scenes: Sequence[Scene]) -> Mosaic:
+def composed(scenes: Sequence[Scene], _folder: Path) -> Mosaic:
     """Return what draws mosaics of scenes."""
     return Mosaic(scenes, things())
 

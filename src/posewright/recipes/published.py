@@ -29,6 +29,7 @@ PUBLISHED: dict[str, Published] = {
     "compact_body": Published(held_to="no vector: posewright's own"),
     "lite_body": Published(held_to="no vector: posewright's own"),
     "person": Published(held_to="no vector: posewright's own"),
+    "person_negatives": Published(held_to="no vector: posewright's own"),
     "jain": Published(held_to="no vector: nobody released code"),
     "cpm": Published(held_to="cpm, 9e-7", weights=f"{AUTHORS} (.caffemodel)"),
     "hourglass_2": Published(held_to="hourglass (2 stacks), 8e-7", weights=AUTHORS),

@@ -72,14 +72,15 @@ class Apart:
     what the network is told beside the pixels of a batch, as the poses that it is to refine. predicted(network, scenes)
     returns the predictions that every epoch is judged by; by default people at their annotated boxes.
     counted(scenes) returns what of the network is counted from the people before the first step, by name.
-    composed(scenes) makes what composes the pictures that are learnt from of several scenes; no jitter is at work then.
+    composed(scenes, folder) makes what composes the pictures that are learnt from of several scenes, and of what else
+    lies in the folder of the data; no jitter is at work then.
     """
 
     each: Callable[[Sequence[Scene]], list[Scene]] | None = None
     given: Given | None = None
     predicted: Callable[[Any, Sequence[Scene]], Iterable[Scene]] | None = None
     counted: Callable[[Sequence[Scene]], dict[str, Any]] | None = None
-    composed: Callable[[Sequence[Scene]], Callable[..., Scene]] | None = None
+    composed: Callable[[Sequence[Scene], Path], Callable[..., Scene]] | None = None
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ def train(
         refuse_unfit(recipe, machine)
         scenes = _scenes(recipe, data, out, place, machine)
         occlusion = recipe.occlusion and recipe.occlusion(scenes)
-        composed = recipe.apart.composed and recipe.apart.composed(scenes)
+        composed = recipe.apart.composed and recipe.apart.composed(scenes, Path(data))
         drawn = (
             partial(MosaicBatches, compose=composed)
             if composed
