@@ -65,6 +65,42 @@ def test_biocv(made, tmp_path):
     assert found.sizes["cam_1"] == (1000, 1000)
 
 
+def theia(rig, **other):
+    """Theia's file of a rig."""
+    rows = ['<camera active="0" serial="off"/>']
+    for name, c in rig.cameras.items():
+        turn = " ".join(f'r{i + 1}{j + 1}="{c.R[i, j]}"' for i in range(3) for j in range(3))
+        k = {f"radialDistortion{n}": c.distortion[at] for n, at in ((1, 0), (2, 1), (3, 4))}
+        inside = {"focallength": 8, "sensorMinU": 0, "sensorMaxU": 1000, "sensorMinV": 0, "sensorMaxV": 900,
+                  "focalLengthU": c.K[0, 0], "focalLengthV": c.K[1, 1], "centerPointU": c.K[0, 2],
+                  "centerPointV": c.K[1, 2], "skew": 0, **k, "tangentalDistortion1": c.distortion[2],
+                  "tangentalDistortion2": c.distortion[3], **other}  # fmt: skip
+        rows.append(
+            f'<camera active="1" serial="{name}" viewrotation="0"><transform x="{c.t[0]}" y="{c.t[1]}" z="{c.t[2]}" '
+            f"{turn}/><intrinsic " + " ".join(f'{key}="{value}"' for key, value in inside.items()) + "/></camera>"
+        )
+    return "<calibration><cameras>" + "".join(rows) + "</cameras></calibration>"
+
+
+def test_theia(made, tmp_path):
+    rig = made.ring(3)
+    (tmp_path / "c.txt").write_text(theia(rig))
+    found = read_rig(str(tmp_path / "c.txt"))
+    assert list(found.cameras) == list(rig.cameras)
+    assert any("not active: off" in note for note in found.notes)
+    assert found.sizes["cam_1"] == (1000, 900)
+    for a, b in zip(rig.cameras.values(), found.cameras.values(), strict=True):
+        assert_allclose(b.matrix, a.matrix, rtol=1e-9, atol=1e-9)
+        assert_allclose(b.distortion, a.distortion)
+    for other, says in (({"skew": "x"}, "<intrinsic> must hold numbers"), ({"focalLengthU": 0}, "must be more than 0")):
+        (tmp_path / "d.txt").write_text(theia(rig, **other))
+        with pytest.raises(ValueError, match=rf"d.txt: camera cam_0: .*{says}") as error:
+            read_rig(str(tmp_path / "d.txt"))
+        assert "\n" not in str(error.value)
+    with pytest.raises(ValueError, match="is read, not written"):
+        write_rig(f"theia:{tmp_path / 'd.txt'}", rig)
+
+
 BAD = {
     "a.xcp": ("<Cameras></Cameras>", "no video camera"),
     "b.xcp": ("<Cameras", "not XML"),
@@ -72,6 +108,9 @@ BAD = {
     "d.xcp": ('<Cameras><Camera TYPE="Video"><KeyFrame FOCAL_LENGTH="x"/></Camera></Cameras>', "FOCAL_LENGTH must be"),
     "e.calib": ("1000\n1000\n1 2\n", "must hold width"),
     "f.calib": ("1000\nabc\n", "could not convert"),
+    "g.txt": ("camera 1", "not XML"),
+    "h.txt": ("<calibration><camera><intrinsic/></camera></calibration>", "holds no <transform>"),
+    "i.txt": ("<calibration/>", "no camera that films"),
 }
 
 

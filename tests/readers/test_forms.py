@@ -289,7 +289,7 @@ def test_keypoints_without_names_are_told_by_the_caller(tmp_path):
     assert read_truth(put(tmp_path / "t.json", labels), unnamed=mine)[0].skeleton is mine
     for annotation in labels["annotations"]:
         annotation["keypoints"] = annotation["keypoints"][: 3 * 14]
-    with pytest.raises(DataError, match="14 a person may be those of crowdpose, aic, lsp: score says which"):
+    with pytest.raises(DataError, match="14 a person may be those of crowdpose, aic, lsp, shelf: score says which"):
         read_truth(put(tmp_path / "t.json", labels))
 
 

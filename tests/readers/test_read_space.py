@@ -4,15 +4,16 @@ import json
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 from scipy.spatial.transform import Rotation
 
 from posewright import datasets
-from posewright.datasets import h36m, mpi_inf_3dhp, panoptic
+from posewright.datasets import h36m, mpi_inf_3dhp, panoptic, shelf
 from posewright.datasets.records import DataError
 from posewright.datasets.views import instants, poses_of, sparse
 from posewright.geometry import Camera
 from posewright.scene import ABSENT, SEEN, Scene
-from posewright.skeleton import H36M, MPI_INF_3DHP, PANOPTIC
+from posewright.skeleton import H36M, MPI_INF_3DHP, PANOPTIC, SHELF
 
 R = Rotation.from_euler("xyz", (100, 20, 5), degrees=True).as_matrix()
 CENTRE = np.array([2.0, 3.0, 1.5])
@@ -157,6 +158,95 @@ def test_panoptic(write, tmp_path, rng):
     assert len(instants(scenes)) == 1
 
 
+def cells(actors):
+    """Return what MATLAB stores for actors of frames: a row of cells, each a column of cells that hold one cell."""
+    whole = np.empty((1, len(actors)), object)
+    for n, frames in enumerate(actors):
+        column = np.empty((len(frames), 1), object)
+        for f, points in enumerate(frames):
+            column[f, 0] = np.empty((1, 1), object)
+            column[f, 0][0, 0] = points
+        whole[0, n] = column
+    return whole
+
+
+@pytest.fixture
+def actors(tmp_path, rng):
+    """Shelf's truth: of its 302 frames, 300 and 301 hold the first actor and 301 the second."""
+    points = rng.normal((0, 0, 4), 0.3, (14, 3))
+    nobody = np.zeros((1, 0))
+    first = [nobody] * 300 + [points, points + 0.1]
+    savemat(tmp_path / "actorsGT.mat", {"actor3D": cells([first, [nobody] * 301 + [points]])})
+    return points
+
+
+def told(number, camera):
+    """A camera as VoxelPose's JSON has it."""
+    k = camera.distortion
+    return {number: {"R": camera.R.tolist(), "T": camera.center[:, None].tolist(), "fx": camera.K[0, 0],
+                     "fy": camera.K[1, 1], "cx": camera.K[0, 2], "cy": camera.K[1, 2],
+                     "k": [[k[0]], [k[1]], [k[4]]], "p": [[k[2]], [k[3]]]}}  # fmt: skip
+
+
+def eyes():
+    """Two cameras near the origin, in mm, that look along z."""
+    K = np.array([[1000.0, 0, 510], [0, 1010, 380], [0, 0, 1]])
+    turn = Rotation.from_euler("xyz", (3, 5, 2), degrees=True).as_matrix()
+    return [Camera(K, turn, -turn @ [n * 300.0, 20, 10], [-0.1, 0.02, 0.001, 0.002, 0.003]) for n in (0, 1)]
+
+
+def test_shelf(write, tmp_path, actors):
+    write({**told("0", eyes()[0]), **told("1", eyes()[1])}, "calibration_shelf.json")
+    scenes = datasets.read(tmp_path, "test")
+    assert [scene.id for scene in scenes] == [f"shelf/{n}/{f:06d}" for f in (300, 301) for n in (0, 1)]
+    assert scenes[0].image == tmp_path / "Camera0/img_000300.png"
+    assert [[person.id for person in scene.people] for scene in scenes] == [[0], [0], [0, 1], [0, 1]]
+    assert len(datasets.read(f"shelf:{tmp_path}", "all")) == 604
+    assert scenes[0].skeleton is SHELF
+    for scene, camera in zip(scenes[:2], eyes(), strict=True):
+        person = scene.people[0]
+        np.testing.assert_allclose(person.points3d, 1000 * actors)
+        np.testing.assert_allclose(scene.camera.matrix, camera.matrix, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(scene.camera.distortion, camera.distortion)
+        inside = person.visible == SEEN
+        assert inside.any()
+        np.testing.assert_allclose(person.keypoints[inside], camera.project(1000 * actors)[inside])
+
+
+@pytest.mark.usefixtures("actors")
+def test_shelfs_projection_matrices_are_cameras(tmp_path):
+    (tmp_path / "Calibration").mkdir()
+    for n, camera in enumerate(eyes()):
+        P = camera.K @ np.column_stack([camera.R, camera.t / 1000])
+        (tmp_path / f"Calibration/P{n}.txt").write_text(
+            "\n".join(",".join(map(repr, map(float, row))) for row in -3 * P)
+        )
+    for scene, camera in zip(shelf.read(tmp_path, "test"), eyes(), strict=False):
+        np.testing.assert_allclose(scene.camera.matrix, camera.matrix, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.usefixtures("actors")
+def test_damaged_files_of_shelfs_are_one_line(write, tmp_path):
+    def refused(says):
+        with pytest.raises(DataError, match=says) as error:
+            shelf.read(tmp_path, "test")
+        assert "\n" not in str(error.value)
+
+    refused("holds no calibration_shelf.json")
+    (tmp_path / "P0.txt").write_text("1,2,3,x")
+    refused(r"P0.txt: no projection matrix: could not")
+    (tmp_path / "P0.txt").write_text("1 0 0 0\n0 1 0 0\n0 0 0 1")
+    refused(r"P0.txt: no projection matrix: 3 rows")
+    good = told("0", eyes()[0])
+    write({"0": {**good["0"], "T": [1, 2]}}, "calibration_shelf.json")
+    refused(r"camera 0: T: must be 3 numbers")
+    write(good, "calibration_shelf.json")
+    for actor, says in ((np.zeros((2, 2)), "actor3D must be a cell"), (cells([[np.zeros((13, 3))]]), "must be 14 x 3"),
+                        (cells([["a"]]), "must hold numbers")):  # fmt: skip
+        savemat(tmp_path / "actorsGT.mat", {"actor3D": actor})
+        refused(says)
+
+
 @pytest.mark.parametrize(("change", "message"), [
     ({"imgname": np.array(["x.jpg"] * 3)}, "its name must be as"),
     ({"S": np.zeros((3, 16, 4))}, "S: must"),
@@ -186,7 +276,7 @@ def test_cameras_that_are_none_are_one_line(human):
         h36m.read(root, "train")
 
 
-@pytest.mark.parametrize("reader", [*FORMS.values(), panoptic])
+@pytest.mark.parametrize("reader", [*FORMS.values(), panoptic, shelf])
 def test_no_such_split(reader, tmp_path):
     with pytest.raises(DataError, match="no split 'val'"):
         reader.read(tmp_path, "val")

@@ -20,6 +20,7 @@ from posewright.datasets import (
     panoptic,
     penn_action,
     posetrack,
+    shelf,
     voc,
 )
 from posewright.datasets.meant import WAYS, meant
@@ -44,6 +45,7 @@ __all__ = [
     "penn_action",
     "posetrack",
     "read",
+    "shelf",
     "voc",
 ]
 
@@ -58,6 +60,7 @@ READERS: dict[str, Callable[[Path, str], list[Scene]]] = {
     "h36m": h36m.read,
     "mpi_inf_3dhp": mpi_inf_3dhp.read,
     "panoptic": panoptic.read,
+    "shelf": shelf.read,
     "ochuman": ochuman.read,
     "flic": flic.read,
     "penn_action": penn_action.read,
@@ -76,6 +79,7 @@ _SIGNS = {
     "h36m": ("annotations/Human36M_subject*_data.json", "annotation_body3d", "*h36m*body3d*.npz", "h36m_*.npz"),
     "mpi_inf_3dhp": ("annotations/mpi_inf_3dhp_*.npz", "*3dhp_*.npz"),
     "panoptic": ("*/hdPose3d_stage1_coco19",),
+    "shelf": ("actorsGT.mat",),
     "ochuman": ("ochuman.json", "annotations/ochuman.json"),
     "flic": ("examples.mat",),
     "penn_action": ("labels/*.mat",),

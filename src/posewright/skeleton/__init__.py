@@ -265,7 +265,16 @@ PANOPTIC = Skeleton(
                        "left_shoulder neck right_shoulder", "left_hip pelvis right_hip")),
 )  # fmt: skip
 
-SKELETONS = (COCO, CROWDPOSE, AIC, MPII, LSP, FLIC, H36M, POSETRACK, JHMDB, PENN_ACTION, MPI_INF_3DHP, PANOPTIC, BODY)
+SHELF = Skeleton(
+    "shelf",
+    tuple("right_ankle right_knee right_hip left_hip left_knee left_ankle right_wrist right_elbow right_shoulder "
+          "left_shoulder left_elbow left_wrist head_bottom head_top".split()),
+    (*_LIMBS, ("head_bottom", "head_top")),
+)  # fmt: skip
+"""Shelf's and Campus' keypoints (Belagiannis et al., CVPR 2014); the limbs are those that PCP is judged by."""
+
+SKELETONS = (COCO, CROWDPOSE, AIC, MPII, LSP, FLIC, H36M, POSETRACK, JHMDB, PENN_ACTION, MPI_INF_3DHP, PANOPTIC, SHELF,
+             BODY)  # fmt: skip
 
 
 def skeleton_named(name: str) -> Skeleton:

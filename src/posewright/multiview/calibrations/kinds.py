@@ -8,7 +8,7 @@ from pathlib import Path
 from posewright.datasets.documents import PACKED, read_json
 from posewright.datasets.records import DataError
 from posewright.files import write_whole
-from posewright.multiview.calibrations import capture_systems, colmap, opencv, published, qualisys, tables
+from posewright.multiview.calibrations import capture_systems, colmap, opencv, published, qualisys, tables, theia
 from posewright.multiview.rig import Rig, Unit, UnitError, Up, turned
 
 KINDS = (
@@ -23,9 +23,10 @@ KINDS = (
     "colmap",
     "vicon",
     "biocv",
+    "theia",
 )
-"""The tools whose calibrations are read; all but Qualisys', Vicon's and bioCV's are written too."""
-READ_ONLY = ("qualisys", "vicon", "biocv")
+"""The tools whose calibrations are read; all but those of `READ_ONLY` are written too."""
+READ_ONLY = ("qualisys", "vicon", "biocv", "theia")
 
 WORLDS: dict[str, Up] = {"panoptic": "-y", "h36m": "z"}
 """Tools whose files mean one axis to point up; a world is turned so before it is written for them."""
@@ -51,6 +52,7 @@ def read_rig(name: str, unit: Unit | None = None) -> Rig:
         "colmap": lambda: colmap.read(path, unit),
         "vicon": lambda: capture_systems.read_vicon(path, unit),
         "biocv": lambda: capture_systems.read_biocv(path, unit),
+        "theia": lambda: theia.read(path, unit),
     }
     base = kind.partition("/")[0]
     return readers[base]() if base in readers else tables.read(path, unit)
@@ -120,6 +122,8 @@ def _kind(path: Path) -> str:
         )
     if path.name.endswith(".qca.txt"):
         return "qualisys"
+    if path.suffix == ".txt" and path.is_file():
+        return "theia" if theia.is_theia(path) else "qualisys"
     if path.suffix in (".xcp", ".calib"):
         return "vicon" if path.suffix == ".xcp" else "biocv"
     if path.suffix == ".toml":
