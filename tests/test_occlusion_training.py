@@ -234,7 +234,7 @@ def test_the_command_line_takes_presets_and_folders(tmp_path, capsys):
     capsys.readouterr()
     for name, complaint in (
         ("tilting", "no occlusion 'tilting'; there are none, pytel_blur_keypoint_0.2, "),
-        (f"objects:{tmp_path / 'nowhere'}", f"{tmp_path / 'nowhere'}: No such file or directory"),
+        (f"objects:{tmp_path / 'nowhere'}", f"{tmp_path / 'nowhere'}: no folder of cut-outs, and no .json with masks"),
     ):
         assert trained(tmp_path / "c", "--occlusion", name) == 2
         said = capsys.readouterr().err

@@ -18,7 +18,7 @@ from posewright.recipes.recipe import Phase, Recipe
 OCCLUSION = arg(
     metavar="NAME",
     help="what hides people in training instead of the recipe's own: `none`, a preset of docs/occlusion.md, or "
-    "objects:DIR for pictures of yours with an alpha channel",
+    "objects:DIR for pictures of yours with an alpha channel, or objects:FILE.json for the things of COCO's masks",
     help_behavior_hint="",
 )
 OVERRIDES = ("codec", "jitter", "phases", "batch", "optimiser")

@@ -15,7 +15,7 @@ from tyro.conf import arg
 from posewright.cli.options import QUIET, Flip, Model, Precision, RecipeFile, Run
 
 if TYPE_CHECKING:
-    from posewright.robustness import Effect, Study
+    from posewright.robustness import Attack, Effect, Study
     from posewright.scene import Floats, Scene
     from posewright.skeleton import Skeleton
 
@@ -28,7 +28,19 @@ WIDTH = 120
 
 Data = Annotated[str, arg(metavar="DATA", help="`world`, which is drawn, or a data set's folder as in coco:DIR")]
 Out = Annotated[Path, arg(metavar="DIR", help="the folder to write into, and to go on in after an interruption")]
-Attacks = Annotated[str, arg(metavar="KIND,...", help="what to hide: one keypoint, one body part, discs of every size")]
+Attacks = Annotated[
+    str,
+    arg(
+        metavar="KIND,...",
+        help="what to hide: one keypoint, one body part, discs of every size; and what with: objects:DIR for real "
+        "occluders, a folder of cut-outs (PNG with an alpha channel), or objects:FILE.json, things by COCO's masks",
+    ),
+]
+Sizes = Annotated[
+    str, arg(metavar="SHARE,...", help="of objects: the side of a square as large, a share of what --sized-by says")
+]
+SizedBy = Annotated[Literal["width", "height"], arg(help="objects: of the crop's width, or of the person's height")]
+OBJECTS = "objects:"
 Fills = Annotated[str, arg(metavar="FILL,...", help="what is shown instead")]
 PeopleCount = Annotated[int, arg(metavar="N", help="how many people at most, in the data's order")]
 Boxes = Annotated[str, arg(metavar="truth|FILE", help="the annotated boxes, or detections in COCO's format")]
@@ -56,6 +68,8 @@ def occlude(
     model: Model = "default",
     attacks: Attacks = "keypoints,parts,radii",
     fills: Fills = "blackout,meanout,blur,surroundings",
+    object_sizes: Sizes = "0.1,0.2,0.4",
+    sized_by: SizedBy = "width",
     people: PeopleCount = 200,
     boxes: Boxes = TRUTH,
     split: Split = "test",
@@ -83,7 +97,7 @@ def occlude(
     estimator = load(model, flip=flip, backend=backend, precision=precision, recipe=recipe)
     skeleton = robustness.skeleton_of(estimator)
     scenes = scenes_of(data, split, people, world_seed, skeleton)
-    listed = robustness.standard_attacks(skeleton or scenes[0].skeleton, words(attacks), words(fills))
+    listed = attacks_of(skeleton or scenes[0].skeleton, attacks, fills, object_sizes, sized_by)
     told: dict[str, Any] = {"model": model, **about_data(data, split, world_seed)}
     found_boxes = boxes_for(boxes, scenes)
     with shown("attacking") as (track, done):
@@ -101,6 +115,27 @@ def occlude(
     )
     print(f"every number is in {out / 'study.json'} and {out / 'effects.csv'}; open {page}")
     return 0
+
+
+def attacks_of(
+    skeleton: Skeleton, attacks: str, fills: str, sizes: str, sized_by: Literal["width", "height"]
+) -> list[Attack]:
+    """List the attacks that the options name; raises ValueError for one that there is not."""
+    from posewright.datasets.cut_outs import read_cut_outs
+    from posewright.robustness import object_attacks, standard_attacks
+
+    found: list[Attack] = []
+    kinds = [word for word in words(attacks) if not word.startswith(OBJECTS)]
+    places = [Path(word.removeprefix(OBJECTS)) for word in words(attacks) if word.startswith(OBJECTS)]
+    if kinds or not places:
+        found += standard_attacks(skeleton, kinds, words(fills))
+    try:
+        shares = [float(word) for word in words(sizes)]
+    except ValueError:
+        raise ValueError(f"--object-sizes must be numbers between commas such as 0.1,0.2, not {sizes!r}") from None
+    for place in places:
+        found += object_attacks(read_cut_outs(place), place.resolve().name.removesuffix(".json"), shares, sized_by)
+    return found
 
 
 def command_of(given: Mapping[str, Any]) -> str:
@@ -205,7 +240,7 @@ def say(study: Study) -> None:
     for column in ("of those covered", "of the others", "of all"):
         table.add_column(column, justify="right")
     for name, row in study.pooled.items():
-        if name.split("-")[0] in ("keypoints", "parts", "radii") and " - " not in name:
+        if name.split("-")[0] in ("keypoints", "parts", "radii", "objects") and " - " not in name:
             table.add_row(name, *(spoken(row[number], "+") for number in ("hit", "collateral", "all")))
     console.print(table)
 

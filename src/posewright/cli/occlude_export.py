@@ -21,14 +21,16 @@ from posewright.cli.occlude import (
     Margin,
     PeopleCount,
     Seed,
+    SizedBy,
+    Sizes,
     Split,
     WorldSeed,
     about_data,
+    attacks_of,
     boxes_for,
     say,
     scenes_of,
     shown,
-    words,
 )
 from posewright.cli.options import QUIET
 
@@ -59,6 +61,8 @@ def export(
     size: Size = None,
     attacks: Attacks = "keypoints,parts,radii",
     fills: Fills = "blackout,meanout,blur,surroundings",
+    object_sizes: Sizes = "0.1,0.2,0.4",
+    sized_by: SizedBy = "width",
     people: PeopleCount = 200,
     boxes: Boxes = TRUTH,
     split: Split = "test",
@@ -91,7 +95,7 @@ def export(
     if not chosen:
         raise ValueError(f"{data}: nobody is labelled and has a box, so there is nobody to attack")
     own = chosen[0].crop.skeleton
-    listed = robustness.standard_attacks(own, words(attacks), words(fills))
+    listed = attacks_of(own, attacks, fills, object_sizes, sized_by)
     about = {**about_data(data, split, world_seed), "boxes": boxes, "skeleton": own.name,
              "crop": list(chosen[0].crop.warp.size)} | ({} if model is None else {"cut_for": model})  # fmt: skip
     with shown("writing pictures") as (track, done):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from hashlib import sha256
+from math import sqrt
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from posewright.occlusion import fills, regions
 from posewright.occlusion.objects import Object, part_of, paste, resized
 from posewright.occlusion.occluder import Fill, Occluder, Region
 from posewright.picture import Pixels
-from posewright.scene import Crop, Scene, aim, box_around, take
+from posewright.scene import Crop, Person, Scene, aim, box_around, boxed, take
 
 WIDTH = 192.0
 """px of the width of the crops on which Pytel et al. attack (256x192); on others, lengths scale with the width."""
@@ -167,6 +169,41 @@ class Objects:
             thing = self.things[int(rng.integers(len(self.things)))]
             factor = rng.uniform(*self.scale) * min(width, height) / 256
             yield paste(resized(thing, factor), (rng.uniform(0, width), rng.uniform(0, height)))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class OneObject:
+    """Draw one of the person's keypoints and an object, and lay a point of its silhouette on the keypoint.
+
+    size: the root of the silhouette's area, as a share of the crop's width or of the person's height, which is their
+    box's longer side: an object covers as many px as a square of that side, whatever its shape.
+    """
+
+    things: Sequence[Object]
+    size: float
+    by: Literal["width", "height"] = "width"
+
+    def __call__(self, crop: Crop, person: int, rng: np.random.Generator) -> Iterator[Occluder]:
+        names = _labelled(crop, person)
+        if names:
+            x, y = crop.people[person].keypoints[crop.skeleton.index(names[rng.integers(len(names))])]
+            thing = self.things[int(rng.integers(len(self.things)))]
+            length = crop.pixels.shape[1] if self.by == "width" else _height(crop.people[person])
+            thing = resized(thing, self.size * length / max(sqrt((thing[..., 3] / 255).sum()), 1.0))
+            rows, columns = np.nonzero(thing[..., 3] >= min(128, int(thing[..., 3].max())))
+            at = int(rng.random() * len(rows))
+            height, width = thing.shape[:2]
+            yield paste(thing, (round(x) - columns[at] + width // 2, round(y) - rows[at] + height // 2))
+
+    def __repr__(self) -> str:
+        shape = [np.ascontiguousarray(thing) for thing in self.things]
+        digest = sha256(b"".join(str(thing.shape).encode() + thing.tobytes() for thing in shape)).hexdigest()[:12]
+        return f"OneObject(things={len(shape)} of {digest}, size={self.size:g}, by={self.by!r})"
+
+
+def _height(person: Person) -> float:
+    box = boxed(person)
+    return float((box[2:] - box[:2]).max())
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from posewright.datasets.cut_outs import read_cut_outs
 from posewright.datasets.synthetic import thing
 from posewright.occlusion import Augmentation
-from posewright.occlusion.objects import read_objects
 from posewright.occlusion.presets import AUGMENTATIONS, Make, pasted_objects
 from posewright.recipes.hrnet import PHASES
 from posewright.recipes.recipe import Phase, Recipe
@@ -39,8 +39,8 @@ def things_of_world(scenes: Sequence[Scene]) -> Augmentation:  # noqa: ARG001
 
 
 def things_of_folder(folder: Path, scenes: Sequence[Scene]) -> Augmentation:  # noqa: ARG001
-    """Paste the pictures of a folder, after Sarandi et al. 2018; raises as `read_objects` does."""
-    return pasted_objects(read_objects(folder))
+    """Paste the pictures of a folder, or COCO's things, after Sarandi et al. 2018; raises as `read_cut_outs` does."""
+    return pasted_objects(read_cut_outs(folder))
 
 
 OCCLUSIONS: dict[str, Make] = {**AUGMENTATIONS, "sarandi_objects": things_of_world}
@@ -48,7 +48,8 @@ OCCLUSIONS: dict[str, Make] = {**AUGMENTATIONS, "sarandi_objects": things_of_wor
 
 
 def occlusion_named(name: str) -> Make | None:
-    """Find an occlusion by name, None for "none"; "objects:FOLDER" pastes the RGBA pictures of a folder.
+    """Find an occlusion by name, None for "none"; "objects:FOLDER" pastes the RGBA pictures of a folder, and
+    "objects:FILE.json" the things that COCO's masks cut out.
 
     Raises KeyError that lists the names there are.
 

@@ -10,7 +10,7 @@ from posewright.metrics.score import versions
 from posewright.metrics.trust.confidence import GROUPS
 from posewright.robustness.answers.ask import Answers, Estimator, Track, digest, run
 from posewright.robustness.answers.truth import Asked, keep
-from posewright.robustness.attacks.attack import CLEAN, Attack, Hide, chosen, standard_attacks
+from posewright.robustness.attacks.attack import CLEAN, Attack, Hide, chosen, object_attacks, standard_attacks
 from posewright.robustness.attacks.subjects import SIZE, Subject, cut_for, subjects
 from posewright.robustness.numbers import precision as average_precision
 from posewright.robustness.numbers.effect import DRAWS, MARGIN, Effect
@@ -24,8 +24,8 @@ from posewright.robustness.numbers.tables import Study, read_study, write_study
 from posewright.scene import PADDING, Floats, Scene, padding_told, translated
 from posewright.skeleton import Skeleton
 
-__all__ = ["Attack", "Effect", "Study", "judged", "people_for", "read_study", "skeleton_of", "standard_attacks",
-           "study", "write_study"]  # fmt: skip
+__all__ = ["Attack", "Effect", "Study", "judged", "object_attacks", "people_for", "read_study", "skeleton_of",
+           "standard_attacks", "study", "write_study"]  # fmt: skip
 
 PASSING = ("threads",)
 """What an estimator says of itself that is no part of a protocol: it changes from hour to hour, and no number."""

@@ -100,7 +100,7 @@ def _attack(out: Path, people: Sequence[Subject], attack: Attack, number: int, s
     for start in range(0, len(people), AT_ONCE):
         some = people[start : start + AT_ONCE]
         for n, (one, crop) in enumerate(zip(some, attacked(some, attack, seed, start), strict=True), start):
-            file = _write(out, attack.name, n, crop, attack.kind == "own") if changed(one, crop) else None
+            file = _write(out, attack.name, n, crop, attack.kind in ("own", "objects")) if changed(one, crop) else None
             found.append(Shown(number * len(people) + n + 1, file, n, attack.name, covered(one, crop)))
     return found
 

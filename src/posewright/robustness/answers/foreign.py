@@ -74,7 +74,7 @@ def shown(manifest: Path | str, told: Study) -> list[Subject]:
     Nobody where its attacks cannot be set again: an occluder of the caller's own, or keypoints that the tool lacks.
     """
     read = read_manifest(manifest)
-    again = all(attack.kind != "own" for attack in told.attacks)
+    again = all(attack.at_hand for attack in told.attacks)
     return with_pixels(read) if again and told.clean.keys() >= set(read.asked.people[0].crop.skeleton.keypoints) else []
 
 

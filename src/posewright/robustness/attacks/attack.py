@@ -10,14 +10,22 @@ from typing import Literal
 import numpy as np
 
 from posewright.occlusion import Augmentation
-from posewright.occlusion.choices import OneKeypoint
+from posewright.occlusion.choices import OneKeypoint, OneObject
+from posewright.occlusion.objects import Object
 from posewright.occlusion.presets import ATTACKS, RADII, RADIUS, keypoint_attack, part_attack
 from posewright.scene import Crop
 from posewright.skeleton import Skeleton
 
-Kind = Literal["keypoints", "parts", "radii", "own"]
+Kind = Literal["keypoints", "parts", "radii", "objects", "own"]
 KINDS: tuple[Kind, ...] = ("keypoints", "parts", "radii")
-"""The kinds that `standard_attacks` lists; an own one is the caller's occluder."""
+"""The kinds that `standard_attacks` lists; objects are of `object_attacks`, an own one is the caller's occluder."""
+SWEPT: tuple[Kind, ...] = ("radii", "objects")
+"""Kinds that are told size by size."""
+SIZES = (0.1, 0.2, 0.4)
+"""Of objects, as shares of the crop's width or of the person's height."""
+SizedBy = Literal["width", "height"]
+BY_HEIGHT = "_by_height"
+"""Ends the fill's name of objects whose size is a share of the person's height."""
 Hide = Callable[[Crop, np.random.Generator], Crop]
 CLEAN = "clean"
 """What is called so is no attack."""
@@ -28,8 +36,9 @@ _NAME = re.compile(r"[\w+-][\w.+-]*", re.ASCII)
 class Attack:
     """Name one occluder of a study: what it is aimed at (a keypoint, a part, or any keypoint) and what it shows.
 
-    radius: px of a disc on a crop 192 wide; None where it is no disc. hide(crop, rng) puts it on the crop's first
-    person; the same rng draws the same keypoint whatever the radius and the fill.
+    radius: px of a disc on a crop 192 wide, of an object its size as a share; None where there is neither.
+    hide(crop, rng) puts it on the crop's first person; the same rng draws the same keypoint whatever the radius and the
+    fill.
     """
 
     kind: Kind
@@ -48,7 +57,7 @@ class Attack:
 
     @property
     def at_hand(self) -> bool:
-        """Whether it can be set: of an own one that is read from disk only the name is left."""
+        """Whether it can be set: of an own one, or of objects, that are read from disk only the name is left."""
         return not isinstance(self.hide, _Lost)
 
 
@@ -79,6 +88,26 @@ def standard_attacks(
     return found
 
 
+def object_attacks(
+    things: Sequence[Object], name: str, sizes: Sequence[float] = SIZES, by: SizedBy = "width"
+) -> list[Attack]:
+    """List attacks by real occluders: an object over a keypoint, both drawn for each person, at each size.
+
+    things: cut-outs (h, w, 4) uint8, such as `read_cut_outs` reads; name: what they are called, as their fill. The
+    keypoint is the one that the discs of every radius cover, by the same seed. Raises ValueError for a size that is
+    none, or without things.
+    """
+    if not things:
+        raise ValueError(f"{name}: there is no object to hide people behind")
+    if not sizes or not all(0 < size < np.inf for size in sizes):
+        raise ValueError(f"sizes must be shares above 0, not {', '.join(f'{s:g}' for s in sizes) or 'none'}")
+    fill = (re.sub(r"[^\w+]+", "_", name, flags=re.ASCII).strip("_") or "objects") + BY_HEIGHT * (by == "height")
+    return [
+        Attack("objects", "any", fill, float(size), Augmentation((OneObject(things, size, by),)))
+        for size in dict.fromkeys(sizes)
+    ]
+
+
 def attack_of(kind: str, target: str, fill: str, radius: float | None) -> Attack:
     """Make an attack of its description; one whose occluder only its caller has refuses to hide anything."""
     if kind == "keypoints" and radius is not None:
@@ -87,6 +116,8 @@ def attack_of(kind: str, target: str, fill: str, radius: float | None) -> Attack
         return Attack("parts", target, fill, radius, part_attack(target, fill))
     if kind == "radii" and radius is not None:
         return Attack("radii", target, fill, radius, Augmentation((OneKeypoint(ATTACKS[fill], radius),)))
+    if kind == "objects" and radius is not None:
+        return Attack("objects", target, fill, radius, _Lost(f"objects of {fill}"))
     return Attack("own", target, fill, radius, _Lost(target))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from posewright.robustness.attacks.attack import CLEAN, Attack
+from posewright.robustness.attacks.attack import CLEAN, SWEPT, Attack
 from posewright.robustness.numbers.effect import DRAWS, Effect, Pair, effects
 from posewright.robustness.numbers.measure import Measured, reached
 from posewright.robustness.numbers.right import Flags
@@ -46,8 +46,8 @@ def group_of(attack: Attack) -> str:
     """Name the attacks that an attack is told together with: its kind, its radius where that is swept, its fill."""
     if attack.kind == "own":
         return attack.name
-    kind = attack.kind if attack.kind != "radii" or attack.radius is None else f"radii-{attack.radius:g}"
-    return f"{kind}-{attack.fill}"
+    swept = attack.kind in SWEPT and attack.radius is not None
+    return f"{attack.kind}-{attack.radius:g}-{attack.fill}" if swept else f"{attack.kind}-{attack.fill}"
 
 
 def _of(m: Measured, name: str, mask: Flags) -> dict[str, Pair]:

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from posewright.robustness.answers.ask import Answers
-from posewright.robustness.attacks.attack import CLEAN, Attack
+from posewright.robustness.attacks.attack import CLEAN, SWEPT, Attack
 from posewright.robustness.attacks.subjects import Subject
 from posewright.robustness.numbers.effect import DRAWS, Effect, Pair, differences, effects
 from posewright.robustness.numbers.right import (
@@ -247,12 +247,13 @@ def pooled(m: Measured, attacks: Sequence[Attack], draws: int = DRAWS, seed: int
     """Return what attacks of a kind and fill change together, and how much two such groups differ.
 
     Groups are named as in keypoints-blur, their differences as in "keypoints-blur - keypoints-blackout" and
-    "parts-blur - keypoints-blur": of fills of one kind, and of kinds with one fill. Radii differ by fill at each.
+    "parts-blur - keypoints-blur": of fills of one kind, and of kinds with one fill. Radii, and
+    objects, differ by fill at each size.
     """
     groups: dict[tuple[str, str], list[Attack]] = {}
     for attack in attacks:
         if attack.kind != "own":
-            kind = attack.kind if attack.kind != "radii" else f"radii-{attack.radius:g}"
+            kind = attack.kind if attack.kind not in SWEPT else f"{attack.kind}-{attack.radius:g}"
             groups.setdefault((kind, attack.fill), []).append(attack)
     sums = {group: _together([counted(m, attack) for attack in some]) for group, some in groups.items()}
     found = {f"{kind}-{fill}": effects(*sums[kind, fill], draws, seed, grouped=m.grouped) for kind, fill in sums}

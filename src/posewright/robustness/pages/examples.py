@@ -136,7 +136,7 @@ def _span(least: int, most: int) -> str:
 
 
 def _groups(study: Study, m: Measured) -> Iterator[list[Attack]]:
-    for kind in ("keypoints", "parts", "own"):
+    for kind in ("keypoints", "parts", "objects", "own"):
         attacks = [attack for attack in of_kind(study, kind) if attack.name in m.answers and attack.at_hand]
         for fill in fills_of(attacks):
             yield [attack for attack in attacks if attack.fill == fill]

@@ -48,8 +48,10 @@ def compared(
     return drawn[0]
 
 
-def growing(title: str, radii: Sequence[float], series: Series, label: str) -> str:
-    """Draw how effects change with the radius, a line with its band for each of the series."""
+def growing(
+    title: str, radii: Sequence[float], series: Series, label: str, sizes: str = "radius, px of a crop 192 wide"
+) -> str:
+    """Draw how effects change with the radius, or another size, a line with its band for each of the series."""
     with plot(title, 3.1, HALF) as (axes, drawn):
         axes.axhline(0, color=SOFT, linewidth=1)
         for (name, effects), colour in zip(series.items(), colours(series), strict=True):
@@ -57,7 +59,7 @@ def growing(title: str, radii: Sequence[float], series: Series, label: str) -> s
             axes.fill_between(radii, low, high, color=colour, alpha=0.16, linewidth=0)
             axes.plot(radii, values, "o-", color=colour, markersize=4, linewidth=1.8, label=name)
         axes.set_xticks(radii, [f"{radius:g}" for radius in radii])
-        axes.set(xlabel="radius, px of a crop 192 wide", ylabel=label)
+        axes.set(xlabel=sizes, ylabel=label)
         axes.grid(axis="y", color=LINE)
         _legend(axes, series)
     return drawn[0]

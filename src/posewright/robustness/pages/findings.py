@@ -17,6 +17,7 @@ from posewright.robustness.pages.words import (
     of_kind,
     points,
     share,
+    size_words,
     spelled,
     stands_out,
     survivors,
@@ -34,7 +35,7 @@ def no_picture(attack: Attack | None, number: str) -> tuple[bytes | None, str]: 
 def findings(study: Study, picture: Picture = no_picture) -> list[Finding]:
     """Return five findings at most: clean, one part, one keypoint or disc, what is not covered, what it knows."""
     found = [_clean(study, picture)]
-    for kind in ("parts", "own", "keypoints"):
+    for kind in ("parts", "own", "objects", "keypoints"):
         found += _harm(study, kind, picture)
     found += [*(_lost(study, picture) or _collateral(study, picture)), *_knowing(study, picture)]
     found += _largest(study, picture)
@@ -70,6 +71,8 @@ def _said(attack: Attack) -> str:
         return f"{spelled(attack.target)} is put on"
     if attack.kind == "radii":
         return f"a disc of {attack.radius:g} px ({attack.fill}) covers a keypoint"
+    if attack.kind == "objects":
+        return f"an object of {size_words(attack)} ({spelled(attack.fill)}) lies over a keypoint"
     return f"the {spelled(attack.target)} is hidden ({attack.fill})"
 
 

@@ -33,7 +33,7 @@ FULL = 0.4
 """A change that is shown in full colour, or the largest there is where none is so large."""
 NAMED = 4
 """Points of a scatter that get their names, at most, for each of its two directions."""
-KINDS = {"keypoints": "keypoints", "parts": "parts", "radii": "discs", "own": "own"}
+KINDS = {"keypoints": "keypoints", "parts": "parts", "radii": "discs", "objects": "objects", "own": "own"}
 
 
 def influence(study: Study) -> Section | None:
@@ -196,13 +196,13 @@ def _gap(rated: Mapping[str, Effects]) -> str:
         return "It is not clearly overconfident under any attack"
     name = max(known, key=lambda one: known[one])
     own = rated[name]["overconfidence"]
-    under = name.replace("-", ", ")
+    under = spelled(name.replace("-", ", "))
     return f"Its scores less the share correct: {points(clean)} in clean pictures, {points(own)} under {under}"
 
 
 def confusions(study: Study) -> Section | None:
     """Say where attacks turn left into right, or one person into another."""
-    attacks = [a for kind in ("keypoints", "parts", "own") for a in of_kind(study, kind)]
+    attacks = [a for kind in ("keypoints", "parts", "objects", "own") for a in of_kind(study, kind)]
     groups = [
         name for name, some in study.pooled.items() if "inverted" in some and " - " not in name and "radii" not in name
     ]

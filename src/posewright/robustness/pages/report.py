@@ -8,7 +8,7 @@ from pathlib import Path
 
 from posewright.report.page import Section, write_page
 from posewright.robustness.answers.ask import Answers, read_answers
-from posewright.robustness.attacks.attack import CLEAN, Attack
+from posewright.robustness.attacks.attack import CLEAN, SWEPT, Attack
 from posewright.robustness.attacks.subjects import Subject
 from posewright.robustness.numbers.tables import Study
 from posewright.robustness.pages.examples import (
@@ -24,7 +24,7 @@ from posewright.robustness.pages.examples import (
 from posewright.robustness.pages.findings import findings, no_picture, words_of
 from posewright.robustness.pages.natural import natural_occlusion
 from posewright.robustness.pages.relations import confusions, hit_and_collateral, influence, knowing, without_effect
-from posewright.robustness.pages.sections import fills, keypoints, own, parts, radii
+from posewright.robustness.pages.sections import fills, keypoints, objects, own, parts, radii
 from posewright.robustness.pages.summary import write_summary
 from posewright.robustness.pages.words import harshest, margin_words, of_kind
 from posewright.skeleton import LARGE_PARTS
@@ -50,6 +50,7 @@ def write_report(study: Study, folder: Path | str, people: Sequence[Subject] = (
         _chapter("Which keypoints", keypoints(study), told, "keypoints"),
         _chapter("Which parts", parts(study, LARGE_PARTS), told, "parts"),
         _chapter("How large", radii(study), told, "radii"),
+        _chapter("Real occluders", objects(study), told, "objects"),
         _chapter("Who influences whom", influence(study)),
         _chapter("What is not covered", hit_and_collateral(study), told, "collateral"),
         _chapter("Which fill", fills(study)),
@@ -85,7 +86,7 @@ class Told:
         """Draw whom the attack of a kind that costs most costs most; nothing without one."""
         number = "collateral" if kind == "collateral" else "all"
         attacks = of_kind(self.study, "keypoints" if kind == "collateral" else kind)
-        if kind == "radii":
+        if kind in SWEPT:
             largest = max((a.radius or 0.0 for a in attacks), default=0.0)
             attacks = [a for a in attacks if a.radius == largest]
         worst = harshest(self.study, attacks, number)

@@ -19,12 +19,15 @@ from posewright.robustness.pages.words import (
     margin_words,
     of_kind,
     points,
+    size_words,
+    sized_by_height,
     spelled,
     stands_out,
     with_verdict,
 )
 
 CHANGE = "change in correct keypoints, percentage points"
+RADIUS_AXIS = "radius, px of a crop 192 wide"
 GROWN = "change in correct keypoints,\npercentage points"
 PLAIN, ENDS = ("blackout", "meanout"), ("wrist", "ankle", "top")
 """Fills of one colour, and the last words of the keypoints where a limb ends."""
@@ -79,26 +82,48 @@ def mark_words(study: Study, attacks: Sequence[Attack]) -> list[str]:
 
 def radii(study: Study) -> Section | None:
     """Say how the loss grows with the radius of a disc."""
-    attacks = of_kind(study, "radii")
+    text = "A disc covers a keypoint that is drawn for each person, the same one at every radius and with every fill. "
+    return _swept(study, "radii", "Discs of {}", text, "Radius", "radius")
+
+
+def objects(study: Study) -> Section | None:
+    """Say how the loss grows with the size of real occluders."""
+    text = (
+        "An object, drawn for each person, lies with a point of its silhouette on a keypoint that is drawn, too; its "
+        "size is the side of a square of the same area, as a share of the "
+        f"{'person' if any(sized_by_height(a) for a in of_kind(study, 'objects')) else 'crop'}. "
+    )
+    return _swept(study, "objects", "Objects of {}", text, "Objects", "size", "size, a share of the crop or the person")
+
+
+def _swept(
+    study: Study, kind: str, what: str, text: str, title: str, column: str, axis: str = RADIUS_AXIS
+) -> Section | None:
+    """Say how the loss grows with the size of attacks of a kind."""
+    attacks = of_kind(study, kind)
     sizes = sorted({a.radius for a in attacks if a.radius is not None})
     if not sizes:
         return None
     titles = {"all": "All keypoints", "hit": "Covered keypoints", "collateral": "Keypoints not covered"}
     lines = {
-        number: {fill: _sorted(attacks, fill, change(study, number)) for fill in fills_of(attacks)} for number in titles
+        number: {spelled(fill): _sorted(attacks, fill, change(study, number)) for fill in fills_of(attacks)}
+        for number in titles
     }
-    drawn = [growing(f"Radius: {titles[n].lower()}", sizes, lines[n], GROWN) for n in titles] if len(sizes) > 1 else []
+    drawn = (
+        [growing(f"{title}: {titles[n].lower()}", sizes, lines[n], GROWN, axis) for n in titles]
+        if len(sizes) > 1
+        else []
+    )
     largest = [a for a in attacks if a.radius == sizes[-1]]
-    head = ["radius", "fill", *(title.lower() for title in titles.values()), "verdict"]
+    head = [column, "fill", *(name.lower() for name in titles.values()), "verdict"]
     rows = [
-        [f"{a.radius:g} px", a.fill, *(cell(study.changes[a.name][n]) for n in titles),
+        [size_words(a), spelled(a.fill), *(cell(study.changes[a.name][n]) for n in titles),
          study.changes[a.name]["all"].verdict(study.margin)]
         for size in sizes for a in attacks if a.radius == size
     ]  # fmt: skip
     return Section(
-        harm(study, largest, f"Discs of {sizes[-1]:g} px"),
-        "A disc covers a keypoint that is drawn for each person, the same one at every radius and with every fill. "
-        + " ".join(_onset(study, attacks, fill) for fill in fills_of(attacks)),
+        harm(study, largest, what.format(size_words(largest[0]))),
+        text + " ".join(_onset(study, attacks, fill) for fill in fills_of(attacks)),
         figures=drawn[:1],
         more=drawn[1:],
         grid=[head, *rows],
@@ -110,9 +135,9 @@ def _onset(study: Study, attacks: Sequence[Attack], fill: str) -> str:
     found = [a for a in _by_radius(attacks) if a.fill == fill]
     clear = [a in with_verdict(study, found, "all", "lower") for a in found]
     if not clear or not clear[-1]:
-        return f"{fill.capitalize()} does no clear harm at the largest radius."
+        return f"{spelled(fill).capitalize()} does no clear harm at the largest size."
     start = max((i + 1 for i, harms in enumerate(clear) if not harms), default=0)
-    return f"{fill.capitalize()} clearly harms from {found[start].radius:g} px on."
+    return f"{spelled(fill).capitalize()} clearly harms from {size_words(found[start])} on."
 
 
 def parts(study: Study, large: Sequence[str]) -> Section | None:

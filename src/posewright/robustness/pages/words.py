@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from statistics import NormalDist
 
 from posewright.metrics.trust.confidence import holm
-from posewright.robustness.attacks.attack import Attack
+from posewright.robustness.attacks.attack import BY_HEIGHT, SWEPT, Attack
 from posewright.robustness.numbers.effect import CHANGED, NAN, Effect
 from posewright.robustness.numbers.tables import Study
 
@@ -31,8 +31,25 @@ def spelled(name: str) -> str:
 
 def attack_words(attack: Attack) -> str:
     """Say what an attack is, as in "left ankle, blur"."""
-    words = [spelled(attack.target) if attack.kind != "radii" else f"{attack.radius:g} px", attack.fill]
+    words = [size_words(attack) if attack.kind in SWEPT else spelled(attack.target), spelled(attack.fill)]
     return ", ".join(word for word in words if word)
+
+
+def size_words(attack: Attack) -> str:
+    """Say how large a disc or an object is.
+
+    >>> from posewright.robustness.attacks.attack import attack_of
+    >>> size_words(attack_of("radii", "any", "blur", 18.0))
+    '18 px'
+    """
+    if attack.kind != "objects":
+        return f"{attack.radius:g} px"
+    return f"{attack.radius:g} of the {'height' if sized_by_height(attack) else 'width'}"
+
+
+def sized_by_height(attack: Attack) -> bool:
+    """Whether an object is as large as a share of the person's height, not of the crop's width."""
+    return attack.kind == "objects" and attack.fill.endswith(BY_HEIGHT)
 
 
 def points(effect: Effect, interval: bool = True) -> str:
@@ -130,7 +147,7 @@ def harm(study: Study, attacks: Sequence[Attack], what: str) -> str:
         return f"{what}: {len(seem)} of {len(attacks)} attacks seem to do harm, {chance}"
     worst = min(clear, key=lambda a: study.changes[a.name]["all"].value)
     cost = points(at_once(study.changes[worst.name]["all"]))
-    words = worst.fill if worst.kind == "radii" else attack_words(worst)
+    words = spelled(worst.fill) if worst.kind in SWEPT else attack_words(worst)
     return f"{what}: the largest loss is {cost} for {words}; {len(clear)} of {len(attacks)} do clear harm"
 
 
