@@ -103,8 +103,14 @@ def test_a_photograph_is_dropped_and_an_occluder_dragged(browser, screenshots, s
     page.screenshot(path=screenshots / f"app-1400-{scheme}.png", full_page=True)
     page.click("#worst")
     until(page, "!state.busy && document.getElementById('said').textContent == ''")
+    found = page.evaluate("state.covers[0]")
+    assert all(round(found[side], 1) == found[side] for side in ("x", "y", "width", "height"))
     page.select_option("#shape", "part")
     until(page, "!state.busy && state.covers[0].shape == 'part' && !state.again")
+    seen = "document.querySelectorAll('#stage canvas')[1].toDataURL()"
+    chosen = page.evaluate(seen)
+    assert page.evaluate(f"(state.person = 1, draw(), {seen})") != chosen, "the number of who is chosen is on blue"
+    assert page.evaluate(f"(state.person = 0, draw(), {seen})") == chosen
     assert "--beside mine.py:two" in page.locator("#command").text_content()
     with page.expect_download() as saved:
         page.click("#save")

@@ -183,4 +183,5 @@ def worst_place(shown: Shown, sides: Sequence[Side], at: int, person: int, cover
         return None
     x, y, size = looks.spots[best].tolist()
     place = one.crop.warp.inverse(one.crop.source_size).points(np.array([[x, y]]))[0]
-    return Cover("disc", float(place[0]), float(place[1]), 2 * size / scale, 2 * size / scale, fill)
+    wide = round(2 * size / scale, 1)  # as the command that repeats it is read
+    return Cover("disc", round(float(place[0]), 1), round(float(place[1]), 1), wide, wide, fill)

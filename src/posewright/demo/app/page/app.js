@@ -160,6 +160,7 @@ function draw() {
     const lost = people.filter(one => !one).length;
     if (state.covers.length) state.picture.people[at].forEach(one => pose(pen, state.sides[at], one, width / 2, true));
     people.forEach(one => { if (one) pose(pen, state.sides[at], one, width, false); });
+    if (people.length > 1) people.forEach((one, n) => { if (one) number(pen, one, n, width); });
     if (state.covers[state.chosen]) outline(pen, state.covers[state.chosen]);
     const scores = people.map((one, n) => one && one.score !== null ? `person ${n + 1}: ${one.score.toFixed(2)}` : "");
     figure.querySelector("figcaption").textContent = [state.sides[at].name, ...scores.filter(Boolean),
@@ -197,6 +198,20 @@ function dot(pen, side, person, point, k, width, faint) {
   pen.strokeStyle = COLOURS[side.colours[k]];
   pen.lineWidth = Math.max(1.5, width / 2);
   pen.stroke();
+}
+
+// Tell people apart where there are several: a number above the head, the chosen one's on blue.
+function number(pen, person, n, width) {
+  const known = person.keypoints.filter(Boolean);
+  if (!known.length) return;
+  const [x, y] = known.reduce((top, point) => point[1] < top[1] ? point : top), size = Math.max(11, 5 * width);
+  pen.font = `600 ${size}px system-ui, sans-serif`;
+  const words = String(n + 1), wide = pen.measureText(words).width + 0.6 * size;
+  const left = Math.min(Math.max(x - wide / 2, 0), pen.canvas.width - wide), top = Math.max(y - 2.2 * size, 0);
+  pen.fillStyle = n == state.person ? "#0072b2" : "#141414b0";
+  pen.fillRect(left, top, wide, 1.3 * size);
+  pen.fillStyle = "#fff";
+  pen.fillText(words, left + 0.3 * size, top + size);
 }
 
 function outline(pen, cover) {
