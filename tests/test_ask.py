@@ -118,6 +118,60 @@ def test_it_draws_and_writes_itself(tmp_path):
     assert cv2.imdecode(np.frombuffer(people._repr_png_(), np.uint8), cv2.IMREAD_COLOR).shape == (100, 160, 3)
 
 
+class Camera:
+    """Stands for OpenCV's VideoCapture of a webcam: five frames, blue first, of a red dot on its way."""
+
+    opened, released = True, 0
+
+    def __init__(self, number):
+        assert number == 3
+        self.left = 5
+
+    def isOpened(self):
+        return self.opened
+
+    def read(self):
+        self.left -= 1
+        pixels = np.zeros((40, 60, 3), np.uint8)
+        pixels[12, 34 - self.left, 2] = 255
+        return self.left >= 0, pixels if self.left >= 0 else None
+
+    def release(self):
+        type(self).released += 1
+
+
+def test_a_webcam_is_a_number_and_answers_frame_after_frame(monkeypatch):
+    monkeypatch.setattr(cv2, "VideoCapture", Camera)
+    monkeypatch.setattr(Camera, "released", 0)
+    frames = ASKED(3)
+    assert iter(frames) is frames
+    first = next(frames)
+    assert (place(first), first.frame, first.source, first[0].id) == ((30, 12), 0, "camera 3", 0)
+    assert [place(people) for people in frames] == [(31, 12), (32, 12), (33, 12), (34, 12)]
+    assert Camera.released == 1
+    left = ASKED(np.int64(3), track=False)
+    assert next(left)[0].id is None
+    left.close()
+    assert Camera.released == 2, "whoever stops asking gives the webcam back"
+    monkeypatch.setattr(Camera, "opened", False)
+    with pytest.raises(picture.PictureError, match="camera 3: there is none, or another program uses it"):
+        next(ASKED(3))
+
+
+def test_supervision_has_everybodys_keypoints():
+    pytest.importorskip("supervision")
+    people = group()
+    told = people.to_supervision()
+    assert told.xy.shape == (2, 14, 2)
+    np.testing.assert_allclose(told.xy[0], people[0].keypoints)
+    sure = getattr(told, "keypoint_confidence", None)
+    sure = told.confidence if sure is None else sure
+    assert told.xy[1, 3].tolist() == [0, 0], "absent"
+    assert sure[1, 3] == 0
+    assert sure[0, 0] == pytest.approx(0.5)
+    assert len(People([], LSP, people.pixels()).to_supervision()) == 0
+
+
 def test_a_table_has_a_row_a_keypoint(monkeypatch):
     people = group()
     monkeypatch.setitem(sys.modules, "pandas", None)
