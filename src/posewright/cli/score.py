@@ -169,11 +169,16 @@ def check(draws: int, out: Path | None) -> None:
 def shown() -> Iterator[Show]:
     """Show on standard error what is being done, and how far it is, where somebody looks."""
     from rich.console import Console
+
+    if not Console(stderr=True).is_terminal:
+        from posewright.report.results import silent
+
+        yield silent
+        return
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=None)
 
         def count(items: Iterable[Any]) -> Iterator[Any]:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import mmap
 import re
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from itertools import repeat
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -32,6 +35,8 @@ class UnusualError(ValueError):
 
 UNUSUAL = (UnusualError, msgspec.DecodeError, UnicodeDecodeError, struct.error, RecursionError)
 """What ends the fast way."""
+AT_ONCE = 1 << 9
+"""How many people are decoded, checked and measured together: few enough for the cache."""
 
 
 class Result(msgspec.Struct, gc=False):
@@ -88,31 +93,30 @@ class File(msgspec.Struct):
     licenses: list[Any] = []
 
 
-Listed = TypeVar("Listed", Result, Annotation)
-
-
 def read_results(data: Bytes, pictures: Sequence[Scene], places: Mapping[Identity, int]) -> Columns:
     """Return the results of a file as the people of pictures, whose places are given by id."""
     told = msgspec.json.decode(data, type=list[Result])
-    check(once(data, {name: len(told) for name in Result.__struct_fields__}))
-    records, numbers, scene = by_scene(told, places)
+    told_scores, told_boxes, told_categories, images = (
+        list(map(attrgetter(name), told)) for name in ("score", "bbox", "category_id", "image_id")
+    )
+    without = sum(values.count(None) for values in (told_scores, told_boxes, told_categories))
+    keys = len(told) * len(Result.__struct_fields__) - without
+    check(times(data, b'"') == 2 * keys or once(data, dict.fromkeys(Result.__struct_fields__, len(told))))
     keypoints = {len(picture.skeleton) for picture in pictures}
-    check(len(keypoints) == 1 and 0 not in keypoints and len({record.category_id for record in records} - {None}) < 2)
-    triples = triples_of(records, keypoints.pop())
-    xy, scores = triples[..., :2], triples[..., 2]
-    absent = (xy[..., 0] == 0) & (xy[..., 1] == 0) & (scores == 0)
-    score = np.array([np.nan if record.score is None else record.score for record in records], np.float64)
+    check(len(keypoints) == 1 and 0 not in keypoints and len(set(told_categories) - {None}) < 2)
+    order, scene = by_scene(images, places)
+    xy, scores, around = poses_of([result.keypoints for result in told], keypoints.pop(), order)
+    score = np.array(told_scores, np.float64)[order]
     unrated = np.isnan(score)
     score[unrated] = [
-        row[there].mean() if there.any() else 0.0 for row, there in zip(scores[unrated], ~absent[unrated], strict=True)
+        row[there].mean() if there.any() else 0.0
+        for row, there in zip(scores[unrated], ~np.isnan(xy[unrated, :, 0]), strict=True)
     ]
-    check(within(triples) and within(score))
-    box, box_area = boxes([record.bbox for record in records])
-    around = extent(xy)
-    boxed = bool(records) and records[numbers.index(1)].bbox is not None
-    area = np.where(np.isnan(box_area), around[0] * around[1], box_area) if boxed else around[0] * around[1]
-    xy[absent] = np.nan
-    crowd = np.zeros(len(records), bool)
+    check(within(score))
+    box, box_area = boxes([told_boxes[i] for i in order])
+    boxed = bool(told_boxes) and told_boxes[0] is not None
+    area = np.where(np.isnan(box_area), around, box_area) if boxed else around
+    crowd, numbers = np.zeros(len(told), bool), [i + 1 for i in order]
     return Columns(pictures, People(scene, xy, box, area, score, crowd, None, scores, numbers, None, box_area))
 
 
@@ -139,9 +143,10 @@ def people_of(
     shift: float,
 ) -> People:
     """Return annotated people, whose scenes' places are given by the image's id, as `Record` reads them."""
-    records, _, scene = by_scene(annotations, places)
+    order, scene = by_scene([annotation.image_id for annotation in annotations], places)
+    records = [annotations[i] for i in order]
     check(all(r.posewright is msgspec.UNSET and r.iscrowd in (0, 1) and r.id != "" for r in records))
-    triples = triples_of(records, keypoints)
+    triples = triples_of([r.keypoints for r in records], keypoints)
     area, score = optional([r.area for r in records], LARGEST**2), optional([r.score for r in records])
     numbers = optional([r.num_keypoints for r in records])
     check(within(triples))
@@ -159,21 +164,43 @@ def people_of(
     return People(scene, xy, box + shift, area, score, crowd, visible, None, identities, counted, box_area)
 
 
-def by_scene(
-    records: Sequence[Listed], places: Mapping[Identity, int]
-) -> tuple[Sequence[Listed], Sequence[int], NDArray[np.intp]]:
-    """Return records scene by scene, the number of each in the file from 1, and its scene's place."""
-    scene = np.array([places.get(record.image_id, -1) for record in records], np.intp)
+def by_scene(images: Sequence[Identity], places: Mapping[Identity, int]) -> tuple[list[int], NDArray[np.intp]]:
+    """Return the places (N,) of records of these images scene by scene, as they stand within one, and their scenes'."""
+    scene = np.fromiter(map(places.get, images, repeat(-1)), np.intp, len(images))
     check(scene.min(initial=0) >= 0)
     order = np.argsort(scene, kind="stable")
-    return [records[i] for i in order.tolist()], (order + 1).tolist(), scene[order]
+    return order.tolist(), scene[order]
 
 
-def triples_of(records: Sequence[Listed], keypoints: int) -> Floats:
-    """Return the keypoints (N, K, 3); their texts are decoded one by one, so that lists stay in the cache."""
-    decode = msgspec.json.Decoder(list[float]).decode
-    rows = filled((decode(record.keypoints) for record in records), len(records), 3 * keypoints)
-    return rows.reshape(len(records), keypoints, 3)
+def poses_of(given: Sequence[msgspec.Raw], keypoints: int, order: Sequence[int]) -> tuple[Floats, Floats, Floats]:
+    """Return keypoints (N, K, 2), NaN where x, y and score are 0, scores (N, K) and the areas (N,) of boxes around all.
+
+    Zeros belong to these boxes. order: which of the given texts stands where; they are decoded as they lie in memory.
+    """
+    xy, scores = np.empty((len(given), keypoints, 2)), np.empty((len(given), keypoints))
+    area, place = np.empty(len(given)), np.empty(len(given), np.intp)
+    place[order] = np.arange(len(given))
+    for start in range(0, len(given), AT_ONCE):
+        some = slice(start, start + AT_ONCE)
+        triples = triples_of(given[some], keypoints)
+        check(within(triples))
+        area[place[some]] = np.prod(extent(triples[..., :2]), axis=0)
+        scores[place[some]] = triples[..., 2]
+        triples[(triples[..., 0] == 0) & (triples[..., 1] == 0) & (triples[..., 2] == 0)] = np.nan
+        xy[place[some]] = triples[..., :2]
+    return xy, scores, area
+
+
+def triples_of(given: Sequence[msgspec.Raw], keypoints: int) -> Floats:
+    """Return the keypoints (N, K, 3); their texts are decoded one by one, so that numbers stay in the cache."""
+    rows = filled(map(_row(3 * keypoints), given), len(given), 3 * keypoints)
+    return rows.reshape(len(given), keypoints, 3)
+
+
+@cache
+def _row(numbers: int) -> Callable[[msgspec.Raw], tuple[float, ...]]:
+    """Return the function that decodes a list of so many numbers."""
+    return msgspec.json.Decoder(tuple[(float,) * numbers]).decode  # type: ignore[misc]
 
 
 def filled(rows: Iterable[Sequence[float]], count: int, width: int) -> Floats:
@@ -209,10 +236,12 @@ _NOWHERE = (np.nan,) * 4
 
 def once(data: Bytes, most: Mapping[str, int]) -> bool:
     """Tell whether no key stands more often in a file than objects may have it; twice in one means two things."""
-    keys = {f'"{name}"'.encode(): count for name, count in most.items()}
-    if isinstance(data, bytes):
-        return all(data.count(key) <= count for key, count in keys.items())
-    return all(sum(1 for _ in re.finditer(key, data)) <= count for key, count in keys.items())
+    return all(times(data, f'"{name}"'.encode()) <= count for name, count in most.items())
+
+
+def times(data: Bytes, token: bytes) -> int:
+    """Count how often a token stands in a file."""
+    return data.count(token) if isinstance(data, bytes) else sum(1 for _ in re.finditer(token, data))
 
 
 def within(values: Floats, low: float = -LARGEST, high: float = LARGEST) -> bool:

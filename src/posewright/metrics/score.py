@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Collection, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -108,6 +107,8 @@ def versions() -> dict[str, str]:
 
 def _version(package: str) -> str:
     """Return a package's version; where its files lie without its metadata, nobody knows it."""
+    from importlib.metadata import PackageNotFoundError, version  # takes long to import
+
     try:
         return version(package)
     except PackageNotFoundError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from posewright.metrics.oks.matching import (
     ranked,
 )
 from posewright.metrics.oks.matching import pairs as every_pair
-from posewright.metrics.oks.similarity import Predictions, Truths, similarities
+from posewright.metrics.oks.similarity import Gathered, Predictions, Truths, similarities
 from posewright.scene import Floats
 
 FARTHEST = -2 * np.log(THRESHOLDS[0]) * (1 + 1e-9)
@@ -55,9 +56,53 @@ class Compared:
         return likely(nobody, self.predictions.keypoints[kept.order], self.sigmas, guess, person)
 
     @cached_property
+    def similarity(self) -> Floats:
+        """The OKS (N,) of every pair; 0 where it is below the thresholds."""
+        kept, guess, person = self.pairs
+        return likely(self.truths, self.predictions.keypoints[kept.order], self.sigmas, guess, person)
+
+    @cached_property
     def whole(self) -> Matches:
         """The matches of the problem itself, in every area range."""
         return matches(self.truths, self.predictions, self.sigmas, self.images, self)
+
+    @cached_property
+    def tied(self) -> Flags:
+        """Tell of which images (I,) the matches depend on the order of people or predictions in the file."""
+        kept, guess, person = self.pairs
+        image, score = self.predictions.image, self.predictions.score
+        tied, last = np.zeros(self.images, bool), np.full(self.images, np.nan)
+        mine = score[kept.order]
+        tied[kept.image[1:][(kept.image[1:] == kept.image[:-1]) & (mine[1:] == mine[:-1])]] = True
+        last[kept.image] = mine  # of those that count, the last one's stays
+        beyond = np.ones(len(image), bool)
+        beyond[kept.order] = False
+        tied[image[beyond][score[beyond] == last[image[beyond]]]] = True
+        some = np.flatnonzero(self.similarity >= THRESHOLDS[0])
+        some = some[np.lexsort((self.similarity[some], guess[some]))]
+        alike = (np.diff(guess[some]) == 0) & (np.diff(self.similarity[some]) == 0)
+        tied[self.truths.image[person[some[1:][alike]]]] = True
+        return tied
+
+    def backwards(self) -> Matches:
+        """The matches in the first area range with images, people and predictions from last to first.
+
+        Only where the order matters they are made anew; persons' places are of no use then.
+        """
+        whole, tied = self.whole, self.tied
+        truths = _backwards(self.truths, tied[self.truths.image], self.images)
+        predictions = _backwards(self.predictions, tied[self.predictions.image], self.images)
+        anew = matches(truths, predictions, self.sigmas, self.images, ranges=1)
+        same = ~tied[whole.image]
+        image = np.append(self.images - 1 - whole.image[same], anew.image)
+        order = np.argsort(image, kind="stable")
+        return Matches(
+            image[order],
+            np.append(whole.score[same], anew.score)[order],
+            np.append(whole.person[:1, :, same], anew.person, axis=2)[..., order],
+            np.append(whole.ignored[:1, :, same], anew.ignored, axis=2)[..., order],
+            whole.counted[::-1, :1],
+        )
 
     def shares_pairs(self, truths: Truths, predictions: Predictions) -> bool:
         """Tell whether these have the same pairs."""
@@ -68,6 +113,12 @@ class Compared:
         """Tell whether people who have no keypoint among these are compared as they would be here."""
         same = truths.box is self.truths.box and truths.area is self.truths.area and sigmas is self.sigmas
         return same and predictions.keypoints is self.predictions.keypoints
+
+
+def _backwards(rows: Gathered, kept: Flags, images: int) -> Gathered:
+    """Return the rows that are kept from last to first, their images too."""
+    turned: dict[str, Any] = {name: column[kept][::-1] for name, column in rows._asdict().items()}
+    return rows._replace(**turned | {"image": images - 1 - turned["image"]})
 
 
 def matches(
@@ -90,6 +141,8 @@ def matches(
         similarity = compared.boxed.copy()
         some = np.flatnonzero(_known(truths)[person])
         similarity[some] = likely(truths, found, sigmas, guess[some], person[some])
+    elif truths is compared.truths and predictions is compared.predictions and sigmas is compared.sigmas:
+        similarity = compared.similarity
     else:
         similarity = likely(truths, found, sigmas, guess, person)
     ignored: Flags = truths.ignored | out_of_range(truths.area)[:ranges]

@@ -104,7 +104,7 @@ def similarities(truths: Truths, predicted: Floats, sigmas: Floats, guess: Place
     found = np.zeros(len(guess))
     count = truths.labelled.sum(1)[person]
     scale = -((sigmas * 2) ** 2)
-    for n in np.unique(count):
+    for n in np.flatnonzero(np.bincount(count)):
         rows = np.flatnonzero(count == n)
         for some in np.array_split(rows, len(rows) // PAIRS_AT_ONCE + 1):
             found[some] = _of_count(truths, predicted[guess[some]], scale, person[some], int(n))

@@ -65,7 +65,8 @@ def arrangement(found: People, true: People, skeleton: Skeleton) -> Iterator[str
 def _pairs(xy: Floats, found: People, true: People) -> Pairs:
     """Join true people, spread over the data, to the predicted one in their picture whose box overlaps most."""
     whole = np.flatnonzero(np.isfinite(true.keypoints).all(-1).sum(1) >= 0.5 * true.keypoints.shape[1])
-    some = whole[np.unique(np.linspace(0, max(len(whole) - 1, 0), min(MOST, len(whole))).astype(int))]
+    spread = np.linspace(0, max(len(whole) - 1, 0), min(MOST, len(whole))).astype(int)
+    some = whole[spread[np.diff(spread, prepend=-1) > 0]]
     order = np.argsort(found.scene, kind="stable")
     first, last = (np.searchsorted(found.scene[order], true.scene[some], side) for side in ("left", "right"))
     rows = []

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from posewright.columns import people_of, pictures_of
 from posewright.metrics.oks.groups import Problem, gather, score_groups
-from posewright.metrics.oks.matching import KEPT, RANGES, out_of_range, summary
-from posewright.metrics.oks.similarity import Predictions, Rules, Truths
+from posewright.metrics.oks.matching import KEPT, RANGES, Matches, out_of_range, summary
+from posewright.metrics.oks.similarity import Rules
 from posewright.metrics.score import Score
 from posewright.scene import HIDDEN, Floats, Scene
 from posewright.skeleton import AIC, COCO, CROWDPOSE
@@ -18,7 +18,6 @@ from posewright.skeleton import AIC, COCO, CROWDPOSE
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-Rows = TypeVar("Rows", Truths, Predictions)
 PUBLISHED = tuple(skeleton.sigmas_source for skeleton in (COCO, CROWDPOSE, AIC))
 """Who published sigmas for a data set of their own."""
 FACTORS = (0.5, 1.0, 2.0)
@@ -56,7 +55,11 @@ def warnings(
     given = rules.get("sigmas") is not None
     said = [*_of_sigmas(problem, given), *_of_areas(problem, rules.get("box_area", 1.0)), *_of_visibility(problem)]
     said += _of_groups(problem, few)
-    return said if predicted is None else [*said, *_of_scores(problem), *_of_ranks(problem)]
+    return (
+        said
+        if predicted is None
+        else [*said, *_of_scores(problem, (ap := _ap(problem.matches(1)))), *_of_ranks(problem, ap)]
+    )
 
 
 def _of_sigmas(problem: Problem, given: bool) -> Iterator[str]:
@@ -128,9 +131,12 @@ def _of_groups(problem: Problem, few: int) -> Iterator[str]:
         yield f"fewer than {few} to be found, too few to be reliable: {', '.join(scarce)}"
 
 
-def _of_scores(problem: Problem) -> Iterator[str]:
-    found = problem.matches()
-    precision = summary(found)["AP"]
+def _ap(matches: Matches) -> float:
+    return summary(matches)["AP"]
+
+
+def _of_scores(problem: Problem, precision: float) -> Iterator[str]:
+    found = problem.matches(ranges=1)
     if precision > 1 - NEAR_ONE:
         yield f"AP is {precision:.3f}, within {NEAR_ONE:g} of 1: it hardly tells good estimators apart"
     hits = (found.person[0] >= 0) & ~found.ignored[0]
@@ -139,7 +145,7 @@ def _of_scores(problem: Problem) -> Iterator[str]:
         yield f"{_per_cent(strict, loose)} of the {loose} matches at OKS 0.5 hold at 0.95 too: AP saturates"
 
 
-def _of_ranks(problem: Problem) -> Iterator[str]:
+def _of_ranks(problem: Problem, precision: float) -> Iterator[str]:
     score, image = problem.predictions.score, problem.predictions.image
     count = np.bincount(image, minlength=len(problem.scenes))
     beyond = int(np.maximum(count - KEPT, 0).sum())
@@ -149,22 +155,10 @@ def _of_ranks(problem: Problem) -> Iterator[str]:
     _, place, copies = np.unique(score, return_inverse=True, return_counts=True)
     tied = int((copies[place.ravel()] > 1).sum())
     if tied > EQUAL * len(score):
-        there, back = (summary(ordered.matches(ranges=1))["AP"] for ordered in (problem, _backwards(problem)))
         yield (
             f"{_per_cent(tied, len(score))} of {len(score)} predictions share their score, so that their order in the "
-            f"file decides: AP is {there:.4f}, and {back:.4f} with the file backwards"
+            f"file decides: AP is {precision:.4f}, and {_ap(problem.compared.backwards()):.4f} with the file backwards"
         )
-
-
-def _backwards(problem: Problem) -> Problem:
-    """Return the problem with scenes, people and predictions from last to first."""
-    last = len(problem.scenes) - 1
-    return problem._replace(truths=_turned(problem.truths, last), predictions=_turned(problem.predictions, last))
-
-
-def _turned(rows: Rows, last: int) -> Rows:
-    turned: dict[str, Any] = {name: values[::-1] for name, values in rows._asdict().items()}
-    return rows._replace(**turned | {"image": last - turned["image"]})
 
 
 def _areas(problem: Problem) -> tuple[Floats, Floats]:
