@@ -53,8 +53,8 @@ def charuco(tmp_path_factory):
     return cameras, filmed(folder, board_by(CHARUCO), cameras, 16, np.random.default_rng(SEED)), folder
 
 
-@pytest.mark.parametrize("text", [CHARUCO, CHESSBOARD])
-def test_corners_are_found_in_their_order(text):
+@pytest.mark.parametrize(("text", "px"), [(CHARUCO, 0.25), (CHESSBOARD, 0.5)])
+def test_corners_are_found_in_their_order(text, px):
     board, camera = board_by(text), row_of(1)["cam_0"]
     for seed in range(3):
         rng = np.random.default_rng(seed)
@@ -63,8 +63,8 @@ def test_corners_are_found_in_their_order(text):
             R, t = R @ np.diag([-1.0, -1, 1]), t + R @ (2 * board.points.mean(0))
         found = find_board(board, boards.photograph(board, camera, SIZE, R, t))
         true = camera.project(board.points @ R.T + t)
-        assert np.nanmax(np.abs(found - true)) < 0.5
-        assert np.isfinite(found).mean() > 0.6
+        assert np.isfinite(found).all()
+        assert np.abs(found - true).max() < px
 
 
 def test_cameras_are_calibrated_by_a_charuco_board(charuco, tmp_path, capsys):
@@ -79,18 +79,19 @@ def test_cameras_are_calibrated_by_a_charuco_board(charuco, tmp_path, capsys):
     for name, true in cameras.items():
         camera, row = found.cameras[name], rows[name]
         sigma = float(row[4])
-        assert abs(camera.K[0, 0] - true.K[0, 0]) < 4 * sigma + 1
-        assert sigma < 8
-        assert float(row[-1]) < 0.3
+        assert abs(camera.K[0, 0] - true.K[0, 0]) < 4 * sigma
+        assert 0.3 < sigma < 2.5
+        assert np.abs(camera.K[:2, 2] - true.K[:2, 2]).max() < 6
+        assert float(row[-1]) < 0.12
     apart = [c.center - cs["cam_0"].center for cs in (found.cameras, cameras) for c in list(cs.values())[1:]]
     for n in (0, 1):
         miss = np.linalg.norm(apart[n]) - np.linalg.norm(apart[n + 2])
-        assert abs(miss) < 25
+        assert abs(miss) < 8
     rng, board = np.random.default_rng(SEED), board_by(CHARUCO)
     R, t = [boards.tilted(rng, (0, 0, 900), board) for _ in range(2)][1]
     for name, true in cameras.items():
         in_front = np.diag([1.0, -1, -1]) @ R.T @ (true.center - t)
-        assert np.linalg.norm(found.cameras[name].center - in_front) < 0.04 * np.linalg.norm(in_front)
+        assert np.linalg.norm(found.cameras[name].center - in_front) < 0.01 * np.linalg.norm(in_front)
 
 
 def test_given_intrinsics_are_kept_and_the_uncertainty_is_right(charuco, tmp_path, capsys):
@@ -109,8 +110,8 @@ def test_given_intrinsics_are_kept_and_the_uncertainty_is_right(charuco, tmp_pat
         true = first.R @ (cameras[f"cam_{n}"].center - first.center)
         miss = np.linalg.norm(found[f"cam_{n}"].center - found["cam_0"].center - true)
         sigma = float(rows[n][-3])
-        assert 0 < sigma < 3
-        assert miss < 4 * sigma + 1
+        assert 0 < sigma < 1
+        assert miss < 4 * sigma
     np.testing.assert_allclose(found["cam_1"].K, cameras["cam_1"].K)
 
 
@@ -121,7 +122,9 @@ def test_two_cameras_and_a_chessboard(tmp_path):
     assert main(["multiview", "calibrate", *paths, *how]) == 0
     found = read_rig(str(tmp_path / "c.toml")).cameras
     apart = [np.linalg.norm(cs["cam_0"].center - cs["cam_1"].center) for cs in (found, cameras)]
-    assert apart[0] == pytest.approx(apart[1], rel=0.03)
+    assert apart[0] == pytest.approx(apart[1], rel=0.017)
+    for name, camera in cameras.items():
+        assert found[name].K[0, 0] == pytest.approx(camera.K[0, 0], rel=0.02)
 
 
 BAD = {

@@ -15,6 +15,7 @@ from posewright.geometry.frame import canonical
 from posewright.geometry.robust import agreeing
 from posewright.geometry.solve import Flags, Floats, Seen, fit, observe, placed
 from posewright.multiview.noise import learn_noise, start_noise
+from posewright.multiview.one_person import one_person
 from posewright.multiview.rig import Rig
 from posewright.multiview.swaps import find_swaps
 from posewright.multiview.views import Views
@@ -65,26 +66,12 @@ def place_cameras(rig: Rig, views: Views) -> Placed:
     """
     if len(rig) < 2:
         raise ValueError("one camera alone has no place; views of two or more are needed")
-    if views.people != 1:
-        views = largest_person(views)
+    views = one_person(rig, views)
     xy = views.xy.reshape(len(rig), -1, 2)
     bare = [replace(camera, R=np.eye(3), t=np.zeros(3)) for camera in rig.cameras.values()]
     rays = np.stack([camera.rays(view) for camera, view in zip(bare, xy, strict=True)])
     cameras = _chained(list(rig.cameras), bare, rays)
     return _refined(rig, views, cameras)
-
-
-def largest_person(views: Views) -> Views:
-    """Keep in each view and frame the person whose joints take most of the picture; the note says so."""
-    with np.errstate(invalid="ignore"):
-        low = np.nanmin(np.where(np.isfinite(views.xy), views.xy, np.inf), axis=3)
-        high = np.nanmax(np.where(np.isfinite(views.xy), views.xy, -np.inf), axis=3)
-        area = np.where(np.isfinite(low).all(-1), (high - low).prod(-1), -1.0)
-    best = area.argmax(-1)[..., None, None]
-    scores = np.take_along_axis(views.scores, best, axis=2)
-    xy = np.take_along_axis(views.xy, best[..., None], axis=2)
-    note = f"of up to {views.people} people a view, the largest was taken in each"
-    return replace(views, xy=xy, scores=scores, unmatched=None, notes=(*views.notes, note))
 
 
 def _chained(names: list[str], bare: list[Camera], rays: Floats) -> list[Camera]:
