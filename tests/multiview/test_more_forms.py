@@ -108,7 +108,7 @@ BAD = {
     "d.xcp": ('<Cameras><Camera TYPE="Video"><KeyFrame FOCAL_LENGTH="x"/></Camera></Cameras>', "FOCAL_LENGTH must be"),
     "e.calib": ("1000\n1000\n1 2\n", "must hold width"),
     "f.calib": ("1000\nabc\n", "could not convert"),
-    "g.txt": ("camera 1", "not XML"),
+    "g.txt": ("<camera 1", "not XML"),
     "h.txt": ("<calibration><camera><intrinsic/></camera></calibration>", "holds no <transform>"),
     "i.txt": ("<calibration/>", "no camera that films"),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from posewright.datasets.documents import PACKED, read_json
+from posewright.datasets.documents import PACKED, read_bytes, read_json
 from posewright.datasets.records import DataError
 from posewright.files import write_whole
 from posewright.multiview.calibrations import capture_systems, colmap, opencv, published, qualisys, tables, theia
@@ -122,7 +122,7 @@ def _kind(path: Path) -> str:
         )
     if path.name.endswith(".qca.txt"):
         return "qualisys"
-    if path.suffix == ".txt" and path.is_file():
+    if path.suffix == ".txt" and path.is_file() and bytes(read_bytes(path)).lstrip()[:1] == b"<":
         return "theia" if theia.is_theia(path) else "qualisys"
     if path.suffix in (".xcp", ".calib"):
         return "vicon" if path.suffix == ".xcp" else "biocv"
