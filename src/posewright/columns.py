@@ -82,7 +82,7 @@ class Columns(Sequence[Scene]):
 
 def with_people(scene: Scene, people: tuple[Person, ...] = ()) -> Scene:
     """Return the scene with other people in it, or nobody; `dataclasses.replace` takes ten times as long."""
-    return Scene(scene.image, scene.skeleton, people, scene.size, scene.camera, scene.id)
+    return Scene(scene.image, scene.skeleton, people, scene.size, scene.camera, scene.id, scene.group)
 
 
 def pictures_of(scenes: Sequence[Scene]) -> Sequence[Scene]:

@@ -26,6 +26,8 @@ from posewright.geometry import Camera
 from posewright.scene import ABSENT, Cause, Person, Scene
 from posewright.skeleton import COCO, Skeleton
 
+VIDEOS = ("video_id", "vid_id")
+"""What says of an image which video it is a frame of: COCO's format for videos, PoseTrack18's."""
 LOOKED = 8
 """How many pictures' names are looked for to find the folder that they lie in."""
 
@@ -144,7 +146,9 @@ def _quickly(path: Path, data: quick.Bytes, folders: Sequence[Path], dialect: Di
     quick.check(all(one.category_id in skeletons and one.image_id in places for one in file.annotations))
     bodies = [annotation for annotation in file.annotations if skeletons[annotation.category_id] is not None]
     place = pictures_in(folders, [image.file_name for image in file.images[:LOOKED]])
-    pictures = [Scene(place(image.file_name), skeleton, (), image.size, None, image.id) for image in file.images]
+    pictures = [
+        Scene(place(image.file_name), skeleton, (), image.size, None, image.id, image.group) for image in file.images
+    ]
     people = quick.people_of(bodies, places, len(skeleton), dialect.visible or COCO_VISIBLE, dialect.shift)
     return Columns(pictures, people)
 
@@ -248,11 +252,14 @@ def _house_fields(record: Record, count: int) -> dict[str, Any]:
 
 def _scene(record: Record, place: Callable[[str], Path], skeleton: Skeleton, people: tuple[Person, ...]) -> Scene:
     identity, camera = record.identity("id"), None
+    told = (record.fields.get(name) for name in VIDEOS)
+    group = next((name for name in told if isinstance(name, int | str) and not isinstance(name, bool)), None)
     if record.fields.get(HOUSE) is not None:
         house = record_of(record.get(HOUSE), f"{record.where}: {HOUSE}")
         identity = house.identity("id") if house.has("id") else identity
+        group = house.identity("group") if house.has("group") else group
         camera = _camera(record_of(house.get("camera"), f"{house.where}: camera")) if house.has("camera") else None
-    return Scene(place(_file_name(record)), skeleton, people, _size(record), camera, identity)
+    return Scene(place(_file_name(record)), skeleton, people, _size(record), camera, identity, group)
 
 
 def _camera(record: Record) -> Camera:

@@ -83,7 +83,7 @@ def write(scenes: Sequence[Scene], out: Path, image_folder: str = "images") -> P
 
     Pictures that are files stay where they are and are named. Keypoints keep every digit; masks become run
     lengths; areas and boxes stand where they are known. What COCO has no field for (a head box, 3D points,
-    causes of hiding, scores, a camera, names that are no numbers) stands under "posewright".
+    causes of hiding, scores, a camera, a group, names that are no numbers) stands under "posewright".
     `read` gives the same scenes back, with masks=True the masks as well.
     Raises ValueError where the scenes have different skeletons.
     """
@@ -127,6 +127,8 @@ def _image(scene: Scene, number: int, out: Path, folder: str) -> dict[str, Any]:
         inside = path.is_relative_to(out.resolve())
         name = (path.relative_to(out.resolve()) if inside else path).as_posix()
     extra: dict[str, Any] = {} if scene.id is None or scene.id == number else {"id": scene.id}
+    if scene.group is not None:
+        extra["group"] = scene.group
     if scene.camera is not None:
         extra["camera"] = {name: getattr(scene.camera, name).tolist() for name in ("K", "R", "t", "distortion")}
     return (

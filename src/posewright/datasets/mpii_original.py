@@ -45,7 +45,7 @@ def read_original(path: Path, images: Path, split: str, separated: bool = False)
             if apart is not None:
                 chosen = {number - 1 for number in _many(apart[place])}
                 people = tuple(person for person in scene.people if person.id in chosen)
-                scene = Scene(scene.image, MPII, people, id=scene.id)
+                scene = Scene(scene.image, MPII, people, id=scene.id, group=scene.group)
             scenes.append(scene)
     return scenes
 

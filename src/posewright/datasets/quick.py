@@ -72,7 +72,14 @@ class Image(msgspec.Struct):
     width: int | None = None
     height: int | None = None
     is_labeled: Any = None
+    video_id: Identity | None = None
+    vid_id: Identity | None = None
     posewright: Any = msgspec.UNSET
+
+    @property
+    def group(self) -> Identity | None:
+        """The video that the picture is a frame of, where the file tells."""
+        return self.vid_id if self.video_id is None else self.video_id
 
     @property
     def size(self) -> tuple[int, int] | None:

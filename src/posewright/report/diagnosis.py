@@ -16,7 +16,7 @@ from posewright.metrics.trust.confidence import Interval
 from posewright.metrics.trust.outcomes import keypoint_outcomes, person_outcomes
 from posewright.report.figure import GREY, ORANGE, PINK, RED, SKY, Row, curve, dots, matrix, stacked, steps
 from posewright.report.page import Section, write_page
-from posewright.report.results import LEVEL, Result, Show, ask, measure, write_scores
+from posewright.report.results import LEVEL, Result, Show, ask, measure, units_of, write_scores
 from posewright.report.tables import empty, ends, protocol_of, spell, spoken
 from posewright.report.worst import worst_cases
 from posewright.scene import Scene
@@ -62,7 +62,8 @@ def write_diagnosis(
     ]
     tiles = [("AP", f"{repairs['AP']:.3f}"), *((name, f"{kinds[name]:.1%}") for name in COLOURS)]
     tiles += [("not found", f"{mistakes['false_negatives']:.0%}"), ("false", f"{mistakes['false_positives']:.0%}")]
-    lead = f"Why {path} fails, against {truth}: {len(scenes):,} pictures. Intervals are {LEVEL:.0%}, over pictures."
+    lead = f"Why {path} fails, against {truth}: {len(scenes):,} pictures. Intervals are {LEVEL:.0%}, over "
+    lead += f"{units_of([result])}."
     out.mkdir(parents=True, exist_ok=True)
     write_scores(out / "diagnosis.json", truth, [result], {}, draws, seed)
     kept = [section for section in sections if section.notes or section.figures or section.pictures or section.text]

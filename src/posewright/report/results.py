@@ -11,6 +11,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from posewright.columns import pictures_of
 from posewright.datasets.documents import read_json
 from posewright.datasets.records import record_of
 from posewright.datasets.truth import conventions
@@ -49,7 +50,7 @@ from posewright.metrics.oks.groups import gathered_once
 from posewright.metrics.oks.similarity import oks_sigmas
 from posewright.metrics.score import Protocol, versions
 from posewright.metrics.trust.calibration import keypoint_calibration, person_calibration, visibility_auc
-from posewright.metrics.trust.confidence import Difference, Interval, intervals
+from posewright.metrics.trust.confidence import GROUPS, Difference, Interval, clustered, intervals
 from posewright.metrics.trust.outcomes import Outcomes, keypoint_outcomes, person_outcomes, visibility_outcomes
 from posewright.metrics.trust.plausibility import implausible
 from posewright.scene import Scene
@@ -150,7 +151,10 @@ def measure(
     show: Show = silent,
     said: Protocol | None = None,
 ) -> Result:
-    """Score predictions that are read already from a path; said: what their protocol tells besides."""
+    """Score predictions that are read already from a path; said: what their protocol tells besides.
+
+    Where the truth's pictures have groups (`Scene.group`: videos, subjects) these are drawn whole for the intervals.
+    """
     with gathered_once():
         return _measured(path, predicted, truth, names, draws, seed, show, said)
 
@@ -166,11 +170,14 @@ def _measured(
     said: Protocol | None,
 ) -> Result:
     result = Result(path, {}, {}, implausible(predicted, truth), {})
+    groups = groups_of(truth)
     for name in names:
         show(name)
         result.scores[name] = score = ask(METRICS[NAMES.index(name)], predicted, truth)
         if name in OUTCOMES:
             result.outcomes[name] = ask(OUTCOMES[name], predicted, truth)
+        if groups is not None and score.again is not None:
+            result.scores[name] = score = clustered(score, groups)
         score.protocol |= (said or {}) | {"boxes": boxes_of(path)}
         if "sigmas" in score.protocol:
             score.protocol["sigma_values"] = _sigmas(truth[0].skeleton)
@@ -180,6 +187,20 @@ def _measured(
     if any(name not in OF_DISTANCE for name in names):
         result.warnings.extend(warnings(truth, predicted, **conventions(truth)))
     return result
+
+
+def groups_of(scenes: Sequence[Scene]) -> list[object] | None:
+    """(S,) the group of every scene, each its own where it tells none; None where none does."""
+    told = [scene.group for scene in pictures_of(scenes)]
+    if all(group is None for group in told):
+        return None
+    return [(place,) if group is None else group for place, group in enumerate(told)]
+
+
+def units_of(results: Sequence[Result]) -> str:
+    """Say what intervals are drawn from: pictures, or groups of pictures where the truth tells any."""
+    told = (score.protocol for result in results for score in result.scores.values())
+    return next((f"{said['scenes']:,} groups of pictures" for said in told if said.get("drawn") == GROUPS), "pictures")
 
 
 def _sigmas(skeleton: Skeleton) -> str:
@@ -202,9 +223,10 @@ def write_scores(
     compared: dict[str, dict[str, Difference]],
     draws: int = 10_000,
     seed: int = 0,
-    drawn: str = "pictures, with replacement",
+    drawn: str = "",
 ) -> None:
     """Write numbers with their intervals, protocols, warnings and versions as JSON; what has no data is null."""
+    drawn = drawn or f"{units_of(results)}, with replacement"
     about = {
         "truth": truth,
         "intervals": {"level": LEVEL, "draws": draws, "seed": seed, "drawn": drawn},

@@ -13,7 +13,7 @@ from posewright.metrics.trust.calibration import Reliability, reliability, roc
 from posewright.metrics.trust.confidence import Difference, Interval, holm
 from posewright.report.figure import Line, Row, curve, dots
 from posewright.report.page import Section, write_page
-from posewright.report.results import LEVEL, Result
+from posewright.report.results import LEVEL, Result, units_of
 from posewright.report.tables import (
     differences_of,
     empty,
@@ -43,7 +43,8 @@ def write_scores_page(
     """Write the page of one file's scores, or of two that are compared; returns its path."""
     files = " and ".join(str(result.path) for result in results)
     first = next(iter(results[0].scores.values()))
-    lead = f"{files}, against {truth}: {first.protocol.get('scenes', 0):,} pictures."
+    lead = f"{files}, against {truth}: {first.protocol.get('pictures', first.protocol.get('scenes', 0)):,} pictures."
+    lead += f" Intervals are over {units}, drawn whole." if (units := units_of(results)) != "pictures" else ""
     sections = _warnings(results)
     for name in results[0].scores:
         if name in compared:
@@ -61,7 +62,7 @@ def _section(metric: str, score: Score, intervals: Mapping[str, Interval], resul
     rows = rows_of(score, intervals)
     kind = str(score.protocol.get("metric", metric))
     number = spell(split(score, firsts(score)[0])[0]) if len(grouped(score)) > 1 else "values"
-    label = f"{number}, with {LEVEL:.0%} intervals over pictures"
+    label = f"{number}, with {LEVEL:.0%} intervals over {units_of([result])}"
     figures = [dots(f"{metric}: {kind}", rows, label)] if len(rows) > 1 else []
     figures += curves(metric, result)
     file = f"{result.path.name}: " if several else ""

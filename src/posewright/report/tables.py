@@ -18,7 +18,7 @@ OTHERWISE = {"score_errors": ("people_meant_by_several", "people"), "false_posit
 
 
 COUNTED = {"poses": "poses", "people_diagnosed": "people", "people": "people", "keypoints": "keypoints",
-           "predictions": "predictions", "scenes": "pictures"}  # fmt: skip
+           "predictions": "predictions", "pictures": "pictures", "scenes": "pictures"}  # fmt: skip
 """What all other numbers rest on: the protocol's key, the first that it has, and what that counts."""
 
 
