@@ -196,10 +196,10 @@ def hidden(folder: Path, m: Measured, draws: int) -> dict[str, str]:
     """Return what hidden keypoints cost without any attack, and whether black discs foretell it."""
     found = natural(m, kept(folder).people, read_study(folder).attacks, draws)
     less = said(found["natural"]["hidden_less_seen"]) if found else "-"
-    rows = {"hidden less seen, clean": less, "foretold by black discs, r": "-"}
+    rows = {"hidden less seen, clean": less, "Pearson's r with black discs": "-"}
     if "natural-blackout" in found:
-        rows["foretold by black discs, r"] = "{:+.2f} ({:+.2f} to {:+.2f})".format(
-            *found["natural-blackout"]["foretold"][:3]
+        rows["Pearson's r with black discs"] = "{:+.2f} ({:+.2f} to {:+.2f})".format(
+            *found["natural-blackout"]["pearson_r"][:3]
         )
     return rows
 

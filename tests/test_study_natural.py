@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from posewright.robustness import people_for, standard_attacks, study
+from posewright.robustness import people_for, read_study, standard_attacks, study, write_study
 from posewright.robustness.numbers.natural import _correlation
 from posewright.robustness.pages.natural import natural_occlusion
 from posewright.scene import HIDDEN, SEEN, Person, Scene
@@ -56,20 +56,24 @@ def test_hidden_keypoints_are_counted_apart_from_seen_ones():
     assert found["hidden_less_seen"].high < 0
 
 
-def test_attacks_foretell_what_is_lost_for_the_same_reason():
+def test_attacks_predict_what_is_lost_for_the_same_reason(tmp_path):
     some = scenes(40, hidden=1 / 3)
     oracle = Forgetful(some, np.linspace(0, 1, len(LSP)))
     lost, told = oracle.lost, study(oracle, some, BLACK, draws=200)
     hidden = np.array([scene.people[0].visible == HIDDEN for scene in some])
     natural = [-lost[hidden[:, k], k].mean() for k in range(len(LSP))]
     attacked = [-(lost & ~hidden)[:, k].mean() for k in range(len(LSP))]
-    effect = told.pooled["natural-blackout"]["foretold"]
+    effect = told.pooled["natural-blackout"]["pearson_r"]
     assert effect.value == pytest.approx(np.corrcoef(natural, attacked)[0, 1])
     assert effect.low > 0.5
     section = natural_occlusion(told)
     assert "harder in clean pictures" in section.title
-    assert section.details[0][0] == "foretold by blackout"
+    assert section.details[0][0] == "Pearson's r with blackout"
     assert f"{effect.value:.2f} (" in section.text
+    write_study(told, tmp_path)
+    file = tmp_path / "study.json"
+    file.write_text(file.read_text().replace('"pearson_r"', '"foretold"'))  # as studies were written before
+    assert read_study(tmp_path).pooled["natural-blackout"] == {"pearson_r": effect}
 
 
 def test_truth_without_hidden_keypoints_has_no_such_chapter():

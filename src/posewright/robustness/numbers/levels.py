@@ -13,7 +13,7 @@ from posewright.robustness.numbers.right import Flags
 
 LEVELS = ("right", "score", "score_right", "score_wrong", "overconfidence", "collateral_share",
           "auroc", "auroc_hit", "auroc_collateral", "auroc_clean_hit",
-          "right_seen", "right_hidden", "foretold")  # fmt: skip
+          "right_seen", "right_hidden", "pearson_r")  # fmt: skip
 """Numbers that are no changes, those of `ranks` and `natural` too."""
 
 

@@ -1,4 +1,4 @@
-"""Natural occlusion beside attacks: what annotated hidden keypoints cost, and whether attacks foretell it."""
+"""Natural occlusion beside attacks: what annotated hidden keypoints cost, and whether attacks predict it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from posewright.scene import HIDDEN, Floats
 
 NATURAL = "natural"
 """The name of these numbers among a study's."""
+PEARSON = "pearson_r"
+"""The name of the correlation of what hiding costs with what attacks cost."""
 LEAST = 5
 """Hidden keypoints of a kind, and seen ones, for its cost to be compared with an attack's."""
 FEWEST = 4
@@ -28,9 +30,9 @@ def natural(
     """Return what hidden keypoints cost in clean pictures, under "natural"; nothing where the truth tells of none.
 
     right_seen, right_hidden: the share of correct ones of keypoints annotated as seen (COCO's v = 2) and as hidden
-    (v = 1); hidden_less_seen: their difference. foretold, under "natural-blackout" and so on by the fill of attacks on
-    keypoints: Pearson's r, over the keypoints that are hidden and seen at least 5 times each, of that difference with
-    what covering the keypoint changes in itself. Noise in either draws r towards 0.
+    (v = 1); hidden_less_seen: their difference. pearson_r, under "natural-blackout" and so on by the fill of attacks on
+    keypoints: the correlation, over the keypoints that are hidden and seen at least 5 times each, of that difference
+    with what covering the keypoint changes in itself. Noise in either draws r towards 0.
     """
     hidden = m.asked & np.array([_hidden(one) for one in people])
     seen = m.asked & ~hidden
@@ -46,9 +48,9 @@ def natural(
     groups = {NATURAL: found}
     aimed = [a for a in attacks if a.kind == "keypoints" and a.target in m.skeleton.keypoints]
     for fill in dict.fromkeys(a.fill for a in aimed):
-        foretold = _foretold(m, right, (hidden, seen), [a for a in aimed if a.fill == fill], draws, seed)
-        if foretold is not None:
-            groups[f"{NATURAL}-{fill}"] = {"foretold": foretold}
+        found_r = _pearson_r(m, right, (hidden, seen), [a for a in aimed if a.fill == fill], draws, seed)
+        if found_r is not None:
+            groups[f"{NATURAL}-{fill}"] = {PEARSON: found_r}
     return groups
 
 
@@ -61,7 +63,7 @@ def _columns(pair: Pair) -> Pair:
     return pair[0][:, None], pair[1][:, None]
 
 
-def _foretold(
+def _pearson_r(
     m: Measured, right: Floats, masks: tuple[Flags, Flags], attacks: Sequence[Attack], draws: int, seed: int
 ) -> Effect | None:
     """Correlate what hiding costs with what attacks cost; None where too few kinds of keypoints have both."""

@@ -81,6 +81,8 @@ def read_study(folder: Path | str) -> Study:
         raise ValueError(f"{file}: is no study: {error}") from None
 
 
+RENAMED = {"foretold": "pearson_r"}
+"""Numbers by the names that studies written before gave them."""
 _BY_NAME = ("changes", "influence", "AP", "pooled")
 
 
@@ -103,7 +105,9 @@ def _said(study: Study, some: Effects, verdicts: bool) -> dict[str, dict[str, An
 
 def _read(some: Mapping[str, Mapping[str, Any]]) -> dict[str, Effect]:
     return {
-        name: Effect(*(math.nan if values.get(key) is None else float(values[key]) for key in Effect._fields))
+        RENAMED.get(name, name): Effect(
+            *(math.nan if values.get(key) is None else float(values[key]) for key in Effect._fields)
+        )
         for name, values in some.items()
     }
 

@@ -1,9 +1,9 @@
-"""A section of a study's page: what hidden keypoints cost in clean pictures, and whether attacks foretell it."""
+"""A section of a study's page: what hidden keypoints cost in clean pictures, and whether attacks predict it."""
 
 from __future__ import annotations
 
 from posewright.report.page import Section
-from posewright.robustness.numbers.natural import NATURAL
+from posewright.robustness.numbers.natural import NATURAL, PEARSON
 from posewright.robustness.numbers.tables import Study
 from posewright.robustness.pages.words import level, points, share
 
@@ -23,9 +23,9 @@ def natural_occlusion(study: Study) -> Section | None:
         *([word, share(found[f"right_{word}"]), f"{found[f'right_{word}'].asked:,.0f}"] for word in ("seen", "hidden")),
     ]
     rows = [
-        (f"foretold by {group.removeprefix(f'{NATURAL}-')}", level(some["foretold"]))
+        (f"Pearson's r with {group.removeprefix(f'{NATURAL}-')}", level(some[PEARSON]))
         for group, some in study.pooled.items()
-        if group.startswith(f"{NATURAL}-") and some["foretold"].value == some["foretold"].value
+        if group.startswith(f"{NATURAL}-") and some[PEARSON].value == some[PEARSON].value
     ]
     text = (
         "Without any attack: keypoints that the annotators took to be hidden beside those that they saw. Hidden ones "
@@ -33,8 +33,8 @@ def natural_occlusion(study: Study) -> Section | None:
     )
     if rows:
         text += (
-            "Do attacks foretell it? The correlation, over the keypoints that are hidden at least five times, of that "
-            "cost with what covering the keypoint changes in itself: 1 would mean that attacks rank keypoints as "
-            "nature does. " + "; ".join(f"{name.capitalize()}: {value}" for name, value in rows) + "."
+            "Do attacks predict it? Pearson's correlation, over the keypoints that are hidden at least five times, of "
+            "that cost with what covering the keypoint changes in itself: 1 would mean that nature and attacks cost "
+            "each in proportion. " + "; ".join(f"{name}: {value}" for name, value in rows) + "."
         )
     return Section(title, text, grid=grid, details=rows)
