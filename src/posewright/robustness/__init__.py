@@ -20,6 +20,7 @@ from posewright.robustness.numbers.natural import natural
 from posewright.robustness.numbers.parts import against_keypoints
 from posewright.robustness.numbers.ranks import ranks
 from posewright.robustness.numbers.right import RuleName, customary
+from posewright.robustness.numbers.sides import sides
 from posewright.robustness.numbers.tables import Study, read_study, write_study
 from posewright.scene import PADDING, Floats, Scene, padding_told, translated
 from posewright.skeleton import Skeleton
@@ -164,6 +165,7 @@ def judged(
         levels(m, listed, draws, seed),
         ranks(m, listed, draws, seed),
         natural(m, people, listed, draws, seed),
+        sides(m, listed, draws, seed),
     ):
         for group, some in more.items():
             together[group] = together.get(group, {}) | some

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,8 @@ MATRIX = 4.45
 """Inches: of a matrix, whose figures are small already and may not shrink."""
 KNOWN = {"blackout": BLUE, "meanout": ORANGE, "blur": GREEN, "surroundings": PINK, "right": GREEN, "wrong": RED}
 OTHERS = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
+PALE = 0.12
+"""How strong the colour is of a change that does not stay clear among so many."""
 NUMBERED = 0.055
 """A change from which on its cell of a matrix says it in figures."""
 Series = Mapping[str, Sequence[Effect]]
@@ -67,22 +69,27 @@ def growing(
 
 def influences(
     title: str, rows: Sequence[str], columns: Sequence[str], cells: Mapping[tuple[int, int], tuple[Effect, str]],
-    most: float, rule: int | None = None,
+    most: float, rule: int | None = None, firm: Collection[tuple[int, int]] | None = None,
 ) -> str:  # fmt: skip
     """Draw who influences whom: red where the row's attack lowers the column's keypoint, blue where it raises it.
 
-    cells: by row and column an effect and its verdict; none is a dot, undecided a grey cell, and what is not there
-    stays empty. most: the change that is shown in full colour. rule: the row above which a line is drawn.
+    cells: by row and column an effect and its verdict; none and small are a dot, undecided a grey cell, and what is
+    not there stays empty. most: the change that is shown in full colour. rule: the row above which a line is drawn.
+    firm: the cells that stay coloured although so many are looked at, by default all; in others a change is pale,
+    without its number.
     """
     with plot(title, 1.3 + 0.215 * len(rows), MATRIX) as (axes, drawn):
         for (row, column), (effect, verdict) in cells.items():
-            if verdict == "none":
+            if verdict in ("none", "small"):
                 axes.plot(column, row, ".", color=GREY, markersize=3)
             elif verdict == "undecided":
                 _cell(axes, row, column, GREY, 0.45)
             elif verdict in ("lower", "higher"):
-                depth = min(1.0, abs(effect.value) / most)
-                _cell(axes, row, column, RED if verdict == "lower" else BLUE, 0.1 + 0.5 * depth)
+                colour = RED if verdict == "lower" else BLUE
+                if firm is not None and (row, column) not in firm:
+                    _cell(axes, row, column, colour, PALE)
+                    continue
+                _cell(axes, row, column, colour, 0.2 + 0.5 * min(1.0, abs(effect.value) / most))
                 if abs(effect.value) >= NUMBERED:
                     said = f"{100 * effect.value:+.0f}".replace("-", "\u2212")
                     axes.text(column, row, said, ha="center", va="center", fontsize=7)

@@ -1,4 +1,4 @@
-"""Sections of a study's page: who influences whom, what is hit and what is not, what is known, taken for another."""
+"""Sections of a study's page: what is hit and what is not, what is known, taken for another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from posewright.report.page import Section
 from posewright.robustness.attacks.attack import CLEAN, Attack
 from posewright.robustness.numbers.effect import Effect
 from posewright.robustness.numbers.tables import Effects, Study
-from posewright.robustness.pages.figures import Spot, compared, influences, scatter
+from posewright.robustness.pages.figures import Spot, compared, scatter
 from posewright.robustness.pages.sections import NOTHING
 from posewright.robustness.pages.words import (
     CHANCE,
@@ -28,66 +28,10 @@ from posewright.robustness.pages.words import (
 )
 
 STRONGEST = 12
-"""Influences on other keypoints that are listed."""
-FULL = 0.4
-"""A change that is shown in full colour, or the largest there is where none is so large."""
+"""Attacks that most often confuse, that are listed."""
 NAMED = 4
 """Points of a scatter that get their names, at most, for each of its two directions."""
 KINDS = {"keypoints": "keypoints", "parts": "parts", "radii": "discs", "objects": "objects", "own": "own"}
-
-
-def influence(study: Study) -> Section | None:
-    """Show the matrix of influence, attacked keypoint or part by affected keypoint, and name what is strongest."""
-    attacks = of_kind(study, "keypoints") + of_kind(study, "parts")
-    if not attacks:
-        return None
-    told = [k for k in study.influence[attacks[0].name] if any(study.influence[a.name][k].asked for a in attacks)]
-    columns = told or list(study.influence[attacks[0].name])
-    found = {(a, k): e for a in attacks for k, e in study.influence[a.name].items() if e.value == e.value}
-    most = min(FULL, max((abs(effect.value) for effect in found.values()), default=FULL)) or FULL
-    drawn = [_matrix(study, of, fill, columns, most) for fill in fills_of(attacks) if (of := _filled(attacks, fill))]
-    across = {(a, k): e for (a, k), e in found.items() if a.kind == "keypoints" and a.target != k}
-    clear = {pair: e for pair, e in across.items() if e.verdict(study.margin) == "lower"}
-    strongest = sorted(clear, key=lambda pair: clear[pair].value)[:STRONGEST]
-    names = [f"{attack_words(a)} \N{RIGHTWARDS ARROW} {spelled(k)}" for a, k in strongest]
-    if strongest:
-        lines = {"": [clear[pair] for pair in strongest]}
-        drawn.append(compared("Strongest influences", names, lines, "change in correct ones of the second, points"))
-        title = f"Strongest influence on another keypoint: {names[0]}, {points(clear[strongest[0]])}"
-        if not stands_out(clear[strongest[0]], len(across)):
-            title = "No influence of one keypoint on another stands out by itself"
-    else:
-        title = "No covered keypoint clearly harms another" if across else "What covering a part does to each keypoint"
-    text = (
-        "Rows are what is covered, columns what it changes: red where fewer are right, blue where more are, as far as "
-        f"the intervals carry it; a dot is no change within {margin_words(study)}, grey is undecided, empty no data. "
-        "A cell counts people in whom the keypoint is not covered and who are not lost whole; what an attack is aimed "
-        "at counts as it is hit. "
-    )
-    if across:
-        text += (
-            f"Of {len(across)} influences of a keypoint on another, {len(clear)} seem harmful; if there were none, "
-            f"about {CHANCE * len(across):.0f} would seem so by chance."
-        )
-    if strongest:
-        text += f" The largest measured: {names[0]}, {points(clear[strongest[0]])}."
-    head = ["covered", "affected", "change, points", "verdict"]
-    rows = [[attack_words(a), spelled(k), cell(clear[a, k]), "lower"] for a, k in strongest]
-    return Section(title, text, figures=drawn[:1], more=drawn[1:], grid=[head, *rows] if rows else ())
-
-
-def _matrix(study: Study, attacks: Sequence[Attack], fill: str, columns: Sequence[str], most: float) -> str:
-    cells = {
-        (row, column): (effect, effect.verdict(study.margin))
-        for row, a in enumerate(attacks)
-        for column, effect in enumerate(study.influence[a.name][k] for k in columns)
-    }
-    first = next((row for row, a in enumerate(attacks) if a.kind == "parts"), None)
-    return influences(f"Influence, {fill}", [a.target for a in attacks], columns, cells, most, first)
-
-
-def _filled(attacks: Sequence[Attack], fill: str) -> list[Attack]:
-    return sorted((a for a in attacks if a.fill == fill), key=lambda a: a.kind)
 
 
 def hit_and_collateral(study: Study) -> Section | None:

@@ -22,8 +22,9 @@ from posewright.robustness.pages.examples import (
     seed_of,
 )
 from posewright.robustness.pages.findings import findings, no_picture, words_of
+from posewright.robustness.pages.influence import influence
 from posewright.robustness.pages.natural import natural_occlusion
-from posewright.robustness.pages.relations import confusions, hit_and_collateral, influence, knowing, without_effect
+from posewright.robustness.pages.relations import confusions, hit_and_collateral, knowing, without_effect
 from posewright.robustness.pages.sections import fills, keypoints, objects, own, parts, radii
 from posewright.robustness.pages.summary import write_summary
 from posewright.robustness.pages.words import harshest, margin_words, of_kind

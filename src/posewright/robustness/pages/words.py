@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import NormalDist
+from typing import TypeVar
 
 from posewright.metrics.trust.confidence import holm
 from posewright.robustness.attacks.attack import BY_HEIGHT, SWEPT, Attack
 from posewright.robustness.numbers.effect import CHANGED, NAN, Effect
 from posewright.robustness.numbers.tables import Study
 
+Key = TypeVar("Key")
 MINUS = "\N{MINUS SIGN}"
 FALSE = 0.05
 """Corrected p below which a sentence calls something clear."""
@@ -127,6 +129,14 @@ def survivors(study: Study, attacks: Sequence[Attack], number: str = "all", verd
         for a, effect, chance in zip(attacks, found, p, strict=True)
         if chance < FALSE and _side(effect, study.margin) == verdict
     ]
+
+
+def clear_of(effects: Mapping[Key, Effect], margin: float) -> dict[Key, str]:
+    """Say of the effects that are clear although so many are looked at, Holm's p below 0.05, on which side they lie."""
+    known = {key: e for key, e in effects.items() if e.verdict(margin) != "no data"}
+    p = holm([effect.p for effect in known.values()])
+    sides = {key: _side(e, margin) for (key, e), chance in zip(known.items(), p, strict=True) if chance < FALSE}
+    return {key: side for key, side in sides.items() if side in ("lower", "higher")}
 
 
 def _side(effect: Effect, margin: float) -> str:
