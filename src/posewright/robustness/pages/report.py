@@ -23,6 +23,7 @@ from posewright.robustness.pages.examples import (
 )
 from posewright.robustness.pages.findings import findings, no_picture, words_of
 from posewright.robustness.pages.influence import influence
+from posewright.robustness.pages.lost import lost
 from posewright.robustness.pages.natural import natural_occlusion
 from posewright.robustness.pages.relations import confusions, hit_and_collateral, knowing, without_effect
 from posewright.robustness.pages.sections import fills, keypoints, objects, own, parts, radii
@@ -59,6 +60,7 @@ def write_report(study: Study, folder: Path | str, people: Sequence[Subject] = (
         _chapter("Hidden by nature", natural_occlusion(study)),
         _chapter("Does it know", knowing(study)),
         _chapter("Who is confused", confusions(study)),
+        _lost_whole(study, told),
     ]
     sections = [_warning(study), *chapters, *(() if told is None else told.examples()), without_effect(study),
                 _protocol(study, command)]  # fmt: skip
@@ -112,6 +114,11 @@ def _chapter(short: str, section: Section | None, told: Told | None = None, kind
     if section is None:
         return None
     return replace(section, short=short, cases=told.case(kind) if told is not None else ())
+
+
+def _lost_whole(study: Study, told: Told | None) -> Section | None:
+    section = lost(study) if told is None else lost(study, told.people, told.measured, seed_of(study))
+    return None if section is None else replace(section, short="Who is lost")
 
 
 def answers_in(folder: Path, study: Study) -> dict[str, Answers]:
