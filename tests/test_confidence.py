@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from scipy.stats import binom, norm
 from scipy.stats import t as student
 
-from posewright.metrics.oks.matching import Matches, summary
+from posewright.metrics.oks.matching import RECALLS, Matches, summary
 from posewright.metrics.score import Score, score_of, share
 from posewright.metrics.trust.confidence import compare, draw, holm, intervals
-from posewright.metrics.trust.resampling import again_of, resampled
+from posewright.metrics.trust.resampling import _needed, again_of, resampled
 
 
 @st.composite
@@ -202,3 +202,22 @@ def test_scores_that_do_not_belong_together_are_refused():
         intervals(score, draws=0)
     with pytest.raises(ValueError, match="level must be"):
         intervals(score, level=95)
+
+
+def test_as_few_true_positives_are_asked_for_as_reach_each_recall():
+    people = np.arange(12_000.0)
+    needed = _needed(people)
+    some = np.maximum(people, 1.0)[:, None]
+    assert (needed / some >= RECALLS).all()
+    assert ((needed - 1) / some < RECALLS).all()
+
+
+@given(matches(), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=50)
+def test_whole_weights_give_the_same_bits_as_they_do_beside_a_share(found, seed):
+    weights = np.random.default_rng(seed).integers(0, 3, (9, len(found.counted))).astype(float)
+    weights[:3] = 0
+    weights[1, 0] = weights[2, :2] = 1
+    whole = resampled(found, weights)
+    beside = resampled(found, np.vstack([weights, np.full((1, weights.shape[1]), 0.5)]))
+    assert all((whole[name] == beside[name][:-1]).all() for name in whole)

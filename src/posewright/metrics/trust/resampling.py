@@ -26,8 +26,9 @@ from posewright.scene import Floats
 
 AT_ONCE, CELLS = 64, 1 << 15
 """How many resamples are computed together, and how many numbers if that allows more: few enough for the cache."""
-SMALL = np.iinfo(np.uint16).max
-"""Where no run can weigh more, its weights are summed in 16 bits, exactly and several times as fast."""
+SMALL, WHOLE = np.iinfo(np.uint16).max, np.iinfo(np.int32).max
+"""Where no run can weigh more than SMALL, and no ranking more than WHOLE, weights are summed in 16 and 32 bits, exactly
+and several times as fast."""
 
 
 class Runs(NamedTuple):
@@ -53,20 +54,27 @@ def again_of(matches: Matches, ranges: int = len(RANGES)) -> Again:
         return _all_runs(matches._replace(person=matches.person[:ranges], ignored=matches.ignored[:ranges]))
 
     @cache
-    def longest() -> int:
-        return max((int(one.scored.sum(1).max(initial=0)) for one in runs().values()), default=0)
+    def most_of() -> tuple[int, int]:
+        each = [one.scored.sum(1, dtype=np.int64) for one in runs().values()]
+        return max(int(sums.max(initial=0)) for sums in each), max(int(sums.sum()) for sums in each)
+
+    def small(weights: Floats) -> bool:
+        (longest, whole), heaviest = most_of(), weights.max(initial=0)
+        fits = heaviest * longest <= SMALL and heaviest * whole <= WHOLE
+        return bool(fits and (weights == np.floor(weights)).all())
 
     def again(weights: Floats) -> dict[str, Floats]:
         people = weights @ matches.counted
         precision, recall = np.full((2, len(RANGES), len(THRESHOLDS), len(weights)), np.nan)
         most = 1 + max(one.true.shape[0] for one in runs().values())
         step = max(AT_ONCE, CELLS // most)
-        small = weights.max(initial=0) * longest() <= SMALL and (weights == np.floor(weights)).all()
-        room = np.empty((2, min(step, len(weights)) * most))
+        kind = np.uint16 if small(weights) else np.float64
+        room = np.empty(min(step, len(weights)) * most)
         for chunk in (slice(start, start + step) for start in range(0, len(weights), step)):
-            columns: NDArray[Any] = np.ascontiguousarray(weights[chunk].T, np.uint16 if small else np.float64)
+            columns: NDArray[Any] = np.ascontiguousarray(weights[chunk].T, kind)
+            needed = [_needed(some) for some in people[chunk].T]
             for (a, t), one in runs().items():
-                precision[a, t, chunk], recall[a, t, chunk] = _average(one, columns, people[chunk, a], room)
+                precision[a, t, chunk], recall[a, t, chunk] = _average(one, columns, people[chunk, a], needed[a], room)
         return _ten_numbers(precision, recall)
 
     return again
@@ -100,38 +108,66 @@ def _runs(found: Flags, scored: Flags, image: Any, images: int) -> Runs:
     count = int(run[true][-1]) + 1 if true.any() else 0
     return Runs(
         *(
-            csr_array((np.ones(int(some.sum()), np.uint16), (run[some], image[some])), shape=(count, images))
+            csr_array(
+                (np.ones(int(some.sum()), np.uint16), (run[some].astype(np.int32), image[some].astype(np.int32))),
+                shape=(count, images),
+            )
             for some in (true, run < count)
         )
     )
 
 
-def _average(runs: Runs, weights: NDArray[Any], people: Floats, room: Floats) -> tuple[Floats, Floats]:
+def _needed(people: Floats) -> NDArray[np.int32]:
+    """Return the fewest true positives (b, 101), whole numbers, whose share of so many people (b,) reaches RECALLS."""
+    some = np.maximum(people, 1.0)[:, None]
+    fewest = np.ceil(RECALLS * some) - 1
+    for _ in range(2):  # the product is rounded, and so is the share
+        fewest += fewest / some < RECALLS
+    return fewest.astype(np.int32)
+
+
+def _average(
+    runs: Runs, weights: NDArray[Any], people: Floats, needed: NDArray[np.int32], room: Floats
+) -> tuple[Floats, Floats]:
     """Return the mean precision over RECALLS and the final recall (b,) under weights (I, b); -1 where no people.
 
-    room (2, ...): to compute in, for new memory takes as long as what is done in it.
+    needed: see `_needed`; of no use where weights are no whole numbers. room: to compute in, for new memory takes as
+    long as what is done in it.
     """
     count, resamples = runs.true.shape[0], len(people)
     some = np.where(people > 0, people, np.nan)
     true, scored = (_running(matrix @ weights) for matrix in runs)
-    precision = room[0, : resamples * (count + 1)].reshape(resamples, count + 1)
-    reached = room[1, : resamples * count].reshape(resamples, count)
-    np.add(scored, np.spacing(1), out=reached)
-    np.divide(true, reached, out=precision[:, :-1])
+    precision = room[: resamples * (count + 1)].reshape(resamples, count + 1)
+    head = _uncertain(scored)
+    np.divide(true[:, :head], scored[:, :head] + np.spacing(1), out=precision[:, :head])
+    np.divide(true[:, head:], scored[:, head:], out=precision[:, head:-1])
     precision[:, -1] = 0.0
-    np.divide(true, some[:, None], out=reached)
-    place = np.stack([row.searchsorted(RECALLS) for row in reached])
+    if weights.dtype == np.uint16:
+        place = np.stack([row.searchsorted(least) for row, least in zip(true, needed, strict=True)])
+    else:
+        place = np.stack([row.searchsorted(RECALLS) for row in true / some[:, None]])
     place += (count + 1) * np.arange(resamples)[:, None]
     best = np.maximum.reduceat(precision.ravel(), place.ravel()).reshape(place.shape)
     average = np.maximum.accumulate(best[:, ::-1], axis=1).mean(axis=1)
-    recall = reached[:, -1].copy() if count else 0.0 * some
+    recall = true[:, -1] / some if count else 0.0 * some
     return np.where(people > 0, average, -1.0), np.where(people > 0, recall, -1.0)
+
+
+def _uncertain(scored: NDArray[Any]) -> int:
+    """Return how many columns of running sums (b, R) COCO's eps may change, a little: all below 2; all of shares."""
+    count = scored.shape[1]
+    if scored.dtype == np.float64:
+        return count
+    head = 1
+    while head < count and scored[:, head].min(initial=2) < 2:
+        head *= 2
+    return min(head, count)
 
 
 def _running(steps: NDArray[Any]) -> NDArray[Any]:
     """Return running sums (b, R) of steps (R, b), whole numbers where these are; along rows, not across them."""
-    sums = steps.T.astype(np.int64 if steps.dtype == np.uint16 else np.float64, order="C")
-    return np.cumsum(sums, axis=1, out=sums)
+    whole = np.int32 if steps.dtype == np.uint16 else np.float64
+    return np.cumsum(np.ascontiguousarray(steps.T), axis=1, dtype=whole)
 
 
 def _ten_numbers(precision: Floats, recall: Floats) -> dict[str, Floats]:
