@@ -25,7 +25,7 @@ from posewright.estimators.top_down import TopDown
 from posewright.metrics.distance.pck import pck
 from posewright.metrics.oks.similarity import oks
 from posewright.metrics.trust.calibration import keypoint_calibration, visibility_auc
-from posewright.recipes.body import read
+from posewright.recipes.pose import read
 from posewright.scene import Scene, each_person, translated
 from posewright.skeleton import BODY, COCO, LSP
 from posewright.verbs.load import load

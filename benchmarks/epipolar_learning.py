@@ -67,12 +67,12 @@ def trunk():
     from torch.nn.functional import avg_pool2d
 
     from posewright.estimators.runtimes.torch import weights_of
-    from posewright.estimators.top_down import default_file
+    from posewright.estimators.weights import embedded_file
     from posewright.models.compact import compact, doubled
     from posewright.models.pixels import FromPixels
 
     network = compact()
-    path = default_file()
+    path = embedded_file("default")
     network.load_state_dict(weights_of(path))
     normal = checked(path)[0].normal
     eyes = FromPixels(network, normal["mean"], normal["std"]).eval()

@@ -92,8 +92,9 @@ def short(title: str, name: str, network: Callable[[], Any], **said: Any) -> Rec
     recipe = recipe_named(name)
     codec: Any = recipe.codec
     return replace(recipe, name=title, summary=f"narrow {name}, synthetic groups", network=network, read=read, batch=8,
-                   codec=replace(codec, size=SIZE), phases=(Phase(EPOCHS, 2e-3, to=1e-5, warmup=100),), jitter=JITTER, apart=Apart(),
-                   metric=oks_ap, judged_on="val", optimiser=Optimiser("adam", average=0.995), **said)  # fmt: skip
+                   codec=replace(codec, size=SIZE), phases=(Phase(EPOCHS, 2e-3, to=1e-5, warmup=100),),
+                   jitter=JITTER, apart=Apart(), metric=oks_ap, judged_on="val",
+                   optimiser=Optimiser("adam", average=0.995), **said)  # fmt: skip
 
 
 higher_hrnet = short("higher_hrnet", "higher_hrnet_w32_coco", narrow_higher_hrnet)

@@ -16,7 +16,7 @@ from posewright.cli import VERBS, main
 from posewright.datasets import coco
 from posewright.datasets.synthetic import world
 from posewright.estimators.runtimes.network import Network
-from posewright.estimators.top_down import default_file
+from posewright.estimators.weights import embedded_file
 from posewright.recipes import RECIPES
 from posewright.skeleton import LSP
 
@@ -407,7 +407,7 @@ def test_an_interrupt_is_said_and_has_its_exit_code(monkeypatch, capsys):
 
 
 def test_the_embedded_default_estimates_and_shows_its_card(photos, tmp_path, capsys):
-    if not default_file().is_file():
+    if not embedded_file("default").is_file():
         pytest.skip("the embedded network is not there yet")
     import posewright
 

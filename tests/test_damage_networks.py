@@ -11,8 +11,7 @@ import posewright
 from posewright.cli import main
 from posewright.estimators.arrived import why_not
 from posewright.estimators.runtimes import ModelFileError
-from posewright.estimators.top_down import default_file
-from posewright.estimators.weights import fetch, named_hash
+from posewright.estimators.weights import embedded_file, fetch, named_hash
 from posewright.models.report import WeightsError
 
 onnx = pytest.importorskip("onnx")
@@ -68,7 +67,7 @@ def test_torch_in_a_forked_process_is_said_not_waited_for():
 
 
 def changed(path, change):
-    model = onnx.load(default_file())
+    model = onnx.load(embedded_file("default"))
     change(model, {entry.key.removeprefix("posewright."): entry for entry in model.metadata_props})
     onnx.save(model, path)
     return path
@@ -183,7 +182,7 @@ def test_a_checkpoint_s_facts_of_another_kind_are_one_line(tmp_path, name, capsy
     ("suffix", "data", "reason"),
     [
         (".pth", b"<!DOCTYPE html>\n<html>log in", "a text that begins"),
-        (".onnx", default_file().read_bytes()[:9000], "cut off"),
+        (".onnx", embedded_file("default").read_bytes()[:9000], "cut off"),
         (".onnx", b"\x08\x07\xff", "cut off"),
         (".safetensors", (100).to_bytes(8, "little") + b"{}", "cut off"),
         (".pth", b"PK\x03\x04" + bytes(500), "cut off"),
@@ -205,7 +204,7 @@ def test_a_hash_behind_the_address_and_in_the_name_is_held(tmp_path):
     from posewright.estimators.weights import sha256_of
 
     source = tmp_path / "n.onnx"
-    source.write_bytes(default_file().read_bytes())
+    source.write_bytes(embedded_file("default").read_bytes())
     right = sha256_of(source)
     assert fetch(f"{source.as_uri()}#sha256={right[:12]}", cache=tmp_path / "a").read_bytes() == source.read_bytes()
     with pytest.raises(WeightsError, match="SHA-256"):
@@ -223,7 +222,7 @@ def test_a_hash_behind_the_address_and_in_the_name_is_held(tmp_path):
 
 def test_what_came_first_is_remembered(tmp_path):
     source = tmp_path / "n.onnx"
-    source.write_bytes(default_file().read_bytes())
+    source.write_bytes(embedded_file("default").read_bytes())
     kept = fetch(source.as_uri(), cache=tmp_path / "cache")
     kept.write_bytes(b"damaged")
     assert fetch(source.as_uri(), cache=tmp_path / "cache").read_bytes() == source.read_bytes()
@@ -238,8 +237,8 @@ def test_a_download_has_limits(tmp_path, monkeypatch):
 
     monkeypatch.setattr(weights, "LARGEST", 1000)
     with pytest.raises(WeightsError, match="more than 1,000 bytes"):
-        fetch(default_file().as_uri(), cache=tmp_path)
+        fetch(embedded_file("default").as_uri(), cache=tmp_path)
     monkeypatch.setattr(weights, "LARGEST", 1 << 33)
     monkeypatch.setattr(weights, "LONGEST", 0.0)
     with pytest.raises(WeightsError, match="had not ended after 0 seconds"):
-        fetch(default_file().as_uri(), cache=tmp_path)
+        fetch(embedded_file("default").as_uri(), cache=tmp_path)

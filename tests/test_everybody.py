@@ -8,9 +8,10 @@ from posewright.codecs.detection.ttfnet import TTFNet
 from posewright.datasets.detections import Detected
 from posewright.datasets.synthetic import world
 from posewright.estimators.bottom_up import BottomUp
-from posewright.estimators.detector import Detector, detector_file
+from posewright.estimators.detector import Detector
 from posewright.estimators.runtimes import Network
-from posewright.estimators.top_down import TopDown, default_file
+from posewright.estimators.top_down import TopDown
+from posewright.estimators.weights import embedded_file
 from posewright.fields import Centres
 from posewright.scene import Person, Scene
 from posewright.skeleton import LSP
@@ -21,7 +22,7 @@ class Told(Detector):
     """Detect what it was told, picture after picture, and count how it is asked."""
 
     def __init__(self, *answers):
-        super().__init__(default_file())
+        super().__init__(embedded_file("default"))
         object.__setattr__(self, "answers", list(answers))
         object.__setattr__(self, "asked", [])
 
@@ -80,9 +81,9 @@ def test_the_protocol_says_who_finds_people(alone):
 
 def test_a_detector_is_of_whole_pictures_and_for_crops():
     with pytest.raises(ValueError, match="one person's crop"):
-        posewright.load(detector=default_file())
+        posewright.load(detector=embedded_file("default"))
     with pytest.raises(ValueError, match="not for the search for a single person"):
-        posewright.load(single=True, detector=default_file())
+        posewright.load(single=True, detector=embedded_file("default"))
     with pytest.raises(FileNotFoundError, match=r"no\.onnx"):
         posewright.load(detector="no.onnx")
 
@@ -97,12 +98,12 @@ def test_others_networks_of_crops_are_asked_at_the_detectors_boxes(tmp_path):
         "crops, whole = Adapted(look, view=View((64, 64))), Adapted(look)\n"
     )
     assert isinstance(posewright.load(f"{file}:whole"), type(posewright.load(f"{file}:crops", single=True)))
-    if detector_file().is_file():
+    if embedded_file("person").is_file():
         estimator = posewright.load(f"{file}:crops")
         assert estimator(np.zeros((64, 64, 3), np.uint8)) == []
         assert estimator.protocol()["detector name"] == "person"
     with pytest.raises(ValueError, match="for top-down networks"):
-        posewright.load(f"{file}:whole", detector=default_file())
+        posewright.load(f"{file}:whole", detector=embedded_file("default"))
 
 
 def blind(codec, answers):
@@ -130,11 +131,11 @@ def test_the_least_score_keeps_pictures_of_nobody_empty():
     assert 0.55 < chosen.least <= 0.7
 
 
-@pytest.mark.skipif(not detector_file().is_file(), reason="the embedded detector is not there")
+@pytest.mark.skipif(not embedded_file("person").is_file(), reason="the embedded detector is not there")
 class TestTheEmbeddedDetector:
     def test_load_asks_it_unless_one_person_is_searched_for(self):
         estimator = posewright.load()
-        assert estimator.detector.file == detector_file()
+        assert estimator.detector.file == embedded_file("person")
         assert isinstance(estimator.detector.finder, BottomUp)
         assert estimator.protocol()["without boxes"]["name"] == "person"
 

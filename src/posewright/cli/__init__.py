@@ -46,7 +46,7 @@ def demo(
         Annotated[tuple[Path, ...], arg(metavar="[PHOTO ...]", help="photographs of yours", **QUIET)]
     ] = (),
     out: Out = Path("posewright-demo"),
-    model: Model = "default",
+    model: Model = "pose",
 ) -> int:
     """Draw a world, estimate its people, score them, attack them; write it all as a page to look at."""
     from posewright import TopDown, load

@@ -16,7 +16,7 @@ def app(
     photo: Positional[
         Annotated[tuple[Path, ...], arg(metavar="[PHOTO]", help="a photograph to begin with", **QUIET)]
     ] = (),
-    model: Model = "default",
+    model: Model = "pose",
     beside: Annotated[
         str | None, arg(metavar="MODEL", help="another estimator, to be compared with the first side by side", **QUIET)
     ] = None,

@@ -75,7 +75,7 @@ Width = Annotated[int | None, arg(metavar="PX", help="of lines; without it, by a
 def predict(
     inputs: Inputs,
     out: Out = Path("out"),
-    model: Model = "default",
+    model: Model = "pose",
     boxes: PeoplesBoxes = None,
     box_score: BoxScore = 0.3,
     box_overlap: BoxOverlap = 0.65,

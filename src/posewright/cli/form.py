@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 from tyro.conf import arg
 
-from posewright.estimators.top_down import default_file
+from posewright.estimators.weights import EMBEDDED, embedded_file
 from posewright.recipes.occlusion import occlusion_named
 from posewright.recipes.own import on_data
 from posewright.recipes.recipe import Phase, Recipe
@@ -29,7 +29,7 @@ SIDES = arg(
     help="keypoints that a mirror exchanges, or none; by default the names tell",
     help_behavior_hint="",
 )
-START = arg(metavar="FILE", help="first weights: `default`, an .onnx, a .pt, or a URL", help_behavior_hint="")
+START = arg(metavar="FILE", help="first weights: `pose`, an .onnx, a .pt, or a URL", help_behavior_hint="")
 
 
 def form_of(recipe: Recipe, whole: bool = True) -> Any:
@@ -86,8 +86,8 @@ def lasting(phases: Sequence[Phase], epochs: int) -> tuple[Phase, ...]:
 
 
 def start(name: str) -> str:
-    """Return where first weights lie; "default" is the embedded network."""
-    return str(default_file()) if name == "default" else name
+    """Return where first weights lie; the embedded networks go by their names."""
+    return str(embedded_file(name)) if name in EMBEDDED else name
 
 
 def _shown(value: Any, names: Sequence[str]) -> list[tuple[str, Any, Any]]:

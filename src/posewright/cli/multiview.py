@@ -45,7 +45,7 @@ def check(
     unit: Unit = None,
     world_up: WorldUp = None,
     out: Page = None,
-    model: Network = "default",
+    model: Network = "pose",
     poses: Poses = Path("poses"),
 ) -> int:
     """Check a calibration, and views if given: what is odd, which camera disagrees, which one is late."""
@@ -78,7 +78,7 @@ def triangulate(
         int | None, arg(metavar="N", help="fill gaps of up to so many frames, and say where", **QUIET)
     ] = None,
     page: Page = None,
-    model: Network = "default",
+    model: Network = "pose",
     poses: Poses = Path("poses"),
 ) -> int:
     """Triangulate views to points that say how sure they are, and why any is missing."""
@@ -109,7 +109,7 @@ def sync(
     skeleton: SkeletonName = None,
     unit: Unit = None,
     out: Annotated[Path | None, arg(metavar="FILE.npz", help="write the views, moved in time", **QUIET)] = None,
-    model: Network = "default",
+    model: Network = "pose",
     poses: Poses = Path("poses"),
 ) -> int:
     """Find by how many frames each camera is late, to a tenth of one, and how sure that is."""
@@ -150,7 +150,7 @@ def calibrate(
         int | None, arg(metavar="N", help="the number of the frame in which the board lies on the floor", **QUIET)
     ] = None,
     skeleton: SkeletonName = None,
-    model: Network = "default",
+    model: Network = "pose",
     poses: Poses = Path("poses"),
 ) -> int:
     """Calibrate cameras, each with its uncertainty: placed by the person whom they film, or whole by a board."""

@@ -65,7 +65,7 @@ Margin = Annotated[float, arg(metavar="SHARE", help="a change within it is calle
 def occlude(
     data: Data = WORLD,
     out: Out = Path("study"),
-    model: Model = "default",
+    model: Model = "pose",
     attacks: Attacks = "keypoints,parts,radii",
     fills: Fills = "blackout,meanout,blur,surroundings",
     object_sizes: Sizes = "0.1,0.2,0.4",

@@ -39,7 +39,7 @@ Looks = Annotated[int, arg(metavar="N", help="at each person")]
 def worst(
     data: Data = WORLD,
     out: Out = Path("worst"),
-    model: Model = "default",
+    model: Model = "pose",
     shape: Shape = "disc",
     fill: Fill = "blackout",
     radius: Radius = 18.0,

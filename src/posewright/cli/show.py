@@ -13,6 +13,7 @@ from rich.table import Table
 
 from posewright.codecs.codec import is_whole
 from posewright.estimators.runtimes import metadata
+from posewright.estimators.weights import EMBEDDED
 from posewright.occlusion import described
 from posewright.recipes.published import published
 from posewright.recipes.recipe import Phase, Recipe
@@ -26,7 +27,7 @@ MOST_PARTS = 50
 
 
 def show_it(name: str) -> None:
-    """Print a recipe, or an exported network's card; for `default` both."""
+    """Print a recipe, or an exported network's card; of an embedded one both."""
     if name.endswith(".onnx"):
         _print(Path(name).name, card_rows(named.located(name)))
         return
@@ -34,7 +35,7 @@ def show_it(name: str) -> None:
     _print(recipe.name, recipe_rows(recipe))
     if importlib.util.find_spec("torch") is not None:
         _print("the network, part by part: what leaves each, and its parameters", parts_of(recipe))
-    if name == "default":
+    if name in EMBEDDED:
         _print("the embedded network", card_rows(named.located(name)))
 
 

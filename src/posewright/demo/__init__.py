@@ -172,7 +172,7 @@ def _next() -> Section:
         "Your own pictures, a data set of yours, a network of yours:",
         commands=[
             "posewright predict photo.jpg folder/ clip.mp4 --out out/",
-            "posewright evaluate default --data lsp:DIR --split test",
+            "posewright evaluate pose --data lsp:DIR --split test",
             "posewright train simple_baseline_r50_lsp --data DIR",
         ],
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +51,3 @@ class Detector:
         facts = metadata.facts(self.file)
         name = facts.card.get("recipe", self.file.name)
         return {"name": name, "weights": facts.weights, "codec": repr(facts.codec)}
-
-
-def detector_file() -> Path:
-    """Return where the embedded detector lies in the installed package."""
-    return Path(str(files("posewright.estimators"))) / "embedded" / "person.onnx"

@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.resources import files
 from itertools import islice
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -162,8 +160,3 @@ class TopDown:
 def _mean(fields: Any, others: Any) -> Any:
     """The mean of two fields, array by array."""
     return type(fields)(*(None if a is None else (a + b) / 2 for a, b in zip(fields, others, strict=True)))
-
-
-def default_file() -> Path:
-    """Return where the embedded network lies in the installed package."""
-    return Path(str(files("posewright.estimators"))) / "embedded" / "default.onnx"

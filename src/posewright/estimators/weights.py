@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Sequence
 from http.client import HTTPException
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -25,6 +26,18 @@ PIECE = 1 << 20  # bytes read at a time
 PATIENCE = 30.0  # seconds without a byte
 LONGEST = 3600.0  # seconds that a download may take
 LARGEST = 1 << 33  # bytes that it may have
+
+
+EMBEDDED = ("pose", "person", "default")
+
+
+def embedded_file(name: str) -> Path:
+    """Return where a network of `EMBEDDED` lies in the installed package.
+
+    "pose" finds keypoints and "person" boxes; "default" is the first edition of "pose", kept under its name so that
+    what was told of it can be repeated.
+    """
+    return Path(str(files("posewright.estimators"))) / "embedded" / f"{name}.onnx"
 
 
 def fetch(url: str | Sequence[str], sha256: str | None = None, cache: str | Path | None = None) -> Path:

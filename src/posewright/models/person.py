@@ -4,7 +4,7 @@
                        \\-> /16 -112---------+-> 96 /        \\-> 3x3 -> ways to the four sides, px (softplus)
                                 \\-> /32 -> 128 /
 
-What a map pixel says is TTFNet's (Liu et al., AAAI 2020, arXiv:1909.00700); the way back up is that of `body.LiteBody`.
+What a map pixel says is TTFNet's (Liu et al., AAAI 2020, arXiv:1909.00700); the way back up is that of `pose.Pose`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from posewright.fields import Centres
-from posewright.models.body import IMAGENET, RENAMES, brought, calm
 from posewright.models.compact import Residual, convolution, doubled
 from posewright.models.efficientnet import B0, STEM, tapped, trunk
 from posewright.models.original import Original
+from posewright.models.pose import IMAGENET, RENAMES, brought, calm
 
 STAGES = (*B0[:5], B0[5]._replace(repeats=2))
 """Of the sixth stage the first two of four blocks, of the seventh none: 192 channels at a thirty-second remain."""

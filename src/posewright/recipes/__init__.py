@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from posewright.recipes.associative_embedding import associative_embedding_coco
-from posewright.recipes.body import compact_body, lite_body
 from posewright.recipes.boxes import person
 from posewright.recipes.compact import default
 from posewright.recipes.cpm import cpm_lsp, cpm_mpii
@@ -78,6 +77,7 @@ from posewright.recipes.occlusion import (
     hrnet_w32_coco_keypoint_aware_s3,
 )
 from posewright.recipes.openpose import openpose_coco
+from posewright.recipes.pose import pose
 from posewright.recipes.posefix import posefix_r50_coco, posefix_r152_coco_384x288
 from posewright.recipes.pyranet import pyranet_2_mpii, pyranet_8_mpii
 from posewright.recipes.recipe import Phase, Recipe
@@ -115,8 +115,7 @@ __all__ = ["RECIPES", "Phase", "Recipe", "recipe_named"]
 
 RECIPES = (
     default,
-    compact_body,
-    lite_body,
+    pose,
     person,
     person_negatives,
     jain_lsp,

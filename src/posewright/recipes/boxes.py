@@ -19,8 +19,8 @@ from posewright.datasets.arrays import array_of, read_arrays
 from posewright.datasets.synthetic import thing, world
 from posewright.geometry.boxes import overlap
 from posewright.metrics.detection.box_ap import box_ap
-from posewright.recipes.body import EVERY, HELD, TEACHER
 from posewright.recipes.losses import centres_and_sides
+from posewright.recipes.pose import EVERY, HELD, TEACHER
 from posewright.recipes.recipe import Apart, Optimiser, Phase, Recipe
 from posewright.scene import Floats, Person, Scene, box_around, translated
 from posewright.skeleton import BODY

@@ -26,9 +26,8 @@ GENUINE = "with the authors' weights"
 DARK, UDP = "dark_target, decode_dark", "udp_target, udp_decode"
 PUBLISHED: dict[str, Published] = {
     "default": Published(held_to="its own card", weights="in the package"),
-    "compact_body": Published(held_to="no vector: posewright's own"),
-    "lite_body": Published(held_to="no vector: posewright's own"),
-    "person": Published(held_to="no vector: posewright's own"),
+    "pose": Published(held_to="its own card", weights="in the package"),
+    "person": Published(held_to="its own card", weights="in the package"),
     "person_negatives": Published(held_to="no vector: posewright's own"),
     "jain": Published(held_to="no vector: nobody released code"),
     "cpm": Published(held_to="cpm, 9e-7", weights=f"{AUTHORS} (.caffemodel)"),

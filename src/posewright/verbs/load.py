@@ -14,12 +14,12 @@ from posewright.estimators import runtimes
 from posewright.estimators.adapters import blazepose, mediapipe, movenet, rtm, vitpose
 from posewright.estimators.adapters.detector import Detecting
 from posewright.estimators.bottom_up import BottomUp
-from posewright.estimators.detector import Detector, detector_file
+from posewright.estimators.detector import Detector
 from posewright.estimators.estimator import Boxes, Estimator, Image
 from posewright.estimators.of_network import estimating
 from posewright.estimators.runtimes import Backend, metadata
-from posewright.estimators.top_down import TopDown, default_file
-from posewright.estimators.weights import fetch
+from posewright.estimators.top_down import TopDown
+from posewright.estimators.weights import EMBEDDED, embedded_file, fetch
 from posewright.recipes import RECIPES, recipe_named
 from posewright.recipes.recipe import Recipe
 from posewright.scene import Person
@@ -47,7 +47,7 @@ TOP_DOWN = ("transformers:",)
 
 @asked
 def load(
-    name: str | Path = "default",
+    name: str | Path = "pose",
     *,
     flip: bool = False,
     batch: int = 8,
@@ -61,18 +61,19 @@ def load(
 ) -> Estimator:
     """Load an estimator by name.
 
-    name: "default", the network that comes with posewright; an exported network (.onnx); a training's checkpoint (.pt);
-    a URL of either; a recipe's name, which means its `runs/NAME/last.pt`; somebody else's network as transformers:NAME,
-    rtmlib:FILE.onnx, mediapipe:FILE.task, movenet:FILE or blazepose:FILE; or `my_file.py:my_estimator`, a file that is
-    run. The other arguments are for networks of posewright's own. flip: average with the mirrored picture, at twice the
-    cost. batch: crops, or whole pictures of a bottom-up network, a call. backend: auto is openvino where it is
-    installed, else onnxruntime, and torch for a checkpoint. precision: bf16 needs openvino or torch. scales: of a
-    bottom-up network, see `BottomUp`. recipe: what a checkpoint is of where it does not say so itself, a name or
-    my_file.py:my_recipe: those of the authors and MMPose (docs/weights.md). single: search for one person a picture
-    where no boxes are given, instead of asking the embedded detector for everybody; detector: another exported network
-    that finds people as boxes; these two also for others' networks. Raises FileNotFoundError where there is no such
-    file, ModelFileError or WeightsError where it is no network of posewright's, ValueError for a combination that
-    there is not, ImportError where what runs it is not installed.
+    name: "pose", the network that comes with posewright, or "default", its first edition; an exported network (.onnx);
+    a training's checkpoint (.pt); a URL of either; a recipe's name, which means its `runs/NAME/last.pt`; somebody
+    else's network as transformers:NAME, rtmlib:FILE.onnx, mediapipe:FILE.task, movenet:FILE or blazepose:FILE; or
+    `my_file.py:my_estimator`, a file that is run. The other arguments are for networks of posewright's own. flip:
+    average with the mirrored picture, at twice the cost. batch: crops, or whole pictures of a bottom-up network, a
+    call. backend: auto is openvino where it is installed, else onnxruntime, and torch for a checkpoint. precision:
+    bf16 needs openvino or torch. scales: of a bottom-up network, see `BottomUp`. recipe: what a checkpoint is of
+    where it does not say so itself, a name or my_file.py:my_recipe: those of the authors and MMPose
+    (docs/weights.md). single: search for one person a picture where no boxes are given, instead of asking the
+    embedded detector for everybody; detector: another exported network that finds people as boxes; these two also
+    for others' networks. Raises FileNotFoundError where there is no such file, ModelFileError or WeightsError where
+    it is no network of posewright's, ValueError for a combination that there is not, ImportError where what runs it
+    is not installed.
 
     >>> people = load()("photo.jpg")  # doctest: +SKIP
     """
@@ -138,7 +139,7 @@ def _looked_for(top_down: bool, single: bool, detector: str | Path | None) -> bo
 
 def _detector(name: str | Path | None, backend: Backend = "auto", threads: int | None = None) -> Detector:
     """Return the embedded detector, or one by its file."""
-    file = detector_file() if name is None else located(str(name))
+    file = embedded_file("person") if name is None else located(str(name))
     if not is_whole(metadata.facts(file).codec):
         raise ValueError(f"{file}: its network looks at one person's crop, so it finds nobody in a picture")
     return Detector(file, backend, threads)
@@ -199,13 +200,13 @@ def located(name: str) -> Path:
     """Return the file that a network's name means, fetched where it is a URL; raises FileNotFoundError."""
     if "://" in name:
         return fetch(name)
-    if name == "default":
-        path, hint = default_file(), "this installation lacks the embedded network"
+    if name in EMBEDDED:
+        path, hint = embedded_file(name), "this installation lacks the embedded network"
     elif name in {recipe.name for recipe in RECIPES}:
         path, hint = Path("runs") / name / "last.pt", f"train {name} first, or name a checkpoint or an .onnx file"
     else:
-        path, hint = Path(name), "name an .onnx file, a checkpoint (.pt), a URL, a recipe, or default"
-        hint = (did_you_mean(name, ("default", *(recipe.name for recipe in RECIPES))) or f"; {hint}").removeprefix("; ")
+        path, hint = Path(name), "name an .onnx file, a checkpoint (.pt), a URL, a recipe, or pose"
+        hint = (did_you_mean(name, [recipe.name for recipe in RECIPES]) or f"; {hint}").removeprefix("; ")
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; {hint}")
     return path

@@ -52,7 +52,7 @@ class Found:
 def predict(
     inputs: str | Path | Sequence[str | Path],
     out: Path | str = "out",
-    model: Estimator | str | Path = "default",
+    model: Estimator | str | Path = "pose",
     boxes: Path | str | None = None,
 ) -> Path:
     """Estimate the people of photographs, folders and videos; returns the path of `predictions.json` in `out`.

@@ -270,7 +270,7 @@ function command() {
   const covers = state.covers.map(one => "--cover " + quoted(`${one.shape}:${[one.x, one.y, one.width, one.height].map(number)}:` +
     (one.shape == "part" ? `${one.person}/${one.part}` : one.fill)));
   const [first, second] = state.sides;
-  return ["posewright app", quoted(state.picture.name), first.name == "default" ? "" : "--model " + quoted(first.name),
+  return ["posewright app", quoted(state.picture.name), first.name == "pose" ? "" : "--model " + quoted(first.name),
           second ? "--beside " + quoted(second.name) : "", ...covers].filter(Boolean).join(" ");
 }
 

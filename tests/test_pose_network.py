@@ -1,4 +1,4 @@
-"""Body: published weights find their place, resting blocks stay as they are, fast gradients are the gradients."""
+"""Pose: published weights find their place, resting blocks stay as they are, fast gradients are the gradients."""
 
 from dataclasses import replace
 
@@ -8,9 +8,9 @@ from torch import nn
 
 from posewright.codecs.distribution import Distribution
 from posewright.datasets.synthetic import world
-from posewright.models.body import BLOCKS, PARTS, TAPS, compact_body, lite_body
 from posewright.models.efficientnet import Same, tapped
 from posewright.models.load import load_original
+from posewright.models.pose import BLOCKS, PARTS, TAPS, pose
 from posewright.recipes import recipe_named
 from posewright.recipes.recipe import Phase
 from posewright.scene import each_person
@@ -37,7 +37,7 @@ def published(network):
 
 def test_published_weights_of_the_trunk_are_taken_whole():
     torch.manual_seed(0)
-    source, network = lite_body(), lite_body()
+    source, network = pose(), pose()
     state = published(source)
     report, normal = load_original(network, state, partial=True, size=(64, 64))
     assert len(report.matched) == 240 == len(state) - 1
@@ -50,14 +50,13 @@ def test_published_weights_of_the_trunk_are_taken_whole():
 
 def test_the_trunk_is_tapped_at_the_four_resolutions():
     with torch.device("meta"):
-        found = tapped(lite_body().trunk, TAPS, torch.zeros(1, 3, 96, 64))
+        found = tapped(pose().trunk, TAPS, torch.zeros(1, 3, 96, 64))
     assert [tuple(one.shape[1:]) for one in found] == [(24, 24, 16), (40, 12, 8), (112, 6, 4), (320, 3, 2)]
     assert TAPS[0] == "block2b"
 
 
-@pytest.mark.parametrize("build", [compact_body, lite_body])
-def test_visibility_does_not_teach_the_maps(build):
-    network = build().eval()
+def test_visibility_does_not_teach_the_maps():
+    network = pose().eval()
     (answer,) = network(torch.randn(1, 3, 64, 64))
     assert (answer.maps.shape, answer.seen.shape) == ((1, 19, 16, 16), (1, 19))
     answer.seen.sum().backward()
@@ -68,7 +67,7 @@ def test_visibility_does_not_teach_the_maps(build):
 
 
 def test_blocks_at_rest_keep_weights_and_statistics():
-    recipe = replace(recipe_named("lite_body"), batch=4, phases=(Phase(1, 1e-3, size=(64, 64)),), occlusion=None)
+    recipe = replace(recipe_named("pose"), batch=4, phases=(Phase(1, 1e-3, size=(64, 64)),), occlusion=None)
     people = each_person(world(3, seed=5, size=(96, 96), skeleton=BODY))[:4]
     batches = Batches(people, recipe.codec, recipe.jitter, 4, 0, codecs=recipe.codecs)
     state = prepared(recipe, 0, Machine(device="cpu"))
@@ -80,7 +79,7 @@ def test_blocks_at_rest_keep_weights_and_statistics():
 
 
 def test_a_phase_may_show_smaller_crops():
-    recipe = replace(recipe_named("lite_body"), phases=(Phase(2, 1e-3, size=(64, 96)), Phase(1, 1e-4)))
+    recipe = replace(recipe_named("pose"), phases=(Phase(2, 1e-3, size=(64, 96)), Phase(1, 1e-4)))
     assert [codec.size for codec in recipe.codecs] == [(64, 96), (64, 96), (160, 160)]
     people = each_person(world(1, seed=5, size=(96, 96), skeleton=BODY))[:2]
     batches = Batches(people, recipe.codec, recipe.jitter, 2, codecs=recipe.codecs)

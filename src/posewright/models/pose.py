@@ -1,4 +1,4 @@
-"""Body: posewright's own networks for 19 keypoints that tell visibility apart from place and score.
+"""Pose: posewright's own network for 19 keypoints, which tells visibility apart from place and score.
 
 images -> features --+-> fine, /4 ---------+-> K maps -----------------> softmax
                      |                     \\-> K maps of visibility -> mean at that place --+-> K
@@ -8,13 +8,12 @@ images -> features --+-> fine, /4 ---------+-> K maps -----------------> softmax
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from posewright.fields import Sightings
-from posewright.models.compact import Compact, Residual, doubled
+from posewright.models.compact import Residual, doubled
 from posewright.models.efficientnet import B0, STEM, tapped, trunk
 from posewright.models.original import Original, Source
 from posewright.models.pixels import Normal
@@ -52,20 +51,7 @@ def calm(layer: nn.Conv2d | nn.Linear) -> None:
         nn.init.zeros_(layer.bias)
 
 
-class CompactBody(Compact):
-    """`Compact` that also says whether each keypoint is seen; returns one stage of `Sightings`, all logits."""
-
-    def __init__(self, keypoints: int, widths: tuple[int, int, int, int], depths: tuple[int, int, int]) -> None:
-        super().__init__(keypoints, widths, depths)
-        self.sight = Sight(widths[1], widths[3], keypoints)
-
-    def forward(self, images: Tensor) -> list[Any]:
-        fine, coarse = self.features(images)
-        maps = self.head(fine)
-        return [Sightings(maps, self.sight(maps, fine, coarse))]
-
-
-class LiteBody(nn.Module):
+class Pose(nn.Module):
     """EfficientNet-Lite0 and a short way back up: what is coarse and knows the whole body is added to what is fine.
 
     images (B, 3, H, W) normalised, H and W multiples of 32; one stage of `Sightings`, all logits: maps (B, K, H/4,
@@ -102,14 +88,9 @@ def brought(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
 
 
-def compact_body(keypoints: int = 19) -> CompactBody:
-    """`compact`, for COCO's keypoints, neck and head top."""
-    return CompactBody(keypoints, widths=(32, 64, 128, 192), depths=(2, 2, 2))
-
-
-def lite_body(keypoints: int = 19) -> LiteBody:
-    """The same over EfficientNet-Lite0, whose weights for ImageNet it can begin from."""
-    return LiteBody(keypoints)
+def pose(keypoints: int = 19) -> Pose:
+    """The embedded network, for COCO's keypoints, neck and head top."""
+    return Pose(keypoints)
 
 
 BLOCKS = ("1a", "2a", "2b", "3a", "3b", "4a", "4b", "4c", "5a", "5b", "5c", "6a", "6b", "6c", "6d", "7a")
