@@ -142,7 +142,7 @@ def test_the_protocol_tells_the_file_s_own_hash(tmp_path):
     def note(model, _):
         model.doc_string = "another"
 
-    here = posewright.load(backend="onnxruntime").protocol()
+    here = posewright.load("default", backend="onnxruntime").protocol()
     there = posewright.load(changed(tmp_path / "m.onnx", note), backend="onnxruntime").protocol()
     assert here["weights"] == there["weights"]
     assert here["file"] != there["file"]

@@ -21,9 +21,9 @@ def scene():
 
 def test_people_are_looked_for_where_the_detector_says_and_ranked(scene):
     box = scene.people[0].box
-    estimator = Detecting(posewright.load(), lambda pixels: [Detected(box, 0.5), Detected(box + 0.5, 0.8)])  # noqa: ARG005
+    estimator = Detecting(posewright.load("default"), lambda pixels: [Detected(box, 0.5), Detected(box + 0.5, 0.8)])  # noqa: ARG005
     (person,) = estimator(scene)
-    alone = posewright.load()(scene, [box + 0.5])[0]
+    alone = posewright.load("default")(scene, [box + 0.5])[0]
     np.testing.assert_array_equal(person.keypoints, alone.keypoints)
     assert person.score == pytest.approx(0.8 * alone.scores[alone.scores > 0.2].mean())
     assert next(estimator.many([scene]))[0].score == person.score
@@ -32,7 +32,7 @@ def test_people_are_looked_for_where_the_detector_says_and_ranked(scene):
 
 
 def test_where_the_detector_finds_nobody_is_nobody(scene):
-    assert Detecting(posewright.load(), lambda pixels: [])(scene) == []  # noqa: ARG005
+    assert Detecting(posewright.load("default"), lambda pixels: [])(scene) == []  # noqa: ARG005
 
 
 def test_people_alone_are_taken_best_first_and_empty_boxes_left_out():

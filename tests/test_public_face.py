@@ -57,5 +57,5 @@ def test_estimators_are_shown_in_a_line():
         repr(posewright.load()),
         repr(Adapted(each_box(lambda _: [nobody(Adapted.own)]), about={"package": "mine"})),
     ]
-    assert shown[0] == "TopDown(default, 14 keypoints of lsp, crops of 128x128)"
+    assert shown[0] == "TopDown(pose, 19 keypoints of body, crops of 160x160)"
     assert shown[1] == "Adapted(mine, 17 keypoints of coco)"

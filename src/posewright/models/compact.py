@@ -89,5 +89,5 @@ def doubled(x: Tensor) -> Tensor:
 
 
 def compact(keypoints: int = 14) -> Compact:
-    """The embedded default's size."""
+    """The size of the embedded network's first edition."""
     return Compact(keypoints, widths=(32, 64, 128, 192), depths=(2, 2, 2))

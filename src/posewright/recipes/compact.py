@@ -1,4 +1,4 @@
-"""The embedded default: a small network for people in photographs and in the synthetic world."""
+"""The first edition of the embedded network: a small one for people in photographs and in the synthetic world."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def network(keypoints: int = len(LSP)) -> Any:
 
 default = Recipe(
     name="default",
-    summary="the embedded default: 2.8 M parameters, 128x128, LSP-extended and the synthetic world",
+    summary="the first edition of the embedded network: 2.8 M parameters, 128x128, LSP-extended and the synthetic world",
     paper="none: posewright's own, see models/compact.py and codecs/distribution.py",
     read=read,
     network=network,
