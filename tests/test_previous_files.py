@@ -49,6 +49,6 @@ def test_a_study_is_read_and_compared(tmp_path, capsys):
 def test_a_study_is_gone_on_with_from_its_answers(tmp_path):
     shutil.copytree(PREVIOUS / "study", tmp_path / "study")
     (tmp_path / "study" / "answers" / "keypoints-neck-blackout-6.npz").unlink()
-    words = "--people 2 --attacks keypoints --fills blackout --draws 50 --out"
+    words = "--model default --people 2 --attacks keypoints --fills blackout --draws 50 --out"
     assert main(["occlude", *words.split(), str(tmp_path / "study")]) == 0
     assert (tmp_path / "study" / "answers" / "keypoints-neck-blackout-6.npz").exists()

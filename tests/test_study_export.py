@@ -142,8 +142,8 @@ def test_the_embedded_model_gives_the_same_study_through_predict(tmp_path):
     some = standard_attacks(LSP, ["keypoints", "parts"], ["blackout"])[::6]
     study(estimator, scenes, some, out=tmp_path / "own", most=3, draws=DRAWS)
     manifest = export(translated(scenes, LSP), people, tmp_path / "occluded", some)
-    boxes = ["--boxes", f"{tmp_path}/occluded/annotations.json"]
-    assert main(["predict", f"{tmp_path}/occluded/pictures", *boxes, "--out", f"{tmp_path}/said"]) == 0
+    how = ["--model", "default", "--boxes", f"{tmp_path}/occluded/annotations.json"]
+    assert main(["predict", f"{tmp_path}/occluded/pictures", *how, "--out", f"{tmp_path}/said"]) == 0
     score_predictions(manifest, tmp_path / "said", tmp_path / "theirs", draws=DRAWS)
     assert numbers(tmp_path / "theirs") == numbers(tmp_path / "own")
     for name in FILES:

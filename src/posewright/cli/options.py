@@ -14,10 +14,9 @@ Model = Annotated[
     str,
     arg(
         metavar="MODEL",
-        help="`default`, an exported network (.onnx), a checkpoint (.pt), a URL of either, or a recipe's name, "
-        "which means its runs/NAME/last.pt; transformers:NAME (ViTPose), rtmlib:FILE.onnx, mediapipe:FILE.task, "
-        "movenet:FILE, blazepose:FILE, or "
-        "my_file.py:my_estimator",
+        help="`pose`, the embedded network; an exported network (.onnx), a checkpoint (.pt), a URL of either, or a "
+        "recipe's name, which means its runs/NAME/last.pt; transformers:NAME (ViTPose), rtmlib:FILE.onnx, "
+        "mediapipe:FILE.task, movenet:FILE, blazepose:FILE, or my_file.py:my_estimator",
     ),
 ]
 Data = Annotated[

@@ -46,7 +46,7 @@ def network(keypoints: int = len(LSP)) -> Any:
 
 default = Recipe(
     name="default",
-    summary="the first edition of the embedded network: 2.8 M parameters, 128x128, LSP-extended and the synthetic world",
+    summary="the embedded network's first edition: 2.8 M parameters, 128x128, LSP-extended and the synthetic world",
     paper="none: posewright's own, see models/compact.py and codecs/distribution.py",
     read=read,
     network=network,
