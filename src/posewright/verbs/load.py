@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from posewright.codecs.codec import is_whole
 from posewright.estimators import runtimes
@@ -18,13 +18,21 @@ from posewright.estimators.detector import Detector
 from posewright.estimators.estimator import Boxes, Estimator, Image
 from posewright.estimators.of_network import estimating
 from posewright.estimators.runtimes import Backend, metadata
+<<<<<<< HEAD
 from posewright.estimators.top_down import TopDown
 from posewright.estimators.weights import EMBEDDED, embedded_file, fetch
 from posewright.recipes import RECIPES, recipe_named
 from posewright.recipes.recipe import Recipe
+=======
+from posewright.estimators.top_down import TopDown, default_file
+from posewright.estimators.weights import fetch
+>>>>>>> afdbe67 (Import recipes only where a name may be one's)
 from posewright.scene import Person
 from posewright.text import did_you_mean
 from posewright.verbs.ask import asked
+
+if TYPE_CHECKING:
+    from posewright.recipes.recipe import Recipe
 
 T = TypeVar("T")
 WEIGHTS = (".pt", ".pth", ".tar", ".pkl", ".ckpt", ".pyth", ".th", ".bin", ".safetensors", ".npz", ".h5", ".hdf5",
@@ -200,6 +208,7 @@ def located(name: str) -> Path:
     """Return the file that a network's name means, fetched where it is a URL; raises FileNotFoundError."""
     if "://" in name:
         return fetch(name)
+<<<<<<< HEAD
     if name in EMBEDDED:
         path, hint = embedded_file(name), "this installation lacks the embedded network"
     elif name in {recipe.name for recipe in RECIPES}:
@@ -207,9 +216,27 @@ def located(name: str) -> Path:
     else:
         path, hint = Path(name), "name an .onnx file, a checkpoint (.pt), a URL, a recipe, or pose"
         hint = (did_you_mean(name, [recipe.name for recipe in RECIPES]) or f"; {hint}").removeprefix("; ")
+=======
+    if name == "default":
+        path, hint = default_file(), "this installation lacks the embedded network"
+    elif Path(name).suffix and Path(name).is_file():  # no recipe's name has one
+        return Path(name)
+    elif name in (recipes := _recipes()):
+        path, hint = Path("runs") / name / "last.pt", f"train {name} first, or name a checkpoint or an .onnx file"
+    else:
+        path, hint = Path(name), "name an .onnx file, a checkpoint (.pt), a URL, a recipe, or default"
+        hint = (did_you_mean(name, ("default", *recipes)) or f"; {hint}").removeprefix("; ")
+>>>>>>> afdbe67 (Import recipes only where a name may be one's)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; {hint}")
     return path
+
+
+def _recipes() -> list[str]:
+    """Name all recipes, whose modules take a fifth of a second to import."""
+    from posewright.recipes import RECIPES
+
+    return [recipe.name for recipe in RECIPES]
 
 
 def maker(path: Path) -> Callable[[], Any]:
@@ -222,6 +249,8 @@ def maker(path: Path) -> Callable[[], Any]:
 
 def recipe_by(name: str) -> Recipe:
     """Find a recipe, also as my_file.py:my_recipe; a mistake in that file is a ValueError that names its line."""
+    from posewright.recipes import recipe_named
+
     return _telling(name.rpartition(":")[0], lambda: recipe_named(name))
 
 
