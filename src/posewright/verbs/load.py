@@ -18,15 +18,8 @@ from posewright.estimators.detector import Detector
 from posewright.estimators.estimator import Boxes, Estimator, Image
 from posewright.estimators.of_network import estimating
 from posewright.estimators.runtimes import Backend, metadata
-<<<<<<< HEAD
 from posewright.estimators.top_down import TopDown
 from posewright.estimators.weights import EMBEDDED, embedded_file, fetch
-from posewright.recipes import RECIPES, recipe_named
-from posewright.recipes.recipe import Recipe
-=======
-from posewright.estimators.top_down import TopDown, default_file
-from posewright.estimators.weights import fetch
->>>>>>> afdbe67 (Import recipes only where a name may be one's)
 from posewright.scene import Person
 from posewright.text import did_you_mean
 from posewright.verbs.ask import asked
@@ -208,25 +201,15 @@ def located(name: str) -> Path:
     """Return the file that a network's name means, fetched where it is a URL; raises FileNotFoundError."""
     if "://" in name:
         return fetch(name)
-<<<<<<< HEAD
     if name in EMBEDDED:
         path, hint = embedded_file(name), "this installation lacks the embedded network"
-    elif name in {recipe.name for recipe in RECIPES}:
-        path, hint = Path("runs") / name / "last.pt", f"train {name} first, or name a checkpoint or an .onnx file"
-    else:
-        path, hint = Path(name), "name an .onnx file, a checkpoint (.pt), a URL, a recipe, or pose"
-        hint = (did_you_mean(name, [recipe.name for recipe in RECIPES]) or f"; {hint}").removeprefix("; ")
-=======
-    if name == "default":
-        path, hint = default_file(), "this installation lacks the embedded network"
     elif Path(name).suffix and Path(name).is_file():  # no recipe's name has one
         return Path(name)
     elif name in (recipes := _recipes()):
         path, hint = Path("runs") / name / "last.pt", f"train {name} first, or name a checkpoint or an .onnx file"
     else:
-        path, hint = Path(name), "name an .onnx file, a checkpoint (.pt), a URL, a recipe, or default"
-        hint = (did_you_mean(name, ("default", *recipes)) or f"; {hint}").removeprefix("; ")
->>>>>>> afdbe67 (Import recipes only where a name may be one's)
+        path, hint = Path(name), "name an .onnx file, a checkpoint (.pt), a URL, a recipe, or pose"
+        hint = (did_you_mean(name, recipes) or f"; {hint}").removeprefix("; ")
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; {hint}")
     return path
