@@ -90,6 +90,18 @@ def test_differences_are_those_of_the_studies(place, listed):
     assert 0.05 < parts.low < parts.value < parts.high
 
 
+def test_videos_are_drawn_together_as_in_the_studies(tmp_path, scenes, listed):
+    videos = [replace(scene, group=f"video {n // 3}") for n, scene in enumerate(scenes)]
+    people = people_for(None, videos)
+    for name, harm in (("strong", 30.0), ("weak", 300.0)):
+        study(Harmed(people, harm), videos, listed[:4], out=tmp_path / name, draws=DRAWS)
+    (found,) = compare([tmp_path / "strong", tmp_path / "weak"], DRAWS)
+    for name in ("strong", "weak"):
+        for attack in listed[:4]:
+            own = read_study(tmp_path / name).changes[attack.name]["all"]
+            np.testing.assert_allclose(found.own[name][attack.name]["all"][:9], own[:9], atol=1e-12)
+
+
 def test_pairing_makes_intervals_narrower(place):
     (found,) = compare([place / "strong", place / "weak"], DRAWS)
     paired, (a, b) = (

@@ -70,8 +70,8 @@ def _pair(first: Side, second: Side, folders: tuple[Path | str, Path | str], dra
     if lack:
         raise ValueError(f"{folders[1]}: cannot be compared with {folders[0]}: {lack}")
     sums = [_sums(side) for side in (a, b)]
-    own = {side.name: _own(some, draws, seed) for side, some in zip((a, b), sums, strict=True)}
-    told = [e for x, y in _pieces(*sums) for e in differences(x, y, draws, seed)]
+    own = {side.name: _own(some, draws, seed, side.measured.grouped) for side, some in zip((a, b), sums, strict=True)}
+    told = [e for x, y in _pieces(*sums) for e in differences(x, y, draws, seed, a.measured.grouped)]
     return Compared((a.name, b.name), own, _rows(sums[0], told), *_kinds(a.study.attacks), left_out)
 
 
@@ -149,8 +149,8 @@ def _columns(sums: Sums, keys: Sequence[tuple[str, str]]) -> Pair:
     return part, whole
 
 
-def _own(sums: Sums, draws: int, seed: int) -> dict[str, dict[str, Effect]]:
-    return _rows(sums, effects(*_columns(sums, list(sums)), draws, seed))
+def _own(sums: Sums, draws: int, seed: int, grouped: bool) -> dict[str, dict[str, Effect]]:
+    return _rows(sums, effects(*_columns(sums, list(sums)), draws, seed, grouped=grouped))
 
 
 def _rows(keys: Sums, found: Sequence[Effect]) -> dict[str, dict[str, Effect]]:
