@@ -467,7 +467,7 @@ def test_the_verb_studies_the_world_and_goes_on(tmp_path, monkeypatch, capsys):
     assert f"open {tmp_path / 'study' / 'report.html'}" in out
     assert f"posewright occlude --out {tmp_path}" in (tmp_path / "study" / "report.html").read_text()
     found = read_study(tmp_path / "study")
-    assert found.protocol["model"] == "default"
+    assert found.protocol["model"] == "pose"
     assert found.protocol["data"] == "synthetic world, seed 2026, 1 to 2 people a picture"
     assert len(found.protocol["weights"]) == 64
     assert found.protocol["people"] == 3
