@@ -26,7 +26,7 @@ from posewright.demo.app.server import App, server
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--model", nargs="*", default=["default"])
+    parser.add_argument("--model", nargs="*", default=["pose"])
     parser.add_argument("--drags", type=int, default=60)
     given = parser.parse_args()
     sides = [Side(name, load(name)) for name in given.model]

@@ -92,7 +92,7 @@ def timed(estimator: Estimator) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", nargs="?", default="default")
+    parser.add_argument("model", nargs="?", default="pose")
     parser.add_argument("--coco", type=Path)
     parser.add_argument("--lspet", type=Path)
     parser.add_argument("--split", default="validation", choices=["validation", "test"])

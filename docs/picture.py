@@ -1,4 +1,4 @@
-"""Draw docs/images/demo.png: estimates of the embedded default, and the same people with one keypoint covered."""
+"""Draw docs/images/demo.png: estimates of the embedded network, and the same people with one keypoint covered."""
 
 from pathlib import Path
 
