@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+import posewright
 from posewright import datasets
 from posewright.cli import main
 from posewright.codecs.gaussian import Gaussian
@@ -251,3 +252,12 @@ def test_epochs_are_shared_among_the_phases(data, tmp_path):
                  "--machine.workers", "0"]) == 0  # fmt: skip
     assert len((out / "log.jsonl").read_text().splitlines()) == 1
     assert datasets.read(f"coco:{data}", "any")[0].skeleton.spelt == DOG.spelt
+
+
+def test_the_embedded_network_is_a_start_for_any_keypoints(data, tmp_path):
+    out = tmp_path / "run"
+    assert main(["train", "pose", "--data", f"coco:{data}", "--start", "pose", "--out", str(out), "--epochs", "1",
+                 "--machine.workers", "0"]) == 0  # fmt: skip
+    estimator = posewright.load(out / "last.pt")
+    assert estimator.skeleton.spelt == DOG.spelt
+    assert len(next(estimator.many([np.zeros((64, 64, 3), np.uint8)], [[[8, 8, 56, 56]]]))[0]) == len(DOG)

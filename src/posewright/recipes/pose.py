@@ -51,11 +51,11 @@ def hiding(scenes: Sequence[Scene]) -> Augmentation:  # noqa: ARG001
     return Augmentation((things, AwareDisc(), noise, OnePart(fills.mean)), chance=0.15)
 
 
-def network() -> Any:
-    """Build the network for 19 keypoints."""
+def network(keypoints: int = len(BODY)) -> Any:
+    """Build the network, by default for 19 keypoints."""
     from posewright.models.pose import pose
 
-    return pose(len(BODY))
+    return pose(keypoints)
 
 
 pose = Recipe(
