@@ -40,7 +40,6 @@ Sizes = Annotated[
     str, arg(metavar="SHARE,...", help="of objects: the side of a square as large, a share of what --sized-by says")
 ]
 SizedBy = Annotated[Literal["width", "height"], arg(help="objects: of the crop's width, or of the person's height")]
-OBJECTS = "objects:"
 Fills = Annotated[str, arg(metavar="FILL,...", help="what is shown instead")]
 PeopleCount = Annotated[int, arg(metavar="N", help="how many people at most, in the data's order")]
 Boxes = Annotated[str, arg(metavar="truth|FILE", help="the annotated boxes, or detections in COCO's format")]
@@ -121,7 +120,7 @@ def attacks_of(
     skeleton: Skeleton, attacks: str, fills: str, sizes: str, sized_by: Literal["width", "height"]
 ) -> list[Attack]:
     """List the attacks that the options name; raises ValueError for one that there is not."""
-    from posewright.datasets.cut_outs import read_cut_outs
+    from posewright.datasets.cut_outs import OBJECTS, read_cut_outs
     from posewright.robustness import object_attacks, standard_attacks
 
     found: list[Attack] = []

@@ -13,6 +13,8 @@ from posewright.datasets.masks import Mask, decode
 from posewright.datasets.records import DataError, Record, record_of
 from posewright.occlusion.objects import Object, cut_out, read_objects
 
+OBJECTS = "objects:"
+"""Begins the name of cut-outs where an attack or an augmentation is named; what `read_cut_outs` reads stands behind."""
 LEAST = 500
 """px of a mask below which a thing is left out, as the code released with Sarandi et al. 2018 does."""
 MOST = 500

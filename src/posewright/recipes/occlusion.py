@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from posewright.datasets.cut_outs import read_cut_outs
+from posewright.datasets.cut_outs import OBJECTS, read_cut_outs
 from posewright.datasets.synthetic import thing
 from posewright.occlusion import Augmentation
 from posewright.occlusion.presets import AUGMENTATIONS, Make, pasted_objects
@@ -29,8 +29,6 @@ S3 = (*(replace(phase, occluded=False) for phase in S1), *S1)
 """The three schedules: 210 epochs, 420, and 210 without occlusion followed by 210 with it."""
 THINGS = 40
 """Things of the synthetic world among which pasting draws; seed 0."""
-OBJECTS = "objects:"
-"""Begins the name of an occlusion by pictures of one's own."""
 
 
 def things_of_world(scenes: Sequence[Scene]) -> Augmentation:  # noqa: ARG001

@@ -55,11 +55,11 @@ def warnings(
     given = rules.get("sigmas") is not None
     said = [*_of_sigmas(problem, given), *_of_areas(problem, rules.get("box_area", 1.0)), *_of_visibility(problem)]
     said += _of_groups(problem, few)
-    return (
-        said
-        if predicted is None
-        else [*said, *_of_scores(problem, (ap := _ap(problem.matches(1)))), *_of_ranks(problem, ap)]
-    )
+    if predicted is None:
+        return said
+    found = problem.matches(ranges=1)
+    precision = summary(found)["AP"]
+    return [*said, *_of_scores(found, precision), *_of_ranks(problem, precision)]
 
 
 def _of_sigmas(problem: Problem, given: bool) -> Iterator[str]:
@@ -131,12 +131,7 @@ def _of_groups(problem: Problem, few: int) -> Iterator[str]:
         yield f"fewer than {few} to be found, too few to be reliable: {', '.join(scarce)}"
 
 
-def _ap(matches: Matches) -> float:
-    return summary(matches)["AP"]
-
-
-def _of_scores(problem: Problem, precision: float) -> Iterator[str]:
-    found = problem.matches(ranges=1)
+def _of_scores(found: Matches, precision: float) -> Iterator[str]:
     if precision > 1 - NEAR_ONE:
         yield f"AP is {precision:.3f}, within {NEAR_ONE:g} of 1: it hardly tells good estimators apart"
     hits = (found.person[0] >= 0) & ~found.ignored[0]
@@ -155,9 +150,10 @@ def _of_ranks(problem: Problem, precision: float) -> Iterator[str]:
     _, place, copies = np.unique(score, return_inverse=True, return_counts=True)
     tied = int((copies[place.ravel()] > 1).sum())
     if tied > EQUAL * len(score):
+        backwards = summary(problem.compared.backwards())["AP"]
         yield (
             f"{_per_cent(tied, len(score))} of {len(score)} predictions share their score, so that their order in the "
-            f"file decides: AP is {precision:.4f}, and {_ap(problem.compared.backwards()):.4f} with the file backwards"
+            f"file decides: AP is {precision:.4f}, and {backwards:.4f} with the file backwards"
         )
 
 
