@@ -118,12 +118,13 @@ def test_ochuman_splits_and_errors(write, tmp_path, ochuman_content):
 def flic_file(folder, **changes):
     """Three examples: a good one for training, a bad one, and one of the test set."""
     rows = np.zeros(3, dtype=[(name, object) for name in (
-        "filepath", "coords", "torsobox", "imgdims", "istrain", "istest", "isbad", "isunchecked")])  # fmt: skip
+        "filepath", "coords", "torsobox", "imgdims", "istrain", "istest", "isbad", "isunchecked",
+        "moviename")])  # fmt: skip
     for i, row in enumerate(rows):
         coords = np.full((2, 29), np.nan)
         coords[:, [0, 1, 2, 3, 4, 5, 6, 9, 12, 13, 16]] = np.arange(22).reshape(2, 11) + 1
         coords[:, 16] = np.nan
-        row["filepath"], row["coords"] = f"film-{i:08d}.jpg", coords
+        row["filepath"], row["coords"], row["moviename"] = f"film-{i:08d}.jpg", coords, "film"
         row["torsobox"], row["imgdims"] = np.array([11.0, 21, 31, 61]), np.array([480, 720, 3])
         row["istrain"], row["istest"], row["isbad"], row["isunchecked"] = i < 2, i == 2, i == 1, False
         for name, value in changes.items():
@@ -136,7 +137,7 @@ def test_flic(tmp_path):
     (scene,) = datasets.read(tmp_path, "train")
     (person,) = scene.people
     assert (scene.skeleton, scene.id, scene.size) == (FLIC, 1, (720, 480))
-    assert scene.image == tmp_path / "images" / "film-00000000.jpg"
+    assert (scene.image, scene.group) == (tmp_path / "images" / "film-00000000.jpg", "film")
     assert person.keypoints[:3].tolist() == [[0, 11], [1, 12], [2, 13]]
     assert np.isnan(person.keypoints[FLIC.index("nose")]).all()
     assert person.visible.tolist() == [SEEN] * 10 + [ABSENT]
@@ -182,6 +183,7 @@ def test_penn_action(tmp_path):
     penn_file(tmp_path, "0002", train=-1.0)
     scenes = datasets.read(tmp_path, "train")
     assert [scene.id for scene in scenes] == ["0001/000001", "0001/000002", "0001/000003"]
+    assert {scene.group for scene in scenes} == {"0001"}
     assert next(scene.id for scene in penn_action.read(tmp_path, "test")) == "0002/000001"
     first, last = scenes[0], scenes[2]
     assert (first.skeleton, first.size) == (PENN_ACTION, (480, 270))

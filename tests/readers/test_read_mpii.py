@@ -129,12 +129,12 @@ def original(tmp_path):
         return {"x1": 3, "y1": 4, "x2": 13, "y2": 24, "scale": 1.5, "objpos": {"x": 101, "y": 51},
                 "annopoints": {"point": _structs(points)}}  # fmt: skip
 
-    def picture(name, people):
-        return {"image": {"name": name}, "annorect": _structs(people) if people else [], "vididx": []}
+    def picture(name, people, video=()):
+        return {"image": {"name": name}, "annorect": _structs(people) if people else [], "vididx": video}
 
     test = {"scale": 2.0, "objpos": {"x": 11, "y": 21}}
     pictures = [
-        picture("two.jpg", [person(11.0, 1), person(51.0, 0)]),
+        picture("two.jpg", [person(11.0, 1), person(51.0, 0)], 7),
         picture("one.jpg", [person(11.0, "1")]),
         picture("test.jpg", [test]),
         picture("none.jpg", []),
@@ -149,6 +149,7 @@ def original(tmp_path):
 def test_the_original_mat(original):
     two, one, none = mpii.read(original, "train")
     assert [scene.image.name for scene in (two, one, none)] == ["two.jpg", "one.jpg", "none.jpg"]
+    assert [scene.group for scene in (two, one, none)] == [7, None, None]
     assert none.people == ()
     first, second = two.people
     assert first.keypoints[6].tolist() == [10, 19]

@@ -96,6 +96,7 @@ def test_human36m_in_moons_form(write, tmp_path, rng):
             write(content, f"annotations/Human36M_subject{subject}_{what}.json")
     (scene,) = datasets.read(f"h36m:{tmp_path}", "test")
     assert (scene.id, scene.image) == ("S9/02 1/4/7", tmp_path / "s/a.jpg")
+    assert scene.group == "S9/02 1"
     camera = Camera(np.array([[1145, 0, 512], [0, 1143, 515], [0, 0, 1]]), R, np.array([10, 20, 5000]))
     np.testing.assert_allclose(scene.people[0].keypoints, camera.project(points))
     np.testing.assert_array_equal(scene.people[0].points3d, points)
@@ -123,6 +124,7 @@ def indoors(tmp_path, rng):
 def test_mpi_inf_3dhp(indoors):
     scenes = datasets.read(indoors, "train")
     assert [scene.id for scene in scenes] == ["S1/Seq1/0/000010", "S1/Seq1/8/000010"]
+    assert {scene.group for scene in scenes} == {"S1/Seq1"}
     np.testing.assert_allclose(scenes[0].camera.t, [100, 200, 4000])
     with np.load(indoors / "annotations/mpi_inf_3dhp_train.npz") as content:
         known = np.arange(17) != 1
@@ -130,6 +132,7 @@ def test_mpi_inf_3dhp(indoors):
         np.testing.assert_allclose(seen[known], 1000 * content["S"][2, known, :3], atol=1e-9)
     (scene,) = datasets.read(indoors, "test")
     assert scene.id == "TS1/0/000003"
+    assert scene.group == "TS1"
     np.testing.assert_array_equal(scene.camera.R, np.eye(3))
     assert len(mpi_inf_3dhp.read(indoors, "train", cameras=range(14))) == 3
 
@@ -145,6 +148,7 @@ def test_panoptic(write, tmp_path, rng):
     write({"bodies": [body]}, "band9/hdPose3d_stage1_coco19/body3DScene_00000007.json")
     scenes = datasets.read(tmp_path, "train")
     assert [scene.id for scene in scenes] == [f"band9/{name}/00000007" for name in panoptic.CAMERAS]
+    assert {scene.group for scene in scenes} == {"band9"}
     assert scenes[0].image == tmp_path / "band9/hdImgs/00_03/00_03_00000007.jpg"
     (person,) = scenes[0].people
     assert person.id == 3
@@ -199,6 +203,7 @@ def test_shelf(write, tmp_path, actors):
     write({**told("0", eyes()[0]), **told("1", eyes()[1])}, "calibration_shelf.json")
     scenes = datasets.read(tmp_path, "test")
     assert [scene.id for scene in scenes] == [f"shelf/{n}/{f:06d}" for f in (300, 301) for n in (0, 1)]
+    assert [scene.group for scene in scenes] == [f"shelf/{f:06d}" for f in (300, 300, 301, 301)]
     assert scenes[0].image == tmp_path / "Camera0/img_000300.png"
     assert [[person.id for person in scene.people] for scene in scenes] == [[0], [0], [0, 1], [0, 1]]
     assert len(datasets.read(f"shelf:{tmp_path}", "all")) == 604

@@ -29,7 +29,7 @@ def read(root: Path, split: str) -> list[Scene]:
     `examples.mat` beside `images/`. Split: train, test; full: all; plus: the rows of `tr_plus_indices.mat`, counted
     from 1. An example that is marked bad or unchecked is left out of train. Coordinates count from 1 and lose 1; NaN is
     absent. box: the torso's, all that is labelled; the person's is unknown. A scene's id is its number in the file,
-    from 1, for the same frame may stand there several times. Raises DataError.
+    from 1, for the same frame may stand there several times; its group is the film. Raises DataError.
     """
     path = Path(root) / "examples.mat"
     file = read_matlab(path, squeeze_me=True, struct_as_record=False)
@@ -81,7 +81,9 @@ def _scene(images: Path, row: Any, number: int, path: Path) -> Scene:
         raise DataError(f"{where}: filepath: must be a text")
     visible = np.where(labelled, SEEN, ABSENT).astype(np.uint8)
     person = Person(xy, visible, box=torso.astype(np.float64) - 1, id=number)
-    return Scene(images / name, FLIC, (person,), _size(row), id=number)
+    film = getattr(row, "moviename", None)
+    group = film if isinstance(film, str) and film else None
+    return Scene(images / name, FLIC, (person,), _size(row), id=number, group=group)
 
 
 def _size(row: Any) -> tuple[int, int] | None:

@@ -38,7 +38,8 @@ def read(root: Path, split: str, *, every: int | None = None) -> list[Scene]:
     """Read Human3.6M, one scene a picture, `points3d` in mm of the world, without decoding any.
 
     split: train, test, or one subject as S1. every: one of so many frames, by default 64 of the test split (as
-    integral pose and EpipolarPose report on) and all of others. Raises DataError.
+    integral pose and EpipolarPose report on) and all of others. A scene's group is the recording, of all cameras, so
+    that intervals speak of other recordings of these people, and not of other people. Raises DataError.
     """
     root = Path(root)
     subjects = SUBJECTS.get(split) or ((split[1:],) if re.fullmatch(r"S\d+", split) else None)
@@ -133,5 +134,6 @@ def _points(joints: Record, path: tuple[str, ...]) -> np.ndarray:
 def _scene(
     image: Path, person: Person, camera: Camera, size: tuple[int, int], subject: str, what: str, eye: str, frame: str
 ) -> Scene:
-    name = f"S{subject}/{what.replace('_', ' ')}/{eye}/{frame}"
-    return Scene(image, H36M, (replace(person, id=f"S{subject}"),), size, camera, name)
+    recorded = f"S{subject}/{what.replace('_', ' ')}"
+    name = f"{recorded}/{eye}/{frame}"
+    return Scene(image, H36M, (replace(person, id=f"S{subject}"),), size, camera, name, group=recorded)

@@ -36,7 +36,8 @@ NAMES = {"train": ["annotations/mpi_inf_3dhp_train.npz", "*3dhp_train*.npz"],
 def read(root: Path, split: str, *, cameras: Sequence[int] = CHEST_HEIGHT) -> list[Scene]:
     """Read MPI-INF-3DHP, one scene a picture, `points3d` in mm of the world, without decoding any.
 
-    split: train, of which only pictures of these cameras, or test. Raises DataError.
+    split: train, of which only pictures of these cameras, or test. A scene's group is the recording, of all cameras.
+    Raises DataError.
     """
     root = Path(root)
     if split not in NAMES:
@@ -53,7 +54,9 @@ def read(root: Path, split: str, *, cameras: Sequence[int] = CHEST_HEIGHT) -> li
         camera = _camera(eyes, f"{who}_{sequence}_Cam{eye}" if sequence else who)
         person = replace(person, points3d=(space - camera.t) @ camera.R, id=who)
         label = f"{who}/{sequence}" if sequence else who
-        scenes.append(Scene(images / name, MPI_INF_3DHP, (person,), None, camera, f"{label}/{eye}/{frame}"))
+        scenes.append(
+            Scene(images / name, MPI_INF_3DHP, (person,), None, camera, f"{label}/{eye}/{frame}", group=label)
+        )
     return scenes
 
 

@@ -28,8 +28,8 @@ def read_original(path: Path, images: Path, split: str, separated: bool = False)
     """Read the authors' .mat; split is train or test (test pictures have centres and scales, no keypoints).
 
     is_visible 1 is seen, 0 hidden; head top and upper neck have none, and are *seen*. People without keypoints
-    are kept, all absent. `head` is the annotated head box. separated: only people who stand apart, as the file
-    lists them in single_person. Raises DataError.
+    are kept, all absent. `head` is the annotated head box, a scene's group the video that the picture is cut from.
+    separated: only people who stand apart, as the file lists them in single_person. Raises DataError.
     """
     if split not in ("train", "test"):
         raise DataError(f"{path}: no split {split!r}; there is train and test (val is a list of Tompson et al.)")
@@ -77,7 +77,8 @@ def _scene(entry: Any, where: str, images: Path) -> Scene:
     name = Record(where, _members(record.get("image"), f"{where}: image")).text("name")
     rectangles = _many(record.fields.get("annorect"))
     people = tuple(_person(value, f"{where}: person {place}", place) for place, value in enumerate(rectangles))
-    return Scene(images / name, MPII, people, id=Path(name).stem)
+    video = record.fields.get("vididx")
+    return Scene(images / name, MPII, people, id=Path(name).stem, group=video if isinstance(video, int) else None)
 
 
 def _person(value: Any, where: str, place: int) -> Person:

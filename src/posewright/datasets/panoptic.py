@@ -30,7 +30,7 @@ CENTIMETRES = 10.0
 def read(root: Path, split: str, *, cameras: Sequence[str] = CAMERAS) -> list[Scene]:
     """Read Panoptic, one scene a camera and frame, `points3d` in mm of the world, without decoding any.
 
-    split: train or test, by the names of sequences, or all. Raises DataError.
+    split: train or test, by the names of sequences, or all. A scene's group is the sequence. Raises DataError.
     """
     root = Path(root)
     if split not in ("train", "test", "all"):
@@ -69,7 +69,8 @@ def _sequence(folder: Path, names: Sequence[str]) -> list[Scene]:
             camera, size = cameras[name]
             image = folder / "hdImgs" / name / f"{name}_{frame}.jpg"
             people = tuple(_person(body, camera, size) for body in bodies)
-            scenes.append(Scene(image, PANOPTIC, people, size, camera, f"{folder.name}/{name}/{frame}"))
+            label = f"{folder.name}/{name}/{frame}"
+            scenes.append(Scene(image, PANOPTIC, people, size, camera, label, group=folder.name))
     return scenes
 
 

@@ -22,7 +22,8 @@ def read(root: Path, split: str) -> list[Scene]:
 
     `labels/0001.mat` beside `frames/0001/000001.jpg`. Coordinates and boxes count from 1 and lose 1. visibility 1 is
     seen, 0 hidden; a hidden keypoint at (1, 1), where the annotators left those that they could not place, is absent.
-    Some videos have fewer boxes than frames: the others have none. A scene's id is "0001/000001". Raises DataError.
+    Some videos have fewer boxes than frames: the others have none. A scene's id is "0001/000001", its group the video.
+    Raises DataError.
     """
     root = Path(root)
     if split not in SPLITS:
@@ -56,6 +57,7 @@ def _video(root: Path, path: Path, split: str) -> list[Scene]:
             (_person(one, shown > 0, boxes[number - 1] if number <= len(boxes) else None),),
             (width, height),
             id=f"{path.stem}/{number:06d}",
+            group=path.stem,
         )
         for number, (one, shown) in enumerate(zip(xy, seen, strict=True), 1)
     ]

@@ -36,7 +36,8 @@ TERMS = "Shelf and Campus, campar.in.tum.de/Chair/MultiHumanPose; no licence sta
 def read(root: Path, split: str) -> list[Scene]:
     """Read one scene a camera and frame, `points3d` in mm of the world, without decoding any picture.
 
-    split: test, the frames that both are judged on, or all. Campus is told by its three cameras. Raises DataError.
+    split: test, the frames that both are judged on, or all. Campus is told by its three cameras. A scene's group is the
+    instant, all cameras together; all are frames of one video. Raises DataError.
     """
     root = Path(root)
     if split not in ("test", "all"):
@@ -53,7 +54,8 @@ def read(root: Path, split: str) -> list[Scene]:
         for number, camera in cameras.items():
             image = root / PICTURES[name].format(camera=number, frame=frame)
             people = tuple(_person(points, n, camera, SIZES[name]) for n, points in there)
-            scenes.append(Scene(image, SHELF, people, SIZES[name], camera, f"{name}/{number}/{frame:06d}"))
+            label, instant = (f"{name}/{part}{frame:06d}" for part in (f"{number}/", ""))
+            scenes.append(Scene(image, SHELF, people, SIZES[name], camera, label, group=instant))
     return scenes
 
 
