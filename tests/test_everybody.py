@@ -101,7 +101,7 @@ def test_others_networks_of_crops_are_asked_at_the_detectors_boxes(tmp_path):
     if embedded_file("person").is_file():
         estimator = posewright.load(f"{file}:crops")
         assert estimator(np.zeros((64, 64, 3), np.uint8)) == []
-        assert estimator.protocol()["detector name"] == "person"
+        assert estimator.protocol()["detector name"] == "person_negatives"
     with pytest.raises(ValueError, match="for top-down networks"):
         posewright.load(f"{file}:whole", detector=embedded_file("default"))
 
@@ -126,9 +126,9 @@ def test_the_least_score_keeps_pictures_of_nobody_empty():
     somebody = [Scene(pixels, LSP, (Person(absent, box=box),), (64, 64)) for pixels in pictures[:2]]
     nobody = Scene(pictures[2], LSP, (), (64, 64))
     network = blind(codec, answers)
-    assert with_least(network, codec, somebody).least <= 0.4
+    assert with_least(network, codec, somebody) == codec
     chosen = with_least(network, codec, [*somebody, nobody])
-    assert 0.55 < chosen.least <= 0.7
+    assert chosen.least == 0.56
 
 
 @pytest.mark.skipif(not embedded_file("person").is_file(), reason="the embedded detector is not there")
@@ -137,7 +137,7 @@ class TestTheEmbeddedDetector:
         estimator = posewright.load()
         assert estimator.detector.file == embedded_file("person")
         assert isinstance(estimator.detector.finder, BottomUp)
-        assert estimator.protocol()["without boxes"]["name"] == "person"
+        assert estimator.protocol()["without boxes"]["name"] == "person_negatives"
 
     def test_an_empty_picture_is_nobody(self):
         for grey in (0, 128, 255):
@@ -151,7 +151,7 @@ class TestTheEmbeddedDetector:
         assert 0.5 * people <= found <= 1.5 * people
 
     def test_moving_the_picture_moves_the_boxes(self):
-        (scene,) = world(1, 5, size=(256, 256), skeleton=LSP, people=(1, 1))
+        (scene,) = world(1, 4, size=(256, 256), skeleton=LSP, people=(1, 1))
         detector = posewright.load().detector
         wide = np.zeros((256, 512, 3), np.uint8)
         left, right = wide.copy(), wide.copy()

@@ -22,8 +22,8 @@ PHOTOGRAPHS, CUT_OUTS = "negatives", "cut_outs"
 """Folders beside the pictures of people: photographs of nobody, and photographed things with an alpha channel."""
 JUDGED = 5
 """Every fifth photograph is set aside."""
-PEOPLE, STRIPS = 2, 8
-"""Every second picture of people begins a mosaic, and of the strips beside them every eighth."""
+STRIPS = 8
+"""Of the strips beside people every eighth begins a mosaic."""
 
 
 def read(folder: Path, split: str) -> list[Scene]:
@@ -38,7 +38,7 @@ def read(folder: Path, split: str) -> list[Scene]:
     if split == "test":
         return scenes
     empty = [scene for scene in scenes if not scene.people]
-    return [*[scene for scene in scenes if scene.people][::PEOPLE], *empty[::STRIPS]]
+    return [*[scene for scene in scenes if scene.people], *empty[::STRIPS]]
 
 
 def photographs(folder: Path) -> list[Scene]:
