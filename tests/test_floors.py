@@ -13,7 +13,7 @@ FLOORS = {
     4: "estimators report",
     3: "datasets",
     2: "augment occlusion codecs models losses metrics",
-    1: "columns scene picture geometry fields warp skeleton files text moved",
+    1: "columns scene picture geometry fields warp skeleton files pieces text moved",
 }
 """From the roof down. Rooms of one floor do not know each other; on the ground, a noun knows those to its right."""
 
@@ -77,7 +77,7 @@ def test_the_design_tells_the_same_floors():
     }
     assert list(told) == sorted(FLOORS, reverse=True)
     assert len(FLOORS) <= 9
-    assert len([path for path in SOURCE.iterdir() if path.name != "__pycache__"]) <= 28
+    assert len([path for path in SOURCE.iterdir() if path.name != "__pycache__"]) <= 29
 
 
 def picture() -> str:

@@ -10,6 +10,7 @@ from tyro.conf import Positional, arg
 
 from posewright.cli.options import (
     QUIET,
+    Cluster,
     Data,
     Draws,
     Flip,
@@ -95,10 +96,12 @@ def predict(
     overlays: Overlays = "poses",
     least: Least = 0.0,
     width: Width = None,
+    cluster: Cluster = None,
 ) -> int:
     """Estimate the people in photographs, folders and videos; write COCO results and one overlay an input."""
     from posewright import load
     from posewright.datasets.videos import Clip
+    from posewright.pieces import shared
     from posewright.verbs.overlays import Style
     from posewright.verbs.predict import predict_to
 
@@ -120,11 +123,12 @@ def predict(
         from posewright.estimators.adapters import detector as detectors
 
         estimator = detectors.load(hub, estimator)
-    return predict_to(
-        out, inputs, estimator, boxes, box_score, box_overlap, format, told_apart(model, recipe, detector), box_form,
-        clip=Clip(start, end, stride), style=Style(overlays == "boxes", least, width, overlays == "none"),
-        smooth=smooth,
-    )  # fmt: skip
+    with shared(cluster) as share:
+        return predict_to(
+            out, inputs, estimator, boxes, box_score, box_overlap, format, told_apart(model, recipe, detector),
+            box_form, clip=Clip(start, end, stride), style=Style(overlays == "boxes", least, width, overlays == "none"),
+            smooth=smooth, share=None if cluster is None else share,
+        )  # fmt: skip
 
 
 def told_apart(*names: str | None) -> dict[str, Any]:

@@ -65,3 +65,12 @@ Sigmas = Annotated[
 ]
 Draws = Annotated[int, arg(metavar="N", help="how often the pictures are drawn anew for the intervals; 0 for none")]
 Seed = Annotated[int, arg(metavar="N", help="of these draws")]
+Cluster = Annotated[
+    str | None,
+    arg(
+        metavar="auto|ADDRESS",
+        help="share the work out by Ray: auto, among the cores of this machine, or the address that `ray start --head` "
+        "told, as 10.0.0.1:6379, among all machines there, which must see the same files under the same paths",
+        **QUIET,
+    ),
+]

@@ -51,17 +51,25 @@ def scenes_from(
     skeleton: what the scenes say their people have. known: tells of which photographs nobody will look at the pixels;
     they are not decoded, and their scene's image is the path. clip: which frames of videos.
     """
+    for path in files_in(paths):
+        if isinstance(path, Unreadable):
+            yield path
+        else:
+            yield from _scenes(path, skeleton, known, clip)
+
+
+def files_in(paths: Iterable[str | Path]) -> Iterator[Path | Unreadable]:
+    """Yield the files that `scenes_from` would read, in its order, and what it would say of folders."""
     for path in map(Path, paths):
         if path.is_dir():
             files = _inside(path)
             if not files:
                 yield Unreadable(str(path), "the folder holds no picture and no video")
-            for file in files:
-                yield from _scenes(file, skeleton, known, clip)
+            yield from files
             if left_out := _left_out(path):
                 yield Unreadable(str(path), left_out)
         else:
-            yield from _scenes(path, skeleton, known, clip)
+            yield path
 
 
 def _inside(folder: Path) -> list[Path]:

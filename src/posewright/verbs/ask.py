@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, ParamSpec
 from urllib.parse import urlsplit
@@ -40,6 +40,11 @@ class Asked:
     """
 
     estimator: Estimator
+    made: Callable[[], Asked] | None = None
+    """What loaded it: a copy for another process loads anew, for what runs a network does not travel."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Asked, (self.estimator,)) if self.made is None else (self.made, ())
 
     def __getattr__(self, name: str) -> Any:
         if name == "estimator":  # while a copy is being made
@@ -131,7 +136,7 @@ def asked(load: Callable[Parameters, Estimator]) -> Callable[Parameters, Asked]:
 
     @wraps(load)
     def loading(*arguments: Parameters.args, **options: Parameters.kwargs) -> Asked:
-        return Asked(load(*arguments, **options))
+        return Asked(load(*arguments, **options), partial(loading, *arguments, **options))
 
     return loading
 

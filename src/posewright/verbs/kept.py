@@ -51,8 +51,12 @@ class Kept:
     def add(self, scene: Scene) -> None:
         """Write down the people of a picture."""
         line = {"id": str(scene.id), "stamp": stamp(scene), "people": [_told(person) for person in scene.people]}
+        self.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+
+    def write(self, lines: bytes) -> None:
+        """Write down lines that another one's `add` has made."""
         try:
-            self.file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+            self.file.write(lines)
             self.file.flush()
         except OSError as error:
             raise type(error)(error.errno, error.strerror, str(self.path)) from None

@@ -55,6 +55,8 @@ PLAIN = Style()
 def overlay_name(source: str, taken: set[str]) -> str:
     """Name an overlay after its file, with its folder's name or a number in front where the name is taken.
 
+    taken: in lower case, for some file systems know no other.
+
     >>> overlay_name("a/photo.png", set()), overlay_name("b/photo.tif", {"photo.jpg"})
     ('photo.jpg', 'b-photo.jpg')
     >>> overlay_name("clip.mp4", set())
@@ -66,12 +68,11 @@ def overlay_name(source: str, taken: set[str]) -> str:
     if len(os.fsencode(stem)) > LONGEST_NAME:
         stem = f"{stem[:60]}-{hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]}"
     folder = path.resolve().parent.name[:60]
-    lower = {name.lower() for name in taken}
     for name in (f"{stem}{suffix}", f"{folder}-{stem}{suffix}"):
-        if name.lower() not in lower:
+        if name.lower() not in taken:
             return name
     number = 2
-    while f"{number}-{stem}{suffix}".lower() in lower:
+    while f"{number}-{stem}{suffix}".lower() in taken:
         number += 1
     return f"{number}-{stem}{suffix}"
 

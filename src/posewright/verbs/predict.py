@@ -9,44 +9,27 @@ import hashlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from posewright.datasets import coco, videos
+from posewright.datasets import coco
 from posewright.datasets.detections import Boxes, BoxForm, boxes_of, read_boxes
 from posewright.datasets.documents import read_bytes, write_json
 from posewright.datasets.exchange import FORMS
-from posewright.datasets.inputs import VIDEO_SUFFIXES, Unreadable, scenes_from
+from posewright.datasets.inputs import Unreadable, files_in
 from posewright.datasets.predictions import described
 from posewright.datasets.records import DataError
 from posewright.datasets.videos import ALL, Clip
 from posewright.estimators.estimator import Estimator
-from posewright.estimators.one_euro import OneEuro
-from posewright.estimators.tracking import Tracker
 from posewright.metrics.score import versions
-from posewright.scene import Floats, Person, Scene
+from posewright.pieces import Share
 from posewright.text import printable
-from posewright.verbs.kept import PASSING, Kept, kept
-from posewright.verbs.overlays import OVERLAYS, PLAIN, Style, drop_old, opened_overlay, overlay_name
-from posewright.warp import Size
-
-Entry = Scene | Unreadable
-
-
-@dataclass
-class Found:
-    """What one run has read, and what it could not."""
-
-    scenes: list[Scene] = field(default_factory=list)
-    smoothed: list[Scene] = field(default_factory=list)
-    overlays: dict[str, str] = field(default_factory=dict)
-    unreadable: dict[str, str] = field(default_factory=dict)
+from posewright.verbs.kept import PASSING, kept
+from posewright.verbs.overlays import OVERLAYS, PLAIN, Style, drop_old
+from posewright.verbs.run import UNNAMED, Found, Run
 
 
 def predict(
@@ -85,6 +68,7 @@ def predict_to(
     clip: Clip = ALL,
     style: Style = PLAIN,
     smooth: bool = False,
+    share: Share | None = None,
 ) -> int:
     """Estimate the people of files; returns the exit code: 0, or 2 where nothing could be read.
 
@@ -96,7 +80,8 @@ def predict_to(
     of a form; without them the estimator finds people by itself. form: one of `exchange.FORMS` to
     write beside the COCO results. clip: which frames of videos, whose people keep an id (`track_id`). style: how people
     are drawn. smooth: write `smoothed.json` beside, with people of videos smoothed in time, and draw these. about:
-    what else tells one run from another, as the hash of a user's file. Raises ValueError without inputs,
+    what else tells one run from another, as the hash of a user's file. share: what does the files side by side, as
+    `pieces.shared` gives it for a cluster; None goes through them here. Raises ValueError without inputs,
     DataError for a file of boxes that is none or that names none of the pictures.
     """
     if not inputs:
@@ -113,12 +98,13 @@ def predict_to(
     ):
         run = Run(estimator, given, out, found, answers, told, clip, style, smooth)
         try:
-            entries = _once(scenes_from(inputs, estimator.skeleton, run.drawn, clip), out)
-            for source, group in groupby(entries, _source):
-                run.file(source, group)
+            run.all(list(_once(files_in(inputs), out)), share)
         except KeyboardInterrupt:
             told(f"posewright: {len(found.scenes)} pictures are kept in {out}; the same command goes on from there")
             raise
+        finally:
+            for name in (out / OVERLAYS).glob(f"{UNNAMED}*"):
+                name.unlink(missing_ok=True)
         if given is not None and found.scenes:
             _tell_of_boxes(boxes, given, found, told)
         if not found.scenes:
@@ -140,79 +126,6 @@ def _of(estimator: Estimator, boxes: Path | None, about: Mapping[str, Any] | Non
     asked = None if boxes is None else hashlib.sha256(read_bytes(boxes)).hexdigest()
     passing = {key: value for key, value in estimator.protocol().items() if key not in PASSING}
     return {"estimator": passing, "boxes": asked, "versions": versions(), **(about or {})}
-
-
-@dataclass
-class Run:
-    """One run over inputs: what asks, what is known already, and where it all goes."""
-
-    estimator: Estimator
-    boxes: Boxes | None
-    out: Path
-    found: Found
-    answers: Kept
-    told: Callable[[str], None]
-    clip: Clip = ALL
-    style: Style = PLAIN
-    smooth: bool = False
-
-    def drawn(self, scene: Scene) -> bool:
-        """Tell whether a photograph is answered and drawn already."""
-        name = overlay_name(str(scene.id), set(self.found.overlays.values()))
-        there = self.style.none or (self.out / OVERLAYS / name).is_file()
-        return self.answers.people(scene) is not None and there
-
-    def file(self, source: str, group: Iterable[Entry]) -> None:
-        """Estimate one file, a photograph or all frames of a video, and draw its overlay."""
-        name = overlay_name(source, set(self.found.overlays.values()))
-        follow = self._following(source)
-        with opened_overlay(self.out / OVERLAYS / name, source, self.style, self.clip.stride) as show:
-            for entry in group:
-                if isinstance(entry, Unreadable):
-                    self.found.unreadable[entry.source] = entry.reason
-                    self.told(f"posewright: {entry}")
-                    continue
-                done = self.answers.people(entry)
-                people = self.people(entry) if done is None else done
-                if done is None:
-                    self.answers.add(replace(entry, image=source, people=people))
-                people, smoothed = follow(people)
-                self.found.scenes.append(replace(entry, image=source, people=people))
-                self.found.smoothed.append(replace(entry, image=source, people=smoothed))
-                if not self.style.none:
-                    self.found.overlays[source] = name
-                if not isinstance(entry.image, str | Path):
-                    show(entry.pixels(), smoothed, entry.skeleton)
-                self.told("")
-
-    def _following(self, source: str) -> Callable[[Sequence[Person]], tuple[tuple[Person, ...], tuple[Person, ...]]]:
-        """Return what gives the people of a video's frames ids, and smooths them where that is asked for."""
-        if Path(source).suffix.lower() not in VIDEO_SUFFIXES:
-            return lambda people: (tuple(people), tuple(people))
-        rate = videos.rate(source) / self.clip.stride
-        tracker, filtered = Tracker(self.estimator.skeleton, rate), OneEuro(rate)
-
-        def follow(people: Sequence[Person]) -> tuple[tuple[Person, ...], tuple[Person, ...]]:
-            known = tracker(people)
-            return known, filtered(known) if self.smooth else known
-
-        return follow
-
-    def people(self, scene: Scene) -> tuple[Person, ...]:
-        """Ask about a picture, at its boxes where there are boxes; one that lies outside of it holds nobody."""
-        if self.boxes is None:
-            return tuple(self.estimator(scene.pixels()))
-        given = [one.box for one in boxes_of(str(scene.id), self.boxes)]
-        inside = [box for box in given if _meets(box, scene.size)]
-        if len(inside) < len(given):
-            self.told(f"posewright: {scene.id}: {len(given) - len(inside)} of its {len(given)} boxes lie outside of it")
-        people = self.estimator(scene.pixels(), inside) if inside else []
-        return tuple(replace(person, box=box) for person, box in zip(people, inside, strict=True))
-
-
-def _meets(box: Floats, size: Size | None) -> bool:
-    """Tell whether a box xyxy and its picture share anything."""
-    return size is None or bool((box[2:] > 0).all() and (box[:2] < np.asarray(size)).all())
 
 
 def _tell_of_boxes(path: Path | None, boxes: Boxes, found: Found, told: Callable[[str], None]) -> None:
@@ -246,23 +159,15 @@ def _write(found: Found, estimator: Estimator, out: Path, boxes: str | None) -> 
     print(f"{said}: {out / 'predictions.json'}, drawn in {out / OVERLAYS}")
 
 
-def _source(entry: Entry) -> str:
-    """Return the path of the file that a scene or a reason comes from."""
-    if isinstance(entry, Unreadable):
-        return entry.source
-    source, _, number = str(entry.id).rpartition("#")
-    return source if number.isdecimal() and Path(source).suffix.lower() in VIDEO_SUFFIXES else str(entry.id)
-
-
-def _once(entries: Iterable[Entry], out: Path) -> Iterator[Entry]:
+def _once(files: Iterable[Path | Unreadable], out: Path) -> Iterator[Path | Unreadable]:
     """Leave out what is named twice, and the overlays of an earlier run."""
     overlays = (out / OVERLAYS).resolve()
     seen: set[str] = set()
-    for entry in entries:
-        name = entry.source if isinstance(entry, Unreadable) else str(entry.id)
-        if name not in seen and not Path(_source(entry)).resolve().is_relative_to(overlays):
+    for file in files:
+        name = file.source if isinstance(file, Unreadable) else str(file)
+        if name not in seen and not Path(name).resolve().is_relative_to(overlays):
             seen.add(name)
-            yield entry
+            yield file
 
 
 @contextmanager

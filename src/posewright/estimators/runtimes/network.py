@@ -84,8 +84,11 @@ def rebuilt(names: Sequence[str], arrays: Sequence[Any]) -> list[Any]:
 def free_cores() -> int:
     """Count the cores that this process may use, less those that were busy in the last minute; at least 1.
 
+    OMP_NUM_THREADS, by which Ray and others say how many a process is given, is the most.
+
     Threads beyond the free cores make a network slower, up to a hundredfold where they spin.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     busy = round(os.getloadavg()[0]) if hasattr(os, "getloadavg") else 0
-    return max(1, cores - busy)
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(cores - busy, int(given) if given.isdecimal() else cores))
