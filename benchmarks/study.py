@@ -41,7 +41,7 @@ class Clock:
 
 
 def main(people: int, threads: int | None) -> Sequence[float]:
-    estimator = load("default", threads=threads)
+    estimator = load("default", threads=threads).estimator
     clock = Clock(estimator.network.run)
     estimator = replace(estimator, network=replace(estimator.network, run=clock))
     skeleton = estimator.codec.skeleton
