@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,9 +13,12 @@ import pytest
 
 from posewright import pieces
 from posewright.cli import main
-from posewright.datasets.synthetic import scenes
+from posewright.datasets import coco
+from posewright.datasets.synthetic import scenes, world
 from posewright.picture import write
 from posewright.pieces import shared
+from posewright.report.results import NAMES
+from posewright.verbs import score as scoring
 from posewright.verbs.load import load
 from posewright.verbs.predict import predict_to
 
@@ -187,6 +191,41 @@ def test_a_video_is_a_piece(share, tmp_path, monkeypatch):
         "predictions.json", "protocol.json", "smoothed.json", "overlays/a.webm", "overlays/b.webm"
     }  # fmt: skip
     assert all(there[name] == here[name] for name in here if name.endswith(".json"))
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory):
+    """Drawn truth, and predictions of it that are off by some px."""
+    folder, rng = tmp_path_factory.mktemp("scored"), np.random.default_rng(0)
+    truth = world(9, 1, size=(160, 128), people=(1, 2))
+    coco.write(truth, folder / "truth")
+
+    def moved(person):
+        xy = person.keypoints + rng.normal(scale=4, size=person.keypoints.shape)
+        return replace(person, keypoints=xy, visible=None, cause=None, score=float(rng.uniform(0.3, 0.9)),
+                       scores=np.where(np.isfinite(xy).all(1), rng.uniform(0.3, 0.9, len(xy)), 0))  # fmt: skip
+
+    for name in ("a", "b"):
+        found = [replace(scene, people=tuple(map(moved, scene.people))) for scene in truth]
+        coco.write_results(found, folder / f"{name}.json")
+    return folder
+
+
+OF_COCO = sorted(set(NAMES) - {"crowdpose_ap", "aic_map", "mpii_map", "pckh", "mask_iou"})
+
+
+def test_draws_of_every_metric_are_the_same_there(share, scored):
+    """To the last bit, with more draws than one piece holds."""
+    truth = scoring.truth_of(str(scored / "truth" / "annotations.json"))
+    pair = [[scoring.score_file(scored / f"{name}.json", truth, OF_COCO, 300, share=over) for name in "ab"]
+            for over in (map, share)]  # fmt: skip
+    for here, there in zip(*pair, strict=True):
+        assert repr(there.intervals) == repr(here.intervals)
+        assert any(low < high for one in here.intervals.values() for low, high in one.values())
+    compared = [
+        repr(scoring.compare_files(*both, 300, share=over)) for both, over in zip(pair, (map, share), strict=True)
+    ]
+    assert compared[0] == compared[1]
 
 
 def test_a_cluster_that_does_not_answer_is_one_line(pictures, capsys):

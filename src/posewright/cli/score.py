@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from posewright.cli.options import QUIET, Draws, MetricNames, Out, Seed, Sigmas, Split
+from posewright.cli.options import QUIET, Cluster, Draws, MetricNames, Out, Seed, Sigmas, Split
 from posewright.text import apart, cell, printable
 
 if TYPE_CHECKING:
@@ -61,22 +61,26 @@ def score(
         Path | None,
         arg(metavar="FILE", help="of points in space: the centres of their PSS, else found in the truth", **QUIET),
     ] = None,
+    cluster: Cluster = None,
 ) -> int:
     """Score anybody's predictions, with intervals, protocol and warnings; two files are compared as well.
 
     Where the truth is an .npz of points in space, so are the predictions: MPJPE and its kin, 3D PCK, PSS.
     """
     from posewright.datasets.points import holds_poses
+    from posewright.pieces import shared
     from posewright.verbs import score as scoring
 
     if not 1 <= len(predictions) <= 2:
         raise ValueError(f"name one file of predictions, or two to compare, not {len(predictions)}")
     check(draws, out)
     if holds_poses(truth):
+        if cluster is not None:
+            raise ValueError("points in space are drawn anew in seconds, so --cluster is not for them")
         return _score_points(predictions, Path(truth), skeleton, metric, out, draws, seed, centres)
     if centres is not None:
         raise ValueError(f"--centres are of points in space, and {truth} has none")
-    with shown() as show:
+    with shown() as show, shared(cluster) as share:
         show("reading the truth")
         own = scoring.skeleton_by(skeleton)
         known = scoring.truth_of(truth, split, own, scoring.asks_masks(metric))
@@ -85,10 +89,11 @@ def score(
         several = only_predicted and len(predictions) > 1
         only = scoring.predicted_by_all(predictions, scenes, own) if several else only_predicted
         results = [
-            scoring.score_file(path, scenes, names, draws, seed, show, own, only_predicted=only) for path in predictions
+            scoring.score_file(path, scenes, names, draws, seed, show, own, only_predicted=only, share=share)
+            for path in predictions
         ]
         both = len(results) == 2 and draws
-        compared = scoring.compare_files(results[0], results[1], draws, seed, show) if both else {}
+        compared = scoring.compare_files(results[0], results[1], draws, seed, show, share) if both else {}
     print_results(results, compared)
     if out is not None:
         from posewright.report.results import write_scores

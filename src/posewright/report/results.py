@@ -53,6 +53,7 @@ from posewright.metrics.trust.calibration import keypoint_calibration, person_ca
 from posewright.metrics.trust.confidence import GROUPS, Difference, Interval, clustered, intervals
 from posewright.metrics.trust.outcomes import Outcomes, keypoint_outcomes, person_outcomes, visibility_outcomes
 from posewright.metrics.trust.plausibility import implausible
+from posewright.pieces import Share
 from posewright.scene import Scene
 from posewright.skeleton import Skeleton
 
@@ -150,13 +151,16 @@ def measure(
     seed: int = 0,
     show: Show = silent,
     said: Protocol | None = None,
+    share: Share = map,
 ) -> Result:
     """Score predictions that are read already from a path; said: what their protocol tells besides.
+
+    share: what computes the draws, as `pieces.shared` gives it for a cluster.
 
     Where the truth's pictures have groups (`Scene.group`: videos, subjects) these are drawn whole for the intervals.
     """
     with gathered_once():
-        return _measured(path, predicted, truth, names, draws, seed, show, said)
+        return _measured(path, predicted, truth, names, draws, seed, show, said, share)
 
 
 def _measured(
@@ -168,6 +172,7 @@ def _measured(
     seed: int,
     show: Show,
     said: Protocol | None,
+    share: Share,
 ) -> Result:
     result = Result(path, {}, {}, implausible(predicted, truth), {})
     groups = groups_of(truth)
@@ -183,7 +188,7 @@ def _measured(
             score.protocol["sigma_values"] = _sigmas(truth[0].skeleton)
         track = partial(show, f"{name}, {draws:,} draws", draws)
         again = draws and score.again is not None
-        result.intervals[name] = intervals(score, draws, LEVEL, seed, track) if again else {}
+        result.intervals[name] = intervals(score, draws, LEVEL, seed, track, share) if again else {}
     if any(name not in OF_DISTANCE for name in names):
         result.warnings.extend(warnings(truth, predicted, **conventions(truth)))
     return result

@@ -24,6 +24,7 @@ from posewright.metrics.score import Protocol
 from posewright.metrics.trust.confidence import Difference, compare
 from posewright.metrics.trust.plausibility import only_shares
 from posewright.metrics.trust.validity import PUBLISHED
+from posewright.pieces import Share
 from posewright.report.results import LEVEL, NAMES, Result, Show, measure, silent
 from posewright.scene import HIDDEN, Scene
 from posewright.skeleton import Skeleton
@@ -211,26 +212,34 @@ def score_file(
     skeleton: Skeleton | None = None,
     said: Protocol | None = None,
     only_predicted: bool | Sequence[int] = False,
+    share: Share = map,
 ) -> Result:
     """Read a file and score it by metrics of these names, with intervals from `draws` resamples of the pictures.
 
     skeleton: what the predicted keypoints are, where their file does not say. said: what else the protocol tells.
-    only_predicted: leave out pictures without any prediction, or all but those at these places.
+    only_predicted: leave out pictures without any prediction, or all but those at these places. share: what computes
+    the draws, as `pieces.shared` gives it for a cluster.
     """
     show(f"reading {path.name}")
     predicted, truth, shared = predictions_of(path, truth, skeleton, only_predicted)
     if asks_masks(",".join(names)):
         predicted = silhouettes.with_masks(path / "predictions.json" if path.is_dir() else path, predicted)
-    return measure(path, predicted, truth, names, draws, seed, show, (said or {}) | shared)
+    return measure(path, predicted, truth, names, draws, seed, show, (said or {}) | shared, share)
 
 
 def compare_files(
-    first: Result, second: Result, draws: int = 10_000, seed: int = 0, show: Show = silent
+    first: Result, second: Result, draws: int = 10_000, seed: int = 0, show: Show = silent, share: Share = map
 ) -> dict[str, dict[str, Difference]]:
     """Say by metric and number how much better the second file is than the first, on the same draws of pictures."""
     return {
         name: compare(
-            second.scores[name], first.scores[name], draws, LEVEL, seed, partial(show, f"comparing {name}", draws)
+            second.scores[name],
+            first.scores[name],
+            draws,
+            LEVEL,
+            seed,
+            partial(show, f"comparing {name}", draws),
+            share,
         )
         for name in first.scores
         if first.scores[name].again is not None

@@ -12,12 +12,14 @@ translation evaluation", EMNLP 2004, section 4.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from posewright.metrics.score import Score
+from posewright.metrics.score import Again, Score
 from posewright.metrics.trust import small_samples
+from posewright.pieces import Share
 from posewright.scene import Floats
 
 T = TypeVar("T")
@@ -48,7 +50,7 @@ class Difference(NamedTuple):
 
 
 def intervals(
-    score: Score, draws: int = 10_000, level: float = 0.95, seed: int = 0, track: Track = iter
+    score: Score, draws: int = 10_000, level: float = 0.95, seed: int = 0, track: Track = iter, share: Share = map
 ) -> dict[str, Interval]:
     """Return an interval for every number of a score: percentiles of its values on scenes drawn with replacement.
 
@@ -58,18 +60,25 @@ def intervals(
     1 has the interval from 1 to 1). A number that the score names as biased has none. A draw in which a number has no
     data, NaN or COCO's -1, does not count for it; both ends are NaN where the score itself has none.
 
-    track wraps the chunks of draws, to show progress. The same seed gives the same draws, for any score of as
+    track wraps the chunks of draws, to show progress. share: what computes them, as `pieces.shared` gives it for a
+    cluster. The same seed gives the same draws, for any score of as
     many scenes. Raises ValueError where the score cannot be had again, does not tell how many scenes it is of, or
     draws or level make no sense.
     """
-    values, of = _drawn([score], draws, level, seed, track)[0], _scenes(score)
+    values, of = _drawn([score], draws, level, seed, track, share)[0], _scenes(score)
     grouped = score.protocol.get("drawn") == GROUPS
     ends = {name: _ends(values[name], _known(score[name]), level, of, grouped) for name in score if name in values}
     return {name: Interval(np.nan, np.nan) if name in score.biased else both for name, both in ends.items()}
 
 
 def compare(
-    a: Score, b: Score, draws: int = 10_000, level: float = 0.95, seed: int = 0, track: Track = iter
+    a: Score,
+    b: Score,
+    draws: int = 10_000,
+    level: float = 0.95,
+    seed: int = 0,
+    track: Track = iter,
+    share: Share = map,
 ) -> dict[str, Difference]:
     """Compare two predictions of the same scenes, number by number: a minus b, on the same draws for both.
 
@@ -87,7 +96,7 @@ def compare(
     out. Otherwise, and in what is raised, as `intervals`; ValueError also where scenes or metrics are not the same.
     """
     _comparable(a, b)
-    drawn_a, drawn_b = _drawn([a, b], draws, level, seed, track)
+    drawn_a, drawn_b = _drawn([a, b], draws, level, seed, track, share)
     of, grouped = _scenes(a), a.protocol.get("drawn") == GROUPS
     found = {}
     for name in (name for name in a if name in b and name in drawn_a and name in drawn_b):
@@ -145,18 +154,21 @@ def draw(scenes: int, draws: int, seed: int = 0) -> Iterator[Floats]:
         yield np.bincount(places.ravel(), minlength=rows * scenes).reshape(rows, scenes).astype(np.float64)
 
 
-def _drawn(scores: list[Score], draws: int, level: float, seed: int, track: Track) -> list[dict[str, Floats]]:
+def _drawn(
+    scores: list[Score], draws: int, level: float, seed: int, track: Track, share: Share
+) -> list[dict[str, Floats]]:
     """Return for every score its numbers (draws,) by name, NaN where a draw has no data."""
     if draws < 1:
         raise ValueError(f"draws must be 1 or more, not {draws}")
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, not {level}")
-    chunks: list[list[dict[str, Floats]]] = [[] for _ in scores]
-    for weights in track(draw(_scenes(scores[0]), draws, seed)):
-        for score, chunk in zip(scores, chunks, strict=True):
-            assert score.again is not None
-            chunk.append(score.again(weights))
+    work = partial(_again, [again for score in scores if (again := score.again) is not None])
+    chunks = zip(*share(work, track(draw(_scenes(scores[0]), draws, seed))), strict=True)
     return [{name: _known(np.concatenate([part[name] for part in some])) for name in some[0]} for some in chunks]
+
+
+def _again(agains: Sequence[Again], weights: Floats) -> list[dict[str, Floats]]:
+    return [again(weights) for again in agains]
 
 
 def _scenes(score: Score) -> int:

@@ -14,7 +14,6 @@ seconds, and none is an approximation:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,14 +48,19 @@ def again_of(matches: Matches, ranges: int = len(RANGES)) -> Again:
     RANGES, which takes as much less time; the numbers of the others are NaN.
     """
 
-    @cache
-    def runs() -> dict[tuple[int, int], Runs]:
-        return _all_runs(matches._replace(person=matches.person[:ranges], ignored=matches.ignored[:ranges]))
+    known: dict[tuple[int, int], Runs] = {}
+    most: list[tuple[int, int]] = []  # no cache of functools: what holds one cannot be sent to another process
 
-    @cache
+    def runs() -> dict[tuple[int, int], Runs]:
+        if not known:
+            known.update(_all_runs(matches._replace(person=matches.person[:ranges], ignored=matches.ignored[:ranges])))
+        return known
+
     def most_of() -> tuple[int, int]:
-        each = [one.scored.sum(1, dtype=np.int64) for one in runs().values()]
-        return max(int(sums.max(initial=0)) for sums in each), max(int(sums.sum()) for sums in each)
+        if not most:
+            each = [one.scored.sum(1, dtype=np.int64) for one in runs().values()]
+            most.append((max(int(sums.max(initial=0)) for sums in each), max(int(sums.sum()) for sums in each)))
+        return most[0]
 
     def small(weights: Floats) -> bool:
         (longest, whole), heaviest = most_of(), weights.max(initial=0)
@@ -66,10 +70,10 @@ def again_of(matches: Matches, ranges: int = len(RANGES)) -> Again:
     def again(weights: Floats) -> dict[str, Floats]:
         people = weights @ matches.counted
         precision, recall = np.full((2, len(RANGES), len(THRESHOLDS), len(weights)), np.nan)
-        most = 1 + max(one.true.shape[0] for one in runs().values())
-        step = max(AT_ONCE, CELLS // most)
+        longest = 1 + max(one.true.shape[0] for one in runs().values())
+        step = max(AT_ONCE, CELLS // longest)
         kind = np.uint16 if small(weights) else np.float64
-        room = np.empty(min(step, len(weights)) * most)
+        room = np.empty(min(step, len(weights)) * longest)
         for chunk in (slice(start, start + step) for start in range(0, len(weights), step)):
             columns: NDArray[Any] = np.ascontiguousarray(weights[chunk].T, kind)
             needed = [_needed(some) for some in people[chunk].T]
