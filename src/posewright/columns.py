@@ -6,7 +6,7 @@ A file of a hundred thousand results is read and scored in a fraction of the tim
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,12 @@ class People(NamedTuple):
     id: Sequence[int | str | None]
     counted: NDArray[np.int8] | None = None
     box_area: Floats | None = None
+
+    def taken(self, rows: NDArray[np.intp]) -> People:
+        """Return the people of some rows, each in a scene of their own."""
+        columns: Any = {name: column[rows] for name, column in self._asdict().items() if isinstance(column, np.ndarray)}
+        columns |= {"scene": np.arange(len(rows)), "id": [self.id[row] for row in rows.tolist()]}
+        return self._replace(**columns)
 
     def person(self, p: int) -> Person:
         """Return the person of a row."""

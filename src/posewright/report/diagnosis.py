@@ -10,6 +10,7 @@ import numpy as np
 from posewright.metrics import Score
 from posewright.metrics.diagnosis.kinds import KINDS
 from posewright.metrics.diagnosis.repair import REPAIRS
+from posewright.metrics.oks.groups import gathered_once
 from posewright.metrics.score import Protocol
 from posewright.metrics.trust.calibration import reliability
 from posewright.metrics.trust.confidence import Interval
@@ -48,18 +49,19 @@ def write_diagnosis(
 
     path: what the predictions are called, truth: what the scenes are; said: what the protocol tells besides.
     """
-    result = measure(path, predicted, scenes, ASKED, draws, seed, show, said)
-    show("drawing figures")
-    kinds, repairs, mistakes, sensitivity = (Told(result, name) for name in ASKED)
-    sections = [
-        Section("What these numbers cannot tell", notes=result.warnings),
-        _kinds(kinds),
-        _repairs(repairs),
-        _false(mistakes),
-        _ranking(mistakes, predicted, scenes),
-        *_sensitivity(sensitivity),
-        *worst_cases(predicted, scenes, show),
-    ]
+    with gathered_once():
+        result = measure(path, predicted, scenes, ASKED, draws, seed, show, said)
+        show("drawing figures")
+        kinds, repairs, mistakes, sensitivity = (Told(result, name) for name in ASKED)
+        sections = [
+            Section("What these numbers cannot tell", notes=result.warnings),
+            _kinds(kinds),
+            _repairs(repairs),
+            _false(mistakes),
+            _ranking(mistakes, predicted, scenes),
+            *_sensitivity(sensitivity),
+            *worst_cases(predicted, scenes, show),
+        ]
     tiles = [("AP", f"{repairs['AP']:.3f}"), *((name, f"{kinds[name]:.1%}") for name in COLOURS)]
     tiles += [("not found", f"{mistakes['false_negatives']:.0%}"), ("false", f"{mistakes['false_positives']:.0%}")]
     lead = f"Why {path} fails, against {truth}: {len(scenes):,} pictures. Intervals are {LEVEL:.0%}, over "

@@ -255,7 +255,16 @@ def _file(result: Result) -> dict[str, Any]:
         for name, score in result.scores.items()
     }
     about = {"path": str(result.path), "metrics": metrics, "warnings": result.warnings}
-    return about | ({"sha256": sha256(result.path.read_bytes()).hexdigest()} if result.path.is_file() else {})
+    return about | ({"sha256": _sha256(result.path)} if result.path.is_file() else {})
+
+
+def _sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, which is not read at once."""
+    found = sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            found.update(piece)
+    return found.hexdigest()
 
 
 def _one(value: float, interval: Interval | None) -> dict[str, float | None]:

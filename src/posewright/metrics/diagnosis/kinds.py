@@ -9,14 +9,18 @@ compared with everybody's, with left and right as they are and exchanged.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.metrics.oks.groups import gather
-from posewright.metrics.oks.matching import RANGES, Flags, Places, match, pairs, ranked
+from posewright.metrics.oks.compared import Compared
+from posewright.metrics.oks.groups import Problem, gather
+from posewright.metrics.oks.matching import RANGES, Flags, Places, match, pairs
 from posewright.metrics.oks.similarity import Predictions, Rules, Truths, similarities
 from posewright.metrics.score import Protocol, Score, score_of, share
 from posewright.scene import Floats, Scene
@@ -77,7 +81,8 @@ class Diagnosis(NamedTuple):
     meant: Places
 
 
-class Everybody(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Everybody:
     """Hold the people of all scenes as arrays, and who shares a scene with whom.
 
     truths; predictions, the first 20 of each scene, best first; rank (D,) within the scene; guess, person (N,)
@@ -97,6 +102,16 @@ class Everybody(NamedTuple):
     truth: Places
     protocol: Protocol
 
+    @cached_property
+    def alike(self) -> Floats:
+        """The OKS (N,) of every pair."""
+        return similarity(self, self.predictions.keypoints)
+
+    @cached_property
+    def kinds(self) -> list[Found]:
+        """What is found in every area range, in the order of AREAS."""
+        return [find_kinds(self, meant) for meant in meant_people(self, self.alike)]
+
 
 class Found(NamedTuple):
     """Hold the kinds of the keypoints of N matched predictions: arrays as in `Diagnosis`, places in `Everybody`."""
@@ -111,8 +126,18 @@ class Found(NamedTuple):
 def everybody(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[Rules]) -> Everybody:
     """Gather the people of all scenes, in the order of the scenes' ids; arguments and errors as in `oks_ap`."""
     problem = gather(predicted, truth, **rules)
+    if problem.compared not in _KNOWN:
+        _KNOWN[problem.compared] = _everybody(problem)
+    return _KNOWN[problem.compared]
+
+
+_KNOWN: WeakKeyDictionary[Compared, Everybody] = WeakKeyDictionary()
+"""The people of problems that are at hand, for several metrics ask for them."""
+
+
+def _everybody(problem: Problem) -> Everybody:
     truths, given = problem.truths, problem.predictions
-    kept = ranked(given.image, given.score)
+    kept, guess, person = problem.compared.pairs
     counted = int((~truths.ignored & ~outside(truths.area)[0]).sum())
     told = {"people": counted, "people_ignored": len(truths.image) - counted, **PROTOCOL}
     return Everybody(
@@ -120,7 +145,8 @@ def everybody(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpac
         truths,
         Predictions(kept.image, given.keypoints[kept.order], given.score[kept.order], given.area[kept.order]),
         kept.rank,
-        *pairs(kept.image, truths.image),
+        guess,
+        person,
         problem.sigmas,
         np.array(problem.order, np.intp),
         kept.order - np.searchsorted(given.image, kept.image),
@@ -163,7 +189,8 @@ def meant_people(people: Everybody, alike: Floats) -> Places:
     worth = np.where(alike >= LOOSE, 1.0 + np.unique(alike, return_inverse=True)[1].reshape(-1), 0.0)
     ignored = people.truths.ignored | outside(people.truths.area)
     nobody = np.zeros((len(AREAS), len(people.rank)), bool)
-    return match(worth, people.guess, people.person, people.rank, ignored, people.truths.crowd, nobody)[0][:, 0]
+    chosen, _ = match(worth, people.guess, people.person, people.rank, ignored, people.truths.crowd, nobody)
+    return chosen[:, 0].astype(np.intp)
 
 
 def find_kinds(people: Everybody, meant: Places) -> Found:
@@ -212,15 +239,14 @@ def diagnose(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack
 
 def diagnosis_of(people: Everybody) -> Diagnosis:
     """Tell it of people who are gathered already; see `diagnose`."""
-    alike = similarity(people, people.predictions.keypoints)
-    found = find_kinds(people, meant_people(people, alike)[0])
+    found = people.kinds[0]
     pair = np.searchsorted(people.guess, found.guess)
     pair += found.person - people.person[pair]
     return Diagnosis(
         people.scene[people.truths.image[found.person]],
         people.predicted[found.guess],
         people.truth[found.person],
-        alike[pair],
+        people.alike[pair],
         found.kind,
         found.closeness,
         np.where(found.meant < 0, -1, people.truth[found.meant]),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from posewright.metrics.diagnosis.kinds import AREAS, LOOSE, Everybody, everybody, outside, similarity
+from posewright.metrics.diagnosis.kinds import AREAS, LOOSE, Everybody, everybody, outside
 from posewright.metrics.diagnosis.repair import counting, match_anew
 from posewright.metrics.diagnosis.sensitivity import by_visible, visible_keypoints
 from posewright.metrics.oks.matching import THRESHOLDS, Flags, Places
@@ -43,11 +43,11 @@ def mistakes(
     if not np.isclose(THRESHOLDS, threshold).any():
         raise ValueError(f"threshold must be one of COCO's 0.50, 0.55 ... 0.95, not {threshold}")
     people = everybody(predicted, truth, **rules)
-    matched = match_anew(people, people.predictions.keypoints, people.predictions.score, counting(people, 0))
+    matched = match_anew(people, counting(people, 0))
     row = int(np.isclose(THRESHOLDS, threshold).argmax())
     person, ignored = matched.person[0, row], matched.ignored[0, row]
     counted = ~counting(people, 0)[0]
-    seen = visible_keypoints(person for scene in people.scene for person in truth[scene].people)
+    seen = visible_keypoints(truth, people.scene, len(people.skeleton))
     parts = by_visible(seen, len(people.skeleton))
     parts |= {name: ~beyond for name, beyond in zip(AREAS, outside(people.truths.area), strict=True) if name != "all"}
     whom, alike = nearest(people)
@@ -74,7 +74,7 @@ def mistakes(
 
 def nearest(people: Everybody) -> tuple[Places, Floats]:
     """Return whom every prediction (D,) resembles most, and the OKS with them; -1 and 0 where nobody is there."""
-    alike = similarity(people, people.predictions.keypoints)
+    alike = people.alike
     order = np.lexsort((alike, people.guess))
     last = np.append(np.diff(people.guess[order]) > 0, True)[: len(order)]
     best = order[last]

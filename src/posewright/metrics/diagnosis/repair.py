@@ -20,13 +20,11 @@ from posewright.metrics.diagnosis.kinds import (
     Found,
     Kind,
     everybody,
-    find_kinds,
-    meant_people,
     outside,
     similarity,
 )
 from posewright.metrics.oks.matching import Flags, Matches, Places, match, pairs, precision_recall, ranked
-from posewright.metrics.oks.similarity import Rules
+from posewright.metrics.oks.similarity import PAIRS_AT_ONCE, Rules, similarities
 from posewright.metrics.score import Score, score_of
 from posewright.metrics.trust.resampling import again_of
 from posewright.scene import Floats, Scene
@@ -40,6 +38,8 @@ REPAIRS = (*KEYPOINTS, "score", "false_positives", "false_negatives")
 """What can be repaired, in the order in which repairs are added up (the original's)."""
 Ranges = list[Matches]
 """Matches of one area range each, in the order of AREAS."""
+Poses = dict[int, tuple[Floats, Floats]]
+"""Keypoints (D, K, 2) of all predictions and the OKS (N,) of all pairs, by places in AREAS."""
 
 
 def repaired(people: Everybody, found: Found, kind: Kind, keypoints: Floats) -> Floats:
@@ -72,13 +72,18 @@ def best_scores(people: Everybody, best: Sequence[Floats], keypoints: Floats) ->
     """
     scene, rank = people.predictions.image, people.rank
     one, other = pairs(scene, scene)
+    one, other = one[one <= other], other[one <= other]
     areas = extent(keypoints).prod(0)
-    area = (areas[one] + areas[other])[:, None] / 2 + np.spacing(1)
-    away = ((keypoints[one] - keypoints[other]) ** 2).sum(-1) / (people.sigmas * 2) ** 2
-    alike = np.fmax(np.exp(-away / area / 2), 0.0).mean(-1)
+    alike = np.empty(len(one))
+    for start in range(0, len(one), PAIRS_AT_ONCE):
+        some = np.s_[start : start + PAIRS_AT_ONCE]
+        area = (areas[one[some]] + areas[other[some]])[:, None] / 2 + np.spacing(1)
+        away = ((keypoints[one[some]] - keypoints[other[some]]) ** 2).sum(-1) / (people.sigmas * 2) ** 2
+        alike[some] = np.fmax(np.exp(-away / area / 2), 0.0).mean(-1)
     size = int(rank.max(initial=-1)) + 1
     fading = np.ones((len(people.scene), size, size))
-    fading[scene[one], rank[one], rank[other]] = np.exp(-(alike**2) / 0.5)
+    for a, b in ((one, other), (other, one)):
+        fading[scene[a], rank[a], rank[b]] = np.exp(-(alike**2) / 0.5)
     return [_faded(scene, rank, scores, fading) for scores in best]
 
 
@@ -104,37 +109,51 @@ class Stages(NamedTuple):
     sequence: dict[str, Ranges]
 
 
-def stages(people: Everybody) -> Stages:
+def stages(people: Everybody, areas: Sequence[int] = range(len(AREAS))) -> Stages:
     """Match again after every repair, in every area range with what that range's matches tell.
 
     Areas of predictions stay as they were. False positives: what matches nobody at a threshold is ignored.
     False negatives are not among the stages, since nothing is left to be wrong: AP is 1.
     In the sequence the best OKS comes from the range's own repaired keypoints, but how much predictions of a
     scene resemble each other from those that were repaired for large people: a slip of the original.
+    areas: places in AREAS to tell of after repairs, where the others are not asked for.
     """
-    given, scored = people.predictions.keypoints, people.predictions.score
-    found = [find_kinds(people, meant) for meant in meant_people(people, similarity(people, given))]
     counts = [counting(people, area) for area in range(len(AREAS))]
+    as_given = people.predictions.keypoints, people.alike
+    last, scored = len(AREAS) - 1, people.predictions.score
 
-    def matched(keypoints: Sequence[Floats], scores: Sequence[Floats]) -> Ranges:
-        return [match_anew(people, *one) for one in zip(keypoints, scores, counts, strict=True)]
+    def after(kind: Kind, before: Poses) -> Poses:
+        return {area: _repaired(people, people.kinds[area], kind, *one) for area, one in before.items()}
 
-    def optimal(keypoints: Sequence[Floats]) -> list[Floats]:
-        best = [best_oks(people, xy, ignored) for xy, (ignored, _) in zip(keypoints, counts, strict=True)]
-        return best_scores(people, best, keypoints[-1])
+    def matched(poses: Poses) -> Ranges:
+        return [_match(people, poses[area][1], scored, counts[area]) for area in areas]
 
-    as_given, as_scored = [given] * len(AREAS), [scored] * len(AREAS)
-    alone = {BASELINE: matched(as_given, as_scored)}
-    sequence, now = dict(alone), as_given
+    def optimal(poses: Poses) -> Ranges:
+        best = [_best(people, poses[area][1], counts[area][0]) for area in areas]
+        scores = best_scores(people, best, poses[last][0])
+        return [_match(people, poses[area][1], own, counts[area]) for area, own in zip(areas, scores, strict=True)]
+
+    alone = {BASELINE: [_match(people, people.alike, scored, count) for count in counts]}
+    sequence, given = dict(alone), dict.fromkeys(areas, as_given)
+    now = given | {last: as_given}
     for name, kind in KEYPOINTS.items():
-        alone[name] = matched([repaired(people, f, kind, given) for f in found], as_scored)
-        now = [repaired(people, f, kind, xy) for f, xy in zip(found, now, strict=True)]
-        sequence[name] = matched(now, as_scored)
-    alone["score"] = matched(as_given, optimal(as_given))
-    sequence["score"] = matched(now, optimal(now))
+        alone[name] = matched(after(kind, given))
+        now = after(kind, now)
+        sequence[name] = matched(now)
+    alone["score"], sequence["score"] = optimal(given | {last: as_given}), optimal(now)
     alone["false_positives"] = without_false_positives(alone[BASELINE])
     sequence["false_positives"] = without_false_positives(sequence["score"])
     return Stages(alone, sequence)
+
+
+def _repaired(people: Everybody, found: Found, kind: Kind, keypoints: Floats, alike: Floats) -> tuple[Floats, Floats]:
+    """Repair keypoints (D, K, 2), and return with them the OKS (N,) of all pairs: only of who has moved it is new."""
+    moved = np.zeros(len(people.rank), bool)
+    moved[found.guess] = (found.kind == kind).any(1)
+    some = np.flatnonzero(moved[people.guess])
+    placed, again = repaired(people, found, kind, keypoints), alike.copy()
+    again[some] = similarities(people.truths, placed, people.sigmas, people.guess[some], people.person[some])
+    return placed, again
 
 
 def counting(people: Everybody, area: int) -> tuple[Flags, Flags]:
@@ -144,23 +163,31 @@ def counting(people: Everybody, area: int) -> tuple[Flags, Flags]:
 
 def best_oks(people: Everybody, keypoints: Floats, ignored: Flags) -> Floats:
     """Return the largest OKS (D,) with anybody of the scene who is not ignored; 0 where there is nobody."""
+    return _best(people, similarity(people, keypoints), ignored)
+
+
+def _best(people: Everybody, alike: Floats, ignored: Flags) -> Floats:
     best = np.zeros(len(people.rank))
-    np.maximum.at(best, people.guess, np.where(ignored[people.person], 0.0, similarity(people, keypoints)))
+    np.maximum.at(best, people.guess, np.where(ignored[people.person], 0.0, alike))
     return best
 
 
-def match_anew(people: Everybody, keypoints: Floats, score: Floats, counts: tuple[Flags, Flags]) -> Matches:
-    """Match in one area range (A = 1) by other keypoints (D, K, 2) and other scores (D,)."""
-    ignored, beyond = counts
+def match_anew(people: Everybody, counts: tuple[Flags, Flags]) -> Matches:
+    """Match in one area range (A = 1) the predictions as they are."""
+    return _match(people, people.alike, people.predictions.score, counts)
+
+
+def _match(people: Everybody, alike: Floats, score: Floats, counts: tuple[Flags, Flags]) -> Matches:
+    """Match in one area range (A = 1) by the OKS (N,) of all pairs and by scores (D,)."""
+    (ignored, beyond), crowd = counts, people.truths.crowd
+    counted = np.bincount(people.truths.image[~ignored], minlength=len(people.scene))[:, None]
+    if score is people.predictions.score:  # they stand in its order
+        chosen, dropped = match(alike, people.guess, people.person, people.rank, ignored[None], crowd, beyond[None])
+        return Matches(people.predictions.image, score, chosen, dropped, counted)
     order, image, rank = ranked(people.predictions.image, score)
     guess = np.argsort(order)[people.guess]
-    pair = np.argsort(guess, kind="stable")
-    alike = similarity(people, keypoints)[pair]
-    chosen, dropped = match(
-        alike, guess[pair], people.person[pair], rank, ignored[None], people.truths.crowd, beyond[None, order]
-    )  # fmt: skip
-    counted = np.bincount(people.truths.image[~ignored], minlength=len(people.scene))
-    return Matches(image, score[order], chosen, dropped, counted[:, None])
+    chosen, dropped = match(alike, guess, people.person, rank, ignored[None], crowd, beyond[None, order])
+    return Matches(image, score[order], chosen, dropped, counted)
 
 
 def without_false_positives(ranges: Ranges) -> Ranges:
@@ -196,10 +223,10 @@ def repairs(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[
     original has 1 there as well.
     """
     people = everybody(predicted, truth, **rules)
-    all_stages = stages(people)
-    medium, large = (again_of(padded(matches)) for matches in all_stages.alone[BASELINE][1:])
-    alone, sequence = ({name: again_of(padded(ranges[0])) for name, ranges in one.items()} for one in all_stages)
-    matched = [again_of(padded(one)) for one in without_false_negatives(all_stages.alone[BASELINE][0])]
+    all_stages = stages(people, areas=[0])
+    medium, large = (again_of(matches, ranges=1) for matches in all_stages.alone[BASELINE][1:])
+    alone, sequence = ({name: again_of(ranges[0], ranges=1) for name, ranges in one.items()} for one in all_stages)
+    matched = [again_of(one, ranges=1) for one in without_false_negatives(all_stages.alone[BASELINE][0])]
 
     def again(weights: Floats) -> dict[str, Floats]:
         ordered = weights[:, people.scene]
@@ -218,14 +245,3 @@ def repairs(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[
 
     told = {"metric": "COCO keypoint average precision after repairs", "thresholds": "0.50:0.05:0.95"}
     return score_of(again, len(truth), people.protocol | told)
-
-
-def padded(matches: Matches) -> Matches:
-    """Put one area range in the place of COCO's first, and nobody into the others."""
-    count = len(AREAS) - 1
-    fill = ((0, count), (0, 0), (0, 0))
-    return matches._replace(
-        person=np.pad(matches.person, fill, constant_values=-1),
-        ignored=np.pad(matches.ignored, fill, constant_values=True),
-        counted=np.pad(matches.counted, ((0, 0), (0, count))),
-    )

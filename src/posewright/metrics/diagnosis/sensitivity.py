@@ -8,18 +8,19 @@ the largest overlap, and for any skeleton by quarters of its keypoints.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from posewright.columns import Columns, people_of
 from posewright.metrics.diagnosis.kinds import AREAS, KINDS, PROTOCOL, Kind, diagnose
 from posewright.metrics.oks.crowding import largest_overlap, overlaps
 from posewright.metrics.oks.groups import Problem, between, divided, gather, score_groups, spans, with_people
 from posewright.metrics.oks.matching import Flags, Places
 from posewright.metrics.oks.similarity import Rules
 from posewright.metrics.score import Score, score_of, share
-from posewright.scene import SEEN, Floats, Person, Scene
+from posewright.scene import SEEN, Floats, Scene
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -80,7 +81,7 @@ def sensitivity(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unp
 
 def groups_of(problem: Problem) -> dict[str, Flags]:
     """Divide true people (P,) by visible keypoints and neighbours, by the largest overlap, and by size."""
-    seen = visible_keypoints(problem.people)
+    seen = visible_keypoints(problem.scenes, problem.order, len(problem.skeleton))
     one, overlap = overlaps(problem.truths)
     neighbours = np.bincount(one[overlap >= OVERLAPPING], minlength=len(seen))
     largest = largest_overlap(problem.truths)
@@ -94,10 +95,18 @@ def groups_of(problem: Problem) -> dict[str, Flags]:
     return parts | {f"side_{name}": part for name, part in list(sizes)[1:]}
 
 
-def visible_keypoints(people: Iterable[Person]) -> Places:
-    """Count every person's keypoints (P,) that are SEEN; all labelled ones where the person does not tell."""
-    told = ((p.labelled if p.visible is None else p.visible == SEEN) for p in people)
-    return np.array([seen.sum() for seen in told], np.intp)
+def visible_keypoints(scenes: Sequence[Scene], order: Places, keypoints: int) -> Places:
+    """Count the keypoints (P,) that are SEEN of every person of scenes in this order; the labelled where none tells."""
+    people = people_of(scenes, keypoints)
+    if people.visible is not None:
+        seen = (people.visible == SEEN).sum(1)
+    else:
+        seen = np.isfinite(people.keypoints).all(-1).sum(1)
+        if not isinstance(scenes, Columns):  # some may tell
+            each = (person for scene in scenes for person in scene.people)
+            own = [-1 if person.visible is None else int((person.visible == SEEN).sum()) for person in each]
+            seen = np.where(np.array(own, np.intp) < 0, seen, own)
+    return np.asarray(seen[np.argsort(np.argsort(order)[people.scene], kind="stable")], np.intp)
 
 
 def by_visible(seen: Places, keypoints: int) -> dict[str, Flags]:

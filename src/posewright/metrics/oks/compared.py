@@ -141,7 +141,7 @@ def matches(
         similarity = compared.boxed.copy()
         some = np.flatnonzero(_known(truths)[person])
         similarity[some] = likely(truths, found, sigmas, guess[some], person[some])
-    elif truths is compared.truths and predictions is compared.predictions and sigmas is compared.sigmas:
+    elif compared.shares_boxes(truths, predictions, sigmas) and truths.keypoints is compared.truths.keypoints:
         similarity = compared.similarity
     else:
         similarity = likely(truths, found, sigmas, guess, person)

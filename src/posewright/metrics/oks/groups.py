@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from posewright.metrics.oks.compared import Compared, matches
-from posewright.metrics.oks.matching import KEPT, RANGES, Flags, Matches, Places, summary
+from posewright.metrics.oks.matching import KEPT, RANGES, Flags, Matches, Places, pairs, summary
 from posewright.metrics.oks.similarity import (
     PREDICTED_AREAS,
     PredictedArea,
@@ -27,9 +27,9 @@ from posewright.metrics.oks.similarity import (
     area_source,
     gather_predictions,
     gather_truths,
-    oks,
     oks_sigmas,
     order_of,
+    similarities,
     taken,
 )
 from posewright.metrics.score import Protocol, Score, paired
@@ -86,7 +86,8 @@ _GATHERED: ContextVar[_Kept | None] = ContextVar("_GATHERED", default=None)
 @contextmanager
 def gathered_once() -> Iterator[None]:
     """Let the metrics that are asked inside share one problem where they ask the same of the same scenes."""
-    before = _GATHERED.set({})
+    known = _GATHERED.get()
+    before = _GATHERED.set({} if known is None else known)
     try:
         yield
     finally:
@@ -185,19 +186,13 @@ def nearest(problem: Problem) -> Places:
     truths, predictions = problem.truths, problem.predictions
     near = np.full(len(predictions.image), -1, np.intp)
     counted = np.flatnonzero(~truths.ignored)
-    ends = np.arange(len(problem.scenes) + 1)
-    people, found = (np.searchsorted(image, ends) for image in (truths.image[counted], predictions.image))
-    for i in np.flatnonzero((np.diff(people) > 0) & (np.diff(found) > 0)):
-        some, rows = counted[people[i] : people[i + 1]], slice(found[i], found[i + 1])
-        similar = oks(
-            truths.keypoints[some],
-            truths.labelled[some],
-            truths.area[some],
-            truths.box[some],
-            predictions.keypoints[rows],
-            problem.sigmas,
-        )
-        near[rows] = np.where(similar.max(1) > 0, some[similar.argmax(1)], -1)
+    guess, place = pairs(predictions.image, truths.image[counted])
+    if len(guess):
+        similar = similarities(truths, predictions.keypoints, problem.sigmas, guess, counted[place])
+        starts = np.flatnonzero(np.diff(guess, prepend=-1))
+        best = np.maximum.reduceat(similar, starts)
+        first = np.where(similar == np.repeat(best, np.diff(starts, append=len(guess))), place, len(counted))
+        near[guess[starts]] = np.where(best > 0, counted[np.minimum.reduceat(first, starts)], -1)
     return near
 
 

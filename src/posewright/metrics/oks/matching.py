@@ -16,6 +16,8 @@ from posewright.scene import Floats
 
 Flags = NDArray[np.bool_]
 Places = NDArray[np.intp]
+Persons = NDArray[np.int32]
+"""Places of people in large arrays, half as large."""
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0.0, 1.0, 101)
@@ -47,7 +49,7 @@ class Matches(NamedTuple):
 
     image: Places
     score: Floats
-    person: Places
+    person: Persons
     ignored: Flags
     counted: Places
 
@@ -76,7 +78,7 @@ def out_of_range(area: Floats) -> Flags:
 
 def match(
     similarity: Floats, prediction: Places, person: Places, rank: Places, ignored: Flags, crowd: Flags, outside: Flags
-) -> tuple[Places, Flags]:
+) -> tuple[Persons, Flags]:
     """Match predictions to people, best score first; return the person (A, T, D) or -1, and what is ignored.
 
     Every prediction takes, of the people that it resembles at least by the threshold and that none before it
@@ -89,14 +91,15 @@ def match(
     """
     ranges, people = ignored.shape
     likely = np.flatnonzero(similarity >= _LIMITS[0])
-    likely = likely[np.lexsort((person[likely], similarity[likely], prediction[likely]))]
+    turn = rank[prediction[likely]]
+    order = np.lexsort((person[likely], similarity[likely], prediction[likely], turn))
+    likely, ends = likely[order], np.cumsum(np.bincount(turn))
     taken = np.zeros((ranges, len(_LIMITS), people), bool)
-    chosen = np.full((ranges, len(_LIMITS), len(rank)), -1, np.intp)
-    for turn in range(int(rank.max(initial=-1)) + 1):
-        now = likely[rank[prediction[likely]] == turn]
+    chosen = np.full((ranges, len(_LIMITS), len(rank)), -1, np.int32)
+    for now in np.split(likely, ends[:-1]):
         if len(now):
-            who, starts = np.unique(prediction[now], return_index=True)
-            one = person[now]
+            starts = np.flatnonzero(np.diff(prediction[now], prepend=-1))
+            who, one = prediction[now[starts]], person[now]
             free = (similarity[now] >= _LIMITS[:, None]) & (~taken[..., one] | crowd[one])
             worth = np.arange(len(now)) + len(now) * ~ignored[:, one]
             best = np.maximum.reduceat(np.where(free, worth[:, None], -1), starts, axis=-1)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from posewright.columns import Columns, people_of
 from posewright.metrics.distance.distances import measured
-from posewright.metrics.oks.compared import matches
-from posewright.metrics.oks.matching import KEPT, THRESHOLDS, Flags, Places, ranked
+from posewright.metrics.oks.groups import gather
+from posewright.metrics.oks.matching import KEPT, THRESHOLDS, Flags, Places
 from posewright.metrics.oks.similarity import Rules, area_source, gather_predictions, gather_truths, oks_sigmas
 from posewright.metrics.score import Protocol, named, paired
 from posewright.scene import ABSENT, SEEN, Floats, Person, Scene
@@ -59,8 +60,8 @@ class Outcomes(NamedTuple):
 class Couples(NamedTuple):
     """Hold pairs of a predicted and a true person: one of each a scene; picture (C,): where."""
 
-    predicted: list[Scene]
-    truth: list[Scene]
+    predicted: Sequence[Scene]
+    truth: Sequence[Scene]
     picture: Places
     protocol: Protocol
 
@@ -140,16 +141,18 @@ def visibility_outcomes(predicted: Sequence[Scene], truth: Sequence[Scene], **ru
     """
     skeleton = paired(predicted, truth)
     found = couples(predicted, truth, **rules)
-    for scene, place in zip(found.truth, found.picture, strict=True):
-        if scene.people[0].visible is None:
-            raise ValueError(f"truth, {named(int(place), scene)}: a person has no visibility to compare with")
+    true = people_of(found.truth, len(skeleton)).visible
+    if true is None:
+        for scene, place in zip(found.truth, found.picture, strict=True):
+            if scene.people[0].visible is None:
+                raise ValueError(f"truth, {named(int(place), scene)}: a person has no visibility to compare with")
+        true = np.zeros((0, len(skeleton)), np.uint8)
     said = [scene.people[0] for scene in found.predicted]
     told: list[Floats] = [person.seen for person in said if person.seen is not None]
     if len(told) < len(said):
         told = [person.visible / SEEN for person in said if person.visible is not None]
     own = len(told) == len(said)
     values = np.array(told, np.float64).reshape(-1, len(skeleton)) if own else _scores(found, len(skeleton))
-    true = np.array([scene.people[0].visible for scene in found.truth], np.uint8).reshape(-1, len(skeleton))
     what = "predicted visibility" if own else "keypoint scores, as a stand-in for predicted visibility"
     protocol: Protocol = {"said_by": what, "correct": "seen, not hidden"}
     return _of_keypoints(what, values, true == SEEN, true != ABSENT, found, skeleton, protocol)
@@ -165,7 +168,8 @@ def couples(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[
     """
     skeleton = paired(predicted, truth)
     protocol: Protocol = {"pairing": "the best-scored prediction of a scene with its one person"}
-    if all(len(scene.people) == 1 for scene in truth):
+    people = _counts(truth)
+    if (people == 1).all():
         pairs = _best(predicted)
     else:
         pairs = _matched(predicted, truth, skeleton, rules)[0]
@@ -175,7 +179,7 @@ def couples(predicted: Sequence[Scene], truth: Sequence[Scene], **rules: Unpack[
     protocol |= {
         "scenes": len(truth),
         "people": len(joined.truth),
-        "people_not_paired": sum(len(scene.people) for scene in truth) - len(joined.truth),
+        "people_not_paired": int(people.sum()) - len(joined.truth),
         "predictions_not_paired": len(pairs) - len(joined.truth),
     }
     return joined._replace(protocol=protocol)
@@ -191,25 +195,44 @@ def _best(predicted: Sequence[Scene]) -> Places:
     return np.array(pairs, np.intp)
 
 
+def _counts(scenes: Sequence[Scene]) -> Places:
+    """Return how many people every scene (S,) has."""
+    return np.bincount(people_of(scenes, len(scenes[0].skeleton)).scene, minlength=len(scenes))
+
+
 def _matched(
     predicted: Sequence[Scene], truth: Sequence[Scene], skeleton: Skeleton, rules: Rules
 ) -> tuple[Places, Flags]:
     """Return for every prediction (D,) the true person's place or -1, and whether it is left out."""
-    truths = gather_truths(truth, skeleton, rules.get("box_area", 1.0), rules.get("counted_by"))
-    predictions = gather_predictions(predicted, len(skeleton))
-    found = matches(truths, predictions, oks_sigmas(skeleton, rules.get("sigmas"))[0], len(truth))
-    order = ranked(predictions.image, predictions.score).order
-    pairs, dropped = np.full(len(predictions.score), -1, np.intp), np.ones(len(predictions.score), bool)
-    dropped[order] = found.ignored[0, 0]
-    pairs[order] = np.where(found.ignored[0, 0], -1, found.person[0, 0])
+    problem = gather(
+        predicted, truth, rules.get("sigmas"), box_area=rules.get("box_area", 1.0), counted_by=rules.get("counted_by")
+    )
+    found, kept = problem.compared.whole, problem.compared.pairs[0]
+    guess, person = (_rows(problem.order, people_of(scenes, len(skeleton)).scene) for scenes in (predicted, truth))
+    alone = found.ignored[0, 0] | (found.person[0, 0] < 0)
+    pairs, dropped = np.full(len(guess), -1, np.intp), np.ones(len(guess), bool)
+    dropped[guess[kept.order]] = found.ignored[0, 0]
+    pairs[guess[kept.order]] = np.where(alone, -1, np.append(person, -1)[found.person[0, 0]])
     return pairs, dropped
+
+
+def _rows(order: Places, scene: Places) -> Places:
+    """Return where the people (P,) of a problem, whose scenes stand in this order, are listed by their scenes (P,)."""
+    return np.argsort(np.argsort(order)[scene], kind="stable")
 
 
 def _joined(predicted: Sequence[Scene], truth: Sequence[Scene], pairs: Places) -> Couples:
     """Put each pair into two scenes of its own."""
-    people = list(_people(truth))
-    chosen = [(place, scene, person, people[p][2]) for (place, scene, person), p in
-              zip(_people(predicted), pairs, strict=True) if p >= 0]  # fmt: skip
+    guess = np.flatnonzero(pairs >= 0)
+    if isinstance(predicted, Columns) and isinstance(truth, Columns):
+        picture = predicted.people.scene[guess]
+        both = (
+            Columns([scenes.pictures[place] for place in picture], scenes.people.taken(rows))
+            for scenes, rows in ((predicted, guess), (truth, pairs[guess]))
+        )
+        return Couples(*both, picture, {})
+    people, guesses = list(_people(truth)), list(_people(predicted))
+    chosen = [(*guesses[g], people[pairs[g]][2]) for g in guess]
     found = [replace(scene, people=(person,)) for _, scene, person, _ in chosen]
     true = [replace(truth[place], people=(person,)) for place, _, _, person in chosen]
     return Couples(found, true, np.array([place for place, *_ in chosen], np.intp), {})
@@ -229,24 +252,27 @@ def _closeness(found: Couples, skeleton: Skeleton, rules: Rules) -> Floats:
     """Return the similarity (C, K) of keypoints, NaN where not labelled or not predicted."""
     scales = oks_sigmas(skeleton, rules.get("sigmas"))[0]
     truths = gather_truths(found.truth, skeleton, rules.get("box_area", 1.0))
-    guess = np.array([scene.people[0].keypoints for scene in found.predicted], np.float64)
-    away = ((guess.reshape(truths.keypoints.shape) - truths.keypoints) ** 2).sum(-1)
+    guess = people_of(found.predicted, len(skeleton)).keypoints
+    away = ((guess - truths.keypoints) ** 2).sum(-1)
     return np.exp(-away / (2 * scales) ** 2 / (truths.area[:, None] + np.spacing(1)) / 2)
 
 
 def _similarity(found: Couples, skeleton: Skeleton, rules: Rules) -> Floats:
     """Return the OKS (C,) of pairs."""
     close = _closeness(found, skeleton, rules)
-    labelled = np.array([scene.people[0].labelled for scene in found.truth], bool).reshape(close.shape)
+    labelled = np.isfinite(people_of(found.truth, len(skeleton)).keypoints).all(-1)
     return np.asarray(np.where(np.isnan(close), 0.0, close).sum(1) / labelled.sum(1))
 
 
 def _scores(found: Couples, keypoints: int) -> Floats:
     """Return the keypoints' scores (C, K)."""
+    scores = people_of(found.predicted, keypoints).scores
+    if scores is not None:
+        return scores
     for scene, place in zip(found.predicted, found.picture, strict=True):
         if scene.people[0].scores is None:
             raise ValueError(f"prediction, {named(int(place), scene)}: a person has no keypoint scores to calibrate")
-    return np.array([scene.people[0].scores for scene in found.predicted], np.float64).reshape(-1, keypoints)
+    return np.zeros((0, keypoints))
 
 
 def _of_keypoints(

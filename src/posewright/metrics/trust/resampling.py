@@ -44,16 +44,18 @@ class Runs(NamedTuple):
 def again_of(matches: Matches, ranges: int = len(RANGES)) -> Again:
     """Return the function that gives COCO's ten numbers of these matches under weights of their images.
 
-    It prepares itself at its first call; see `resampled` for what it returns. ranges: only the first so many of
-    RANGES, which takes as much less time; the numbers of the others are NaN.
+    It prepares itself at its first call, and lets the matches go; see `resampled` for what it returns. ranges: only
+    the first so many of RANGES, which takes as much less time; the numbers of the others are NaN.
     """
 
+    kept = [matches._replace(person=matches.person[:ranges], ignored=matches.ignored[:ranges])]
+    counted = matches.counted
     known: dict[tuple[int, int], Runs] = {}
     most: list[tuple[int, int]] = []  # no cache of functools: what holds one cannot be sent to another process
 
     def runs() -> dict[tuple[int, int], Runs]:
         if not known:
-            known.update(_all_runs(matches._replace(person=matches.person[:ranges], ignored=matches.ignored[:ranges])))
+            known.update(_all_runs(kept.pop()))  # which are let go, for they are larger than their runs
         return known
 
     def most_of() -> tuple[int, int]:
@@ -68,7 +70,7 @@ def again_of(matches: Matches, ranges: int = len(RANGES)) -> Again:
         return bool(fits and (weights == np.floor(weights)).all())
 
     def again(weights: Floats) -> dict[str, Floats]:
-        people = weights @ matches.counted
+        people = weights @ counted
         precision, recall = np.full((2, len(RANGES), len(THRESHOLDS), len(weights)), np.nan)
         longest = 1 + max(one.true.shape[0] for one in runs().values())
         step = max(AT_ONCE, CELLS // longest)
