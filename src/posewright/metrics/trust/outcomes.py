@@ -226,11 +226,11 @@ def _joined(predicted: Sequence[Scene], truth: Sequence[Scene], pairs: Places) -
     guess = np.flatnonzero(pairs >= 0)
     if isinstance(predicted, Columns) and isinstance(truth, Columns):
         picture = predicted.people.scene[guess]
-        both = (
+        guessed, meant = (
             Columns([scenes.pictures[place] for place in picture], scenes.people.taken(rows))
             for scenes, rows in ((predicted, guess), (truth, pairs[guess]))
         )
-        return Couples(*both, picture, {})
+        return Couples(guessed, meant, picture, {})
     people, guesses = list(_people(truth)), list(_people(predicted))
     chosen = [(*guesses[g], people[pairs[g]][2]) for g in guess]
     found = [replace(scene, people=(person,)) for _, scene, person, _ in chosen]
