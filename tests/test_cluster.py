@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,14 +12,17 @@ import cv2
 import numpy as np
 import pytest
 
-from posewright import pieces
+from posewright import pieces, robustness
 from posewright.cli import main
 from posewright.datasets import coco
+from posewright.datasets.detections import Detected
 from posewright.datasets.synthetic import scenes, world
 from posewright.picture import write
 from posewright.pieces import shared
 from posewright.report.results import NAMES
+from posewright.skeleton import LSP
 from posewright.verbs import score as scoring
+from posewright.verbs.evaluate import evaluate
 from posewright.verbs.load import load
 from posewright.verbs.predict import predict_to
 
@@ -159,10 +163,10 @@ def test_what_is_kept_is_not_asked_again(share, pictures):
     broken = [*pictures, "none/such.png"]
 
     def ends(work, some):
-        done = share(work, some)
-        for _ in range(5):
-            yield next(done)
-        raise KeyboardInterrupt
+        with closing(share(work, some)) as done:
+            for _ in range(5):
+                yield next(done)
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         predict_to(Path("there"), broken, model, share=ends)
@@ -226,6 +230,73 @@ def test_draws_of_every_metric_are_the_same_there(share, scored):
         repr(scoring.compare_files(*both, 300, share=over)) for both, over in zip(pair, (map, share), strict=True)
     ]
     assert compared[0] == compared[1]
+
+
+@pytest.mark.parametrize("detected", [False, True])
+def test_evaluation_is_the_same_bytes_there(share, monkeypatch, tmp_path, detected):
+    """Of more pictures than one piece holds, at the boxes annotated and at a detector's, in two runtimes."""
+    monkeypatch.chdir(tmp_path)
+    coco.write(world(40, 1, size=(96, 96), people=(1, 3)), tmp_path / "truth")
+    truth = scoring.truth_of("truth/annotations.json")
+    boxes = [[Detected(person.box, 0.9) for person in scene.people] for scene in truth] if detected else None
+    for backend in ("onnxruntime", "openvino") if not detected else ("onnxruntime",):
+        if backend == "openvino":
+            pytest.importorskip("openvino")
+        model = load("pose", backend=backend)
+        here, there = (
+            evaluate(model, truth, Path(out, backend), detected=boxes, draws=50, share=over)
+            for out, over in (("here", None), ("there", share))
+        )
+        assert repr(there.intervals) == repr(here.intervals)
+        assert there.scores == here.scores
+        found = [Path(out, backend, "predictions.json").read_bytes() for out in ("here", "there")]
+        assert found[0] == found[1]
+        assert len(found[0]) > 10_000
+
+
+def test_a_study_is_the_same_bytes_there_and_goes_on(share, tmp_path):
+    people = world(6, 1, size=(96, 96), skeleton=LSP, people=(1, 1))
+    model = load("default", backend="onnxruntime")
+    attacks = robustness.standard_attacks(LSP, ["keypoints"], ["blackout", "blur"])
+    for out, over in (("here", map), ("there", share)):
+        robustness.study(model, people, attacks, out=tmp_path / out, draws=50, share=over)
+    there, here = written(tmp_path / "there"), written(tmp_path / "here")
+    assert there == here
+    assert len([name for name in here if name.startswith("answers/")]) == 1 + len(attacks)
+    lost = sorted((tmp_path / "there" / "answers").glob("*.npz"))[3]
+    lost.unlink()
+    asked = []
+    counting = lambda work, some: share(work, (asked.append(one.name) or one for one in some))  # noqa: E731
+    robustness.study(model, people, attacks, out=tmp_path / "there", draws=50, share=counting)
+    assert asked == [lost.stem]
+    assert written(tmp_path / "there") == here
+
+
+def test_a_function_of_anybodys_is_studied_there(share, tmp_path):
+    people = world(3, 1, size=(96, 96), skeleton=LSP, people=(1, 1))
+
+    def guess(pixels, boxes):
+        return np.full((len(boxes), 14, 3), pixels.mean())
+
+    attacks = robustness.standard_attacks(LSP, ["keypoints"], ["blackout"])
+    for out, over in (("here", map), ("there", share)):
+        robustness.study(of_this_file(guess), people, attacks, out=tmp_path / out, draws=50, share=over)
+    assert written(tmp_path / "there") == written(tmp_path / "here")
+
+
+def test_candidates_are_the_same_bred_there(share, tmp_path):
+    pytest.importorskip("torch")
+    from posewright.train.evolve import Search, evolve
+
+    search = Search(generations=1, children=2, parents=1, first_epochs=1, epochs=1, size=(32, 32), width=0.1,
+                    people=16, judged=8, batch=8)  # fmt: skip
+    found = [
+        [one._replace(seconds=0.0) for one in evolve(search, tmp_path / out, over)]
+        for out, over in (("here", map), ("there", share))
+    ]
+    assert found[0] == found[1]
+    weights = [sorted((tmp_path / out / "weights").iterdir()) for out in ("here", "there")]
+    assert [file.read_bytes() for file in weights[0]] == [file.read_bytes() for file in weights[1]]
 
 
 def test_a_cluster_that_does_not_answer_is_one_line(pictures, capsys):

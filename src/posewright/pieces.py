@@ -27,7 +27,7 @@ RETRIES = 3
 AHEAD = 4
 """Pieces a core that are sent out before their turn, so that nobody waits and a million need not be in memory."""
 PATIENCE = 5.0
-"""Seconds to wait for an address."""
+"""Seconds to wait for an address, and for pieces that are called off."""
 
 
 @contextmanager
@@ -87,10 +87,16 @@ def _on(ray: Any, work: Callable[[Any], Any], pieces: Iterable[Any]) -> Iterator
     task = ray.remote(num_cpus=1, max_retries=RETRIES)(_done)
     waiting, out = iter(pieces), deque[Any]()
     most = AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
-    out.extend(task.remote(sent, os.getcwd(), piece) for piece in islice(waiting, most))
-    while out:
-        yield _result(ray, out.popleft())
-        out.extend(task.remote(sent, os.getcwd(), piece) for piece in islice(waiting, 1))
+    try:
+        out.extend(task.remote(sent, os.getcwd(), piece) for piece in islice(waiting, most))
+        while out:
+            yield _result(ray, out.popleft())
+            out.extend(task.remote(sent, os.getcwd(), piece) for piece in islice(waiting, 1))
+    finally:  # whoever leaves early may clean up behind pieces, so none is still at work then
+        for one in out:
+            ray.cancel(one)
+        if out:
+            ray.wait(list(out), num_returns=len(out), timeout=PATIENCE)
 
 
 def _result(ray: Any, piece: Any) -> Any:

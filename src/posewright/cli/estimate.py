@@ -165,6 +165,7 @@ def evaluate(
     sigmas: Sigmas = None,
     draws: Draws = 2_000,
     seed: Seed = 0,
+    cluster: Cluster = None,
 ) -> int:
     """Predict a split at its annotated boxes or a detector's, write the predictions, then score them from disk.
 
@@ -176,6 +177,7 @@ def evaluate(
     from posewright import datasets, load
     from posewright.cli.score import check, print_results, shown
     from posewright.datasets.detections import boxes_by_scene, read_boxes
+    from posewright.pieces import shared
     from posewright.verbs.evaluate import evaluate as to_disk
     from posewright.verbs.score import with_sigmas
 
@@ -193,10 +195,11 @@ def evaluate(
     protocol = estimator.protocol() | {"model": model, "data": data, "split": split, "boxes": looked}
     if detected is not None:
         protocol["ranked by"] = "box score x mean of keypoint scores above 0.2; OKS suppression at 0.9"
-    with shown() as show:
+    with shown() as show, shared(cluster) as share:
         result = to_disk(
-            estimator, truth, out, metric, protocol, detected=detected, draws=draws, seed=seed, track=counted, show=show
-        )
+            estimator, truth, out, metric, protocol, detected=detected, draws=draws, seed=seed, track=counted,
+            show=show, share=None if cluster is None else share,
+        )  # fmt: skip
     print_results([result], {})
     print(f"with their whole protocol in {out / 'scores.json'}; open {out / 'report.html'}")
     return 0

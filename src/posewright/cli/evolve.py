@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 from tyro.conf import arg
 
+from posewright.cli.options import Cluster
+
 Data = Annotated[str, arg(metavar="DIR", help="`world`, or a data set's folder as in coco:DIR")]
 Out = Annotated[Path, arg(metavar="DIR", help="the folder to keep every candidate in, and to go on in")]
 Generations = Annotated[int, arg(metavar="N", help="after the ancestor's")]
@@ -61,12 +63,14 @@ def evolve(
     processes: Processes = 1,
     compare_seeds: Seeds = 3,
     compare_epochs: AnewEpochs = 8,
+    cluster: Cluster = None,
 ) -> int:
     """Breed pose networks as EvoPose2D was bred: mutate, inherit weights, train, keep the fittest.
 
     In the end the fittest and its ancestor are trained anew from nothing and compared on other people. Interrupted,
     the same command goes on. search.html shows it all.
     """
+    from posewright.pieces import shared
     from posewright.train.evolve import Comparison, Search, compared, fittest, side_by_side
     from posewright.train.evolve import evolve as breed
     from posewright.train.evolve.page import spelled, verdict, write_search_page
@@ -76,7 +80,10 @@ def evolve(
     comparison = Comparison(compare_seeds, compare_epochs)
     if processes < 1 or compare_seeds < 0 or compare_epochs < 1:
         raise ValueError("processes and compare-epochs must be 1 or more, compare-seeds 0 or more")
-    with side_by_side(processes) as share, _shown(search, comparison) as (trained, anew):
+    if cluster is not None and processes > 1:
+        raise ValueError("--processes are of this machine; --cluster shares candidates out instead")
+    sharing = side_by_side(processes) if cluster is None else shared(cluster)
+    with sharing as share, _shown(search, comparison) as (trained, anew):
         found = breed(search, out, share, trained)
         best = fittest(search, found)[0]
         outcomes = compared(search, comparison, out, best.candidate.genes, share, anew)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import arg
 
-from posewright.cli.options import QUIET, Flip, Model, Precision, RecipeFile, Run
+from posewright.cli.options import QUIET, Cluster, Flip, Model, Precision, RecipeFile, Run
 
 if TYPE_CHECKING:
     from posewright.robustness import Attack, Effect, Study
@@ -83,10 +83,12 @@ def occlude(
     backend: Run = "auto",
     precision: Precision = "fp32",
     recipe: RecipeFile = None,
+    cluster: Cluster = None,
 ) -> int:
     """Hide keypoints and body parts, and measure what that does to an estimator."""
     given = dict(locals())
     from posewright import load, robustness
+    from posewright.pieces import shared
     from posewright.robustness.pages.report import write_report
 
     if people < 1:
@@ -99,18 +101,21 @@ def occlude(
     listed = attacks_of(skeleton or scenes[0].skeleton, attacks, fills, object_sizes, sized_by)
     told: dict[str, Any] = {"model": model, **about_data(data, split, world_seed)}
     found_boxes = boxes_for(boxes, scenes)
-    with shown("attacking") as (track, done):
+    with shown("attacking") as (track, done), shared(cluster) as share:
         try:
             found = robustness.study(estimator, scenes, listed, out=out, boxes=found_boxes, most=people, whole=whole,
                                      rule=rule, name=name or "", draws=draws, seed=seed, margin=margin, track=track,
-                                     protocol=told)  # fmt: skip
+                                     protocol=told, share=share)  # fmt: skip
         except KeyboardInterrupt:
             print(f"posewright: interrupted; {len(done)} of {len(listed)} attacks are in {out}, and the same command "
                   "goes on from there", file=sys.stderr)  # fmt: skip
             return 130
     say(found)
     page = write_report(
-        found, out, robustness.people_for(estimator, scenes, found_boxes, people, whole), command_of(given)
+        found,
+        out,
+        robustness.people_for(estimator, scenes, found_boxes, people, whole),
+        command_of(given | {"cluster": None}),
     )
     print(f"every number is in {out / 'study.json'} and {out / 'effects.csv'}; open {page}")
     return 0

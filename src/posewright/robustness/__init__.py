@@ -8,6 +8,7 @@ from typing import Any
 
 from posewright.metrics.score import versions
 from posewright.metrics.trust.confidence import GROUPS
+from posewright.pieces import Share
 from posewright.robustness.answers.ask import Answers, Estimator, Track, digest, run
 from posewright.robustness.answers.truth import Asked, keep
 from posewright.robustness.attacks.attack import CLEAN, Attack, Hide, chosen, object_attacks, standard_attacks
@@ -48,6 +49,7 @@ def study(
     margin: float = MARGIN,
     track: Track = lambda items, total: items,  # noqa: ARG005
     protocol: Mapping[str, Any] | None = None,
+    share: Share = map,
 ) -> Study:
     """Attack the people of scenes, ask an estimator about them clean and attacked, and tell what changed.
 
@@ -64,6 +66,7 @@ def study(
     "head" or "similarity"; by default what is customary for the data, whatever the estimator's keypoints. name: what
     the study is called beside others. draws: bootstrap samples of the pictures. margin: a change within it is called
     none. track wraps the attacks to show progress, as track(attacks, how many). protocol: what else to say about it.
+    share: what does the attacks, as `pieces.shared` gives it for a cluster.
 
     Raises ValueError where there is nobody to attack, an attack is none, an answer has another form, or the
     folder holds another study.
@@ -81,7 +84,7 @@ def study(
     folder = None if out is None else Path(out)
     about = about_of(estimator, people, seed) | {"boxes": "annotated" if boxes is None else "detected"}
     about |= protocol or {}
-    answers = run(estimator, people, listed, folder, about, seed, track)
+    answers = run(estimator, people, listed, folder, about, seed, track, share)
     told = ({"name": name} if name else {}) | about | {"rule": rule or customary(scenes[0].skeleton)}
     found = judged(people, scenes, answers, listed, told, draws, seed, margin)
     if folder is not None:

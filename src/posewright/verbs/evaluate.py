@@ -19,6 +19,7 @@ from posewright.estimators.bottom_up import BottomUp
 from posewright.estimators.estimator import Estimator
 from posewright.metrics.score import versions
 from posewright.metrics.trust.plausibility import MEANT, other_form, sizes
+from posewright.pieces import Share
 from posewright.report.results import OF_PERSON, Result, Show, silent, write_scores
 from posewright.report.scores import write_scores_page
 from posewright.scene import Scene, each_person, translated
@@ -41,6 +42,7 @@ def evaluate(
     seed: int = 0,
     track: Callable[[Iterator[Scene]], Iterator[Scene]] = iter,
     show: Show = silent,
+    share: Share | None = None,
 ) -> Result:
     """Write predictions, what they are, numbers and a page into `out`; return the numbers.
 
@@ -51,7 +53,8 @@ def evaluate(
     look at in place of the annotated ones. Without them a bottom-up estimator is told no boxes, and everybody whom it
     finds counts, unless a metric asks what is at each annotated box; the protocol says which. What is predicted is
     kept as it comes, and the same call goes on from there. track wraps the scenes while they are predicted, show tells
-    what is scored. Raises ValueError where nobody is labelled, for a name of no metric, or no keypoint in common.
+    what is scored. share: what does pieces of the work, as `pieces.shared` gives it for a cluster. Raises ValueError
+    where nobody is labelled, for a name of no metric, or no keypoint in common.
 
     >>> found = evaluate(load(), read("lsp:lspet", "test"), Path("out"))  # doctest: +SKIP
     >>> found.scores["pck"]["PCK@0.2"]  # doctest: +SKIP
@@ -69,12 +72,12 @@ def evaluate(
     of = {**own, **said, **versions(), "asked": digest(asked, detected)}
     with kept(out, of) as answers:
         coco.write_results(
-            list(track(predicted(answers, estimator, asked, detected, everybody))), out / "predictions.json"
+            list(track(predicted(answers, estimator, asked, detected, everybody, share))), out / "predictions.json"
         )
         boxes = str(said.get("boxes", "annotation" if detected is None else "detected"))
         about = described(estimator.skeleton, boxes) | {"estimator": said, "versions": versions()}
         write_json(out / "protocol.json", about)
-        result = score_file(out / "predictions.json", truth, names, draws, seed, show, said=said)
+        result = score_file(out / "predictions.json", truth, names, draws, seed, show, said=said, share=share or map)
         result.warnings[:0] = [] if detected is None else _doubtful(truth, detected)
         name = str(said.get("data", "the truth"))
         write_scores(out / "scores.json", name, [result], {}, draws, seed)

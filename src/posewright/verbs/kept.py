@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,9 +24,12 @@ from posewright.datasets.documents import parsed
 from posewright.datasets.records import DataError, Record, record_of
 from posewright.estimators.estimator import Estimator
 from posewright.estimators.scenes import found_in, predict_scenes
+from posewright.pieces import Share
 from posewright.scene import Person, Scene
 
 FILE = "answers.jsonl"
+PICTURES = 32
+"""In a piece: the network's batches are made within it, so that they are the same wherever it is done."""
 PASSING = ("threads",)
 """What an estimator says of itself that changes from hour to hour, and no answer."""
 
@@ -153,18 +158,24 @@ def _person(record: Record, count: int) -> Person:
 
 
 def predicted(
-    answers: Kept, estimator: Estimator, scenes: Sequence[Scene], detected: Sequence[Sequence[Detected]] | None = None,
+    answers: Kept,
+    estimator: Estimator,
+    scenes: Sequence[Scene],
+    detected: Sequence[Sequence[Detected]] | None = None,
     everybody: bool = False,
-) -> Iterator[Scene]:  # fmt: skip
+    share: Share | None = None,
+) -> Iterator[Scene]:
     """Estimate people as `predict_scenes` does, but of scenes whose answers are kept; the rest is kept, too.
 
-    everybody: without boxes, as `found_in` does.
+    everybody: without boxes, as `found_in` does. share: what does PICTURES at a time, as `pieces.shared` gives it for
+    a cluster; None does the same here, one after the other.
     """
     known = [answers.people(scene) for scene in scenes]
     left = [place for place, people in enumerate(known) if people is None]
-    boxes = None if detected is None else [detected[place] for place in left]
-    unknown = [scenes[place] for place in left]
-    asked = found_in(estimator, unknown) if everybody else predict_scenes(estimator, unknown, boxes)
+    ask = partial(_asked, estimator, everybody)
+    pieces = (_piece(scenes, detected, left[start : start + PICTURES]) for start in range(0, len(left), PICTURES))
+    some = map(ask, pieces) if share is None else share(partial(_listed, ask), pieces)
+    asked = chain.from_iterable(some)
     for scene, people in zip(scenes, known, strict=True):
         if people is not None:
             yield replace(scene, people=people)
@@ -172,6 +183,22 @@ def predicted(
         found = next(asked)
         answers.add(found)
         yield found
+
+
+Piece = tuple[list[Scene], list[Sequence[Detected]] | None]
+
+
+def _piece(scenes: Sequence[Scene], detected: Sequence[Sequence[Detected]] | None, places: Sequence[int]) -> Piece:
+    boxes = None if detected is None else [detected[place] for place in places]
+    return [scenes[place] for place in places], boxes
+
+
+def _asked(estimator: Estimator, everybody: bool, piece: Piece) -> Iterator[Scene]:
+    return found_in(estimator, piece[0]) if everybody else predict_scenes(estimator, *piece)
+
+
+def _listed(ask: Callable[[Piece], Iterator[Scene]], piece: Piece) -> list[Scene]:
+    return list(ask(piece))
 
 
 def digest(scenes: Sequence[Scene], detected: Sequence[Sequence[Detected]] | None = None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
@@ -79,13 +79,17 @@ class Run:
         away = [] if share is None else [file for file in files if isinstance(file, Path) and not self._known(file)]
         done = share(self._elsewhere(), self._pieces(away)) if share is not None else iter(())
         left = {str(file): place for place, file in enumerate(away)}
-        for file in files:
-            if isinstance(file, Unreadable):
-                self._lost(file)
-            elif str(file) in left:
-                self._join(str(file), left[str(file)], next(done))
-            else:
-                self.file(str(file), scenes_from([file], self.estimator.skeleton, self.drawn, self.clip))
+        try:
+            for file in files:
+                if isinstance(file, Unreadable):
+                    self._lost(file)
+                elif str(file) in left:
+                    self._join(str(file), left[str(file)], next(done))
+                else:
+                    self.file(str(file), scenes_from([file], self.estimator.skeleton, self.drawn, self.clip))
+        finally:
+            if isinstance(done, Generator):
+                done.close()
 
     def _known(self, file: Path) -> bool:
         return self.answers.people(Scene(file, self.estimator.skeleton, id=str(file))) is not None

@@ -18,6 +18,7 @@ from posewright.datasets.documents import read_json
 from posewright.datasets.records import DataError, record_of
 from posewright.files import whole, write_whole
 from posewright.geometry.boxes import overlap
+from posewright.pieces import Share
 from posewright.robustness.attacks.attack import CLEAN, Attack
 from posewright.robustness.attacks.subjects import Subject
 from posewright.scene import SEEN, Crop, Floats, Person, box_around
@@ -165,21 +166,30 @@ def run(
     about: dict[str, Any],
     seed: int = 0,
     track: Track = lambda items, total: items,  # noqa: ARG005
+    share: Share = map,
 ) -> dict[str, Answers]:
     """Ask about everybody clean and under every attack; what is in `out/answers` already is not asked again.
 
     about: what the study is of; a folder that holds another study's answers is refused with a ValueError. out:
-    None keeps nothing.
+    None keeps nothing. share: what does attack by attack, as `pieces.shared` gives it for a cluster.
     """
     if out is not None:
         (out / "answers").mkdir(parents=True, exist_ok=True)
         claim(out / "about.json", about)
-    clean = _kept(out, CLEAN, "", partial(clean_answers, estimator, people))
+    clean = _there(out, CLEAN, "")
+    if clean is None:
+        clean = _keep(out, CLEAN, "", clean_answers(estimator, people))
+    known = {attack.name: _there(out, attack.name, _told(attack)) for attack in attacks}
+    asked = share(partial(_under, estimator, people, clean, seed), [one for one in attacks if known[one.name] is None])
     found = {CLEAN: clean}
     for attack in track(attacks, len(attacks)):
-        ask_now = partial(answers, estimator, people, attack, clean, seed)
-        found[attack.name] = _kept(out, attack.name, _told(attack), ask_now)
+        there = known[attack.name]
+        found[attack.name] = _keep(out, attack.name, _told(attack), next(asked)) if there is None else there
     return found
+
+
+def _under(estimator: Estimator, people: Sequence[Subject], clean: Answers, seed: int, attack: Attack) -> Answers:
+    return answers(estimator, people, attack, clean, seed)
 
 
 ADDED = ("file", "without boxes")
@@ -216,16 +226,17 @@ def _told(attack: Attack) -> str:
     return hashlib.sha256(re.sub(r" at 0x[0-9a-fA-F]+", "", text).encode()).hexdigest()
 
 
-def _kept(out: Path | None, name: str, of: str, ask_now: Callable[[], Answers]) -> Answers:
-    """Return the answers in a folder, or ask now and keep them there; those to another occluder are asked anew."""
-    if out is None:
-        return ask_now()
-    file = out / "answers" / f"{name}.npz"
-    kept = read_answers(file) if file.exists() else None
-    if kept is not None and kept[1] == of:
-        return kept[0]
-    found = ask_now()
-    keep_answers(file, found, of)
+def _there(out: Path | None, name: str, of: str) -> Answers | None:
+    """Return the answers in a folder; None where there are none, or those to another occluder."""
+    file = None if out is None else out / "answers" / f"{name}.npz"
+    kept = read_answers(file) if file is not None and file.exists() else None
+    return kept[0] if kept is not None and kept[1] == of else None
+
+
+def _keep(out: Path | None, name: str, of: str, found: Answers) -> Answers:
+    """Keep answers in a folder, where there is one."""
+    if out is not None:
+        keep_answers(out / "answers" / f"{name}.npz", found, of)
     return found
 
 
