@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -34,7 +35,7 @@ class Harmed:
         self.people, self.harm = people, harm
 
     def __call__(self, pixels, _boxes):
-        changed = [np.mean((one.crop.pixels != pixels).any(-1)) for one in self.people]
+        changed = [np.mean(cv2.inRange(cv2.absdiff(one.crop.pixels, pixels), 0, 0) == 0) for one in self.people]
         truth = self.people[int(np.argmin(changed))].truth.keypoints
         away = np.arange(len(truth))[:, None] * self.harm * min(changed)
         scores = np.full(len(truth), 0.9 - min(changed))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from zlib import crc32
 
+import cv2
 import numpy as np
 import pytest
 
@@ -41,7 +42,7 @@ class Oracle:
     def __call__(self, pixels, _boxes):
         rng = np.random.default_rng(crc32(np.ascontiguousarray(pixels)))
         same = [p for p in self.people if p.crop.pixels.shape == pixels.shape]
-        changed = [np.mean((p.crop.pixels != pixels).any(-1)) for p in same]
+        changed = [np.mean(cv2.inRange(cv2.absdiff(p.crop.pixels, pixels), 0, 0) == 0) for p in same]
         truth = same[int(np.argmin(changed))].truth.keypoints
         noise = 2 + 400 * self.harm * min(changed)
         keypoints = np.where(np.isnan(truth), 5.25, truth) + rng.normal(0, noise, truth.shape)
