@@ -12,7 +12,7 @@ from posewright.cli import main
 from posewright.datasets import coco
 from posewright.datasets.synthetic import world
 from posewright.metrics import Score, kinds, oks_ap
-from posewright.metrics.trust.confidence import Difference, Interval
+from posewright.metrics.trust.confidence import Difference, Interval, intervals
 from posewright.metrics.trust.outcomes import Outcomes
 from posewright.report import diagnosis, figure, results, scores, tables
 from posewright.skeleton import AIC, COCO, CROWDPOSE, LSP, MPII
@@ -105,6 +105,15 @@ def test_without_draws_there_are_no_intervals_and_without_out_no_files(place, tm
     assert run(place, tmp_path, monkeypatch, f"score {{place}}/bad.json {TRUTH} --metric oks_ap --draws 0") == 0
     assert "interval" not in capsys.readouterr().out
     assert not list(tmp_path.iterdir())
+
+
+def test_many_numbers_take_a_quarter_of_the_draws_and_tell_it(place):
+    truth = scoring.truth_of(str(place / "many" / "annotations.json"))
+    found = scoring.score_file(place / "bad.json", truth, ["oks_ap", "ap_by_keypoint"], draws=700)
+    assert "draws" not in found.scores["oks_ap"].protocol
+    assert found.scores["ap_by_keypoint"].protocol["draws"] == 500
+    for name, draws in (("oks_ap", 700), ("ap_by_keypoint", 500)):
+        assert str(found.intervals[name]) == str(intervals(found.scores[name], draws))
 
 
 def test_without_draws_the_file_says_values_alone(place, tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.columns import pictures_of
+from posewright.columns import people_of, pictures_of
 from posewright.metrics.oks.groups import Problem, between, divided, gather, score_groups, with_keypoints, with_people
 from posewright.metrics.oks.matching import RANGES
 from posewright.metrics.oks.similarity import Rules
@@ -146,6 +146,9 @@ def _sizes(problem: Problem) -> Floats:
 def _told(problem: Problem, field: str) -> NDArray[np.uint8]:
     """Return the people's `visible` or `cause` (P, K), UNKNOWN where a person has none."""
     untold = np.full(len(problem.skeleton), UNKNOWN, np.uint8)
+    own = people_of(problem.scenes, len(untold)).visible if field == "visible" else None
+    if own is not None:
+        return own[problem.rows]
     values = [getattr(person, field) for person in problem.people]
     if values and all(value is None for value in values):
         raise ValueError(f"truth: no person has `{field}`, so there is nothing to divide the keypoints by")

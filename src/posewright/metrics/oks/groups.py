@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from posewright.columns import people_of
 from posewright.metrics.oks.compared import Compared, matches
 from posewright.metrics.oks.matching import KEPT, RANGES, Flags, Matches, Places, pairs, summary
 from posewright.metrics.oks.similarity import (
@@ -62,6 +63,12 @@ class Problem(NamedTuple):
     def people(self) -> list[Person]:
         """The true people, place by place as in `truths`."""
         return [person for place in self.order for person in self.scenes[place].people]
+
+    @property
+    def rows(self) -> Places:
+        """(P,) where the true people are listed by their scenes."""
+        places = people_of(self.scenes, len(self.skeleton)).scene
+        return np.argsort(np.argsort(self.order)[places], kind="stable")
 
     def matches(self, ranges: int = len(RANGES)) -> Matches:
         """Match the predictions to the people who count; images are the scenes' places as they were given.

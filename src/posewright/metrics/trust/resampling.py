@@ -112,15 +112,12 @@ def _runs(found: Flags, scored: Flags, image: Any, images: int) -> Runs:
     true, image = found[scored], image[scored]
     run = np.cumsum(~true & np.append(False, true[:-1]))
     count = int(run[true][-1]) + 1 if true.any() else 0
-    return Runs(
-        *(
-            csr_array(
-                (np.ones(int(some.sum()), np.uint16), (run[some].astype(np.int32), image[some].astype(np.int32))),
-                shape=(count, images),
-            )
-            for some in (true, run < count)
-        )
-    )
+    matrices = []
+    for some in (true, run < count):  # runs are in order, so that rows need no sorting
+        starts = np.searchsorted(run[some], np.arange(count + 1)).astype(np.int32)
+        ones = np.ones(starts[-1], np.uint16)
+        matrices.append(csr_array((ones, image[some].astype(np.int32), starts), shape=(count, images)))
+    return Runs(*matrices)
 
 
 def _needed(people: Floats) -> NDArray[np.int32]:
