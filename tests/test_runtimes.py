@@ -1,9 +1,12 @@
 """An exported file says everything about itself, every runtime answers alike, and a stranger's file runs nothing."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
+import cv2
 import numpy as np
+import onnxruntime
 import pytest
 
 from posewright.codecs.dark import Dark
@@ -11,12 +14,14 @@ from posewright.codecs.distribution import Distribution
 from posewright.codecs.gaussian import Gaussian
 from posewright.codecs.megvii import Megvii
 from posewright.codecs.udp import Udp, UdpOffsets
+from posewright.datasets.synthetic import world
 from posewright.estimators import runtimes
 from posewright.estimators.runtimes import ModelFileError, free_cores, metadata
 from posewright.estimators.runtimes.network import rebuilt
 from posewright.estimators.top_down import TopDown
 from posewright.fields import Heatmaps, Offsets
 from posewright.skeleton import COCO, LSP, SKELETONS, Skeleton
+from posewright.verbs.load import load
 from posewright.warp import around
 
 torch = pytest.importorskip("torch")
@@ -24,6 +29,8 @@ pytest.importorskip("onnx")
 
 from torch import nn  # noqa: E402
 
+from posewright.estimators.runtimes import torch as torch_runtime  # noqa: E402
+from posewright.models.pixels import FromPixels  # noqa: E402
 from posewright.train import export  # noqa: E402
 
 STAR = Skeleton("star", ("head", "left_hand", "right_hand"), (("head", "left_hand"),), (0.1, 0.2, 0.3), "a choice")
@@ -238,3 +245,72 @@ def test_fields_are_rebuilt_from_the_names_of_outputs():
 
 def test_there_is_always_a_core():
     assert free_cores() >= 1
+
+
+@pytest.mark.parametrize("kind", ["noise", "edges"])
+def test_crops_of_a_device_are_those_of_opencv(rng, kind):
+    """Turned, mirrored, partly and wholly outside, enlarged and shrunk: the worst pixels there are, to a level."""
+    pixels = rng.integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    pixels = pixels if kind == "noise" else np.where(pixels > 127, np.uint8(255), np.uint8(0))
+    spots = [(rng.uniform(-20, 180, 2), rng.uniform(10, 300, 2), rng.normal(), rng.random() < 0.5) for _ in range(40)]
+    warps = [around(middle, extent, (48, 64), turn, bool(mirror)) for middle, extent, turn, mirror in spots]
+    warps += [around((80, 60), (160 * times, 120 * times), (48, 64)) for times in (2, 3, 20)]
+    warps += [around((9000, 60), (40, 40), (48, 64))]
+    assert {warp.shrinks == 1 for warp in warps} == {True, False}
+    found = torch_runtime.crops(pixels, warps, "cpu").astype(int)
+    away = np.abs(found - np.stack([warp.image(pixels) for warp in warps]))
+    assert away.max() <= (torch_runtime.CLOSE if int(cv2.__version__.split(".")[0]) >= 5 else 9)
+    assert found[:-1].max() > 250
+    assert not found[-1].any()
+
+
+def test_people_are_answered_alike_from_crops_of_a_device():
+    """By the path that a GPU takes, on a processor: the network sees the same to a level."""
+    plain = load("default", backend="onnxruntime").estimator
+    device = replace(plain, network=replace(plain.network, cut=partial(torch_runtime.crops, device="cpu")))
+    for scene in world(3, 1, size=(160, 128), skeleton=LSP, people=(1, 3)):
+        boxes = [person.box for person in scene.people]
+        there, here = device(scene, boxes), plain(scene, boxes)
+        for one, other in zip(there, here, strict=True):
+            np.testing.assert_allclose(one.scores, other.scores, atol=0.01)
+            assert np.median(np.abs(one.keypoints - other.keypoints)) < 0.1
+    assert device(scene, []) == []
+
+
+SESSION = onnxruntime.InferenceSession
+
+
+class OnCuda:
+    """A session of ONNX Runtime with CUDA, as far as one that looks for it can tell; it computes on the processor."""
+
+    def __init__(self, path, options, providers):
+        self.asked = providers
+        self.real = SESSION(path, options, providers=["CPUExecutionProvider"])
+
+    def get_providers(self):
+        return self.asked
+
+    def __getattr__(self, name):
+        return getattr(self.real, name)
+
+
+def test_onnxruntime_takes_a_gpu_where_it_has_one_and_says_so(file, monkeypatch):
+    assert "device" not in runtimes.load(file, "onnxruntime").protocol
+    both = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: both)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", OnCuda)
+    monkeypatch.setattr(runtimes, "_has_cuda", lambda: True)
+    network = runtimes.load(file)
+    assert network.protocol["device"] == "cuda"
+    assert network.protocol["backend"].startswith("onnxruntime")
+    pixels = np.zeros((1, 48, 32, 3), np.uint8)
+    assert len(network(pixels)) == 2
+
+
+def test_torch_says_where_a_network_runs():
+    assert torch_runtime.device() == ("cuda" if torch.cuda.is_available() else "cpu")
+    module = FromPixels(small()).to("meta")
+    network = torch_runtime.network_of(module, CODEC)
+    assert network.protocol["device"] == "meta"
+    assert network.cut is not None
+    assert torch_runtime.network_of(FromPixels(small()), CODEC).cut is None

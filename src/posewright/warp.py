@@ -65,6 +65,11 @@ class Warp:
         corners = self.points([(x0, y0), (x1, y0), (x0, y1), (x1, y1)])
         return np.concatenate([corners.min(0), corners.max(0)])
 
+    @property
+    def shrinks(self) -> int:
+        """By how much a picture is shrunk before it is resampled, as whole blocks of pixels; 1 where it is not."""
+        return int(1 / self.scale) if self.scale * SHRINK_BEYOND < 1 else 1
+
     def image(
         self,
         pixels: NDArray[np.uint8],
@@ -80,8 +85,8 @@ class Warp:
         if out is not None and out.shape != (self.size[1], self.size[0], *pixels.shape[2:]):
             raise ValueError(f"out must be {(self.size[1], self.size[0], *pixels.shape[2:])}, not {out.shape}")
         matrix = self.matrix
-        if self.scale * SHRINK_BEYOND < 1 and not nearest:
-            pixels, smaller = _shrink(pixels, int(1 / self.scale))
+        if self.shrinks > 1 and not nearest:
+            pixels, smaller = shrunk(pixels, self.shrinks)
             matrix = matrix @ np.linalg.inv(smaller)
         mode = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
         filling = (fill,) * 4
@@ -102,7 +107,8 @@ def _quicker_with_four(pixels: NDArray[np.uint8], size: Size) -> bool:
     return pixels.shape[2:] == (3,) and pixels.size <= 24 * size[0] * size[1]
 
 
-def _shrink(pixels: NDArray[np.uint8], by: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+def shrunk(pixels: NDArray[np.uint8], by: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Return a picture (H, W, C) shrunk by means of blocks, and the matrix (3, 3) that moves points with it."""
     height, width = pixels.shape[:2]
     size = (max(1, width // by), max(1, height // by))
     smaller = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)

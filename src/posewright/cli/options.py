@@ -36,7 +36,9 @@ Scales = Annotated[
         metavar="TIMES", help="show whole pictures to a bottom-up network's checkpoint at these sizes as well: 0.5 1 2"
     ),
 ]
-Run = Annotated[Backend, arg(help="what runs the network; auto is openvino where it is installed, else onnxruntime")]
+Run = Annotated[
+    Backend, arg(help="what runs the network; auto is onnxruntime where that has CUDA or is alone, else openvino")
+]
 Precision = Annotated[Literal["fp32", "bf16"], arg(help="bf16 needs openvino or torch")]
 RecipeFile = Annotated[
     str | None,

@@ -124,8 +124,13 @@ class TopDown:
         }
 
     def _views(self, pixels: Pixels, boxes: Boxes) -> list[_View]:
-        scene = Scene(pixels, self.codec.skeleton)
-        return [_View(take(scene, self._warp(box), pixels), box) for box in boxes]
+        scene, warps = Scene(pixels, self.codec.skeleton), [self._warp(box) for box in boxes]
+        if self.network.cut is None or not warps:
+            crops = [take(scene, warp, pixels) for warp in warps]
+        else:
+            size, cut = (pixels.shape[1], pixels.shape[0]), self.network.cut(pixels, warps)
+            crops = [Crop(shown, (), warp, scene.skeleton, size) for shown, warp in zip(cut, warps, strict=True)]
+        return [_View(crop, box) for crop, box in zip(crops, boxes, strict=True)]
 
     def _warp(self, box: ArrayLike | None) -> Warp:
         corners = box_in(box)

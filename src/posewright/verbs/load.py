@@ -67,7 +67,8 @@ def load(
     else's network as transformers:NAME, rtmlib:FILE.onnx, mediapipe:FILE.task, movenet:FILE or blazepose:FILE; or
     `my_file.py:my_estimator`, a file that is run. The other arguments are for networks of posewright's own. flip:
     average with the mirrored picture, at twice the cost. batch: crops, or whole pictures of a bottom-up network, a
-    call. backend: auto is openvino where it is installed, else onnxruntime, and torch for a checkpoint. precision:
+    call. backend: auto is openvino where it is installed, else onnxruntime, and torch for a checkpoint; where
+    ONNX Runtime or torch has a GPU they run on it. precision:
     bf16 needs openvino or torch. scales: of a bottom-up network, see `BottomUp`. recipe: what a checkpoint is of
     where it does not say so itself, a name or my_file.py:my_recipe: those of the authors and MMPose
     (docs/weights.md). single: search for one person a picture where no boxes are given, instead of asking the
@@ -92,9 +93,10 @@ def load(
     if is_checkpoint:
         if backend not in ("auto", "torch"):
             raise ValueError(f"{path}: a checkpoint runs with torch; `posewright export` makes a file for {backend}")
+        from posewright.estimators.runtimes.torch import device
         from posewright.train.export import checkpoint
 
-        network = checkpoint.load(path, precision, recipe=recipe_by(recipe) if recipe else None)
+        network = checkpoint.load(path, precision, device(), recipe_by(recipe) if recipe else None)
         return detecting(estimating(network, flip, batch, scales), single, detector)
     build = maker(path) if backend == "torch" else None
     options: dict[str, Any] = {"backend": backend, "precision": precision, "threads": threads, "build": build}

@@ -24,14 +24,16 @@ def load(
 ) -> Network:
     """Load an exported network.
 
-    backend: auto is openvino where it is installed, else onnxruntime. precision: bf16 needs openvino or
-    torch. threads: by default `free_cores()`. build: for torch only, what makes the module (`Recipe.network`).
+    backend: auto is onnxruntime where that has CUDA, else openvino where it is installed, else onnxruntime. precision:
+    bf16 needs openvino or torch. threads: by default `free_cores()`. build: for torch only, what makes the module
+    (`Recipe.network`).
     Raises ModelFileError where the file is no network of posewright's, ImportError where the backend is not
     installed, ValueError for a combination that there is not.
     """
     path = Path(path)
     if backend == "auto":
-        backend = "openvino" if importlib.util.find_spec("openvino") else "onnxruntime"
+        there = importlib.util.find_spec("openvino") and (precision == "bf16" or not _has_cuda())
+        backend = "openvino" if there else "onnxruntime"
     if backend == "openvino":
         from posewright.estimators.runtimes import openvino
 
@@ -47,6 +49,13 @@ def load(
     return onnx.load(path, threads)
 
 
+def _has_cuda() -> bool:
+    """Tell whether ONNX Runtime was built with CUDA, without importing it: a tenth of a second for who uses another."""
+    found = importlib.util.find_spec("onnxruntime")
+    capi = Path(found.origin).parent / "capi" if found is not None and found.origin else None
+    return capi is not None and any(capi.glob("*onnxruntime_providers_cuda*"))
+
+
 def _torch(path: Path, precision: Literal["fp32", "bf16"], build: Callable[[], Any] | None) -> Network:
     if build is None:
         raise ValueError("torch needs to know what makes the network: build=recipe.network")
@@ -54,4 +63,4 @@ def _torch(path: Path, precision: Literal["fp32", "bf16"], build: Callable[[], A
         raise ImportError('torch is not installed: pip install "posewright[train]"')
     from posewright.estimators.runtimes import torch
 
-    return torch.load(path, build, precision)
+    return torch.load(path, build, precision, torch.device())

@@ -20,7 +20,7 @@ from posewright.codecs.codec import Codec
 from posewright.estimators.runtimes import metadata
 from posewright.picture import Pixels
 from posewright.scene import PADDING, Padding
-from posewright.warp import around
+from posewright.warp import Warp, around
 
 Given = NDArray[np.float32]
 Run = Callable[..., list[Any]]
@@ -33,7 +33,8 @@ class Network:
 
     The last stage is the answer. codec reads it; aim and padding say how its crops were cut in training;
     card tells where it comes from (data and its terms, protocol, seed, scores); protocol what runs it
-    (backend, precision, threads, the weights' hash). Normalising the pixels is the network's own work.
+    (backend, precision, threads, the weights' hash). Normalising the pixels is the network's own work. cut: what cuts
+    crops (N, h, w, 3) out of a picture where the network runs, in place of `Warp.image` one by one.
     """
 
     run: Run
@@ -42,6 +43,7 @@ class Network:
     protocol: dict[str, Any] = field(default_factory=dict)
     aim: Aim = around
     padding: Padding = PADDING
+    cut: Callable[[Pixels, Sequence[Warp]], Pixels] | None = None
 
     def __call__(self, pixels: Pixels, *given: Given) -> list[Any]:
         width, height = self.codec.size
@@ -50,10 +52,10 @@ class Network:
         return self.run(pixels, *given)
 
 
-def described(facts: metadata.Facts, run: Run, **protocol: Any) -> Network:
+def described(facts: metadata.Facts, run: Run, cut: Any = None, **protocol: Any) -> Network:
     """Return the network that the metadata of an exported file describe; protocol: what runs it."""
     told = protocol | {"weights": facts.weights}
-    return Network(run, facts.codec, facts.card, told, facts.aim, facts.padding)
+    return Network(run, facts.codec, facts.card, told, facts.aim, facts.padding, cut)
 
 
 def fed(inputs: Mapping[str, Sequence[Any]], pixels: Pixels, given: Sequence[Given]) -> dict[str, NDArray[Any]]:
