@@ -257,6 +257,13 @@ _OF_DECODERS = re.compile(
 
 
 @contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let no other thread keep standard error to itself meanwhile, so that what is written there is seen."""
+    with _REDIRECTED:
+        yield
+
+
+@contextmanager
 def decoders_quiet(said: list[str] | None = None) -> Iterator[None]:
     """Keep what the C decoders print about a damaged file off standard error, and give it to `said`, line by line.
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
+from math import ceil, floor
 
 import cv2
 import numpy as np
@@ -171,25 +173,36 @@ def _draw_person(
     for k in np.flatnonzero(there):
         _draw_disc(canvas, xy[k], colours[side_of(skeleton.keypoints[k])], _radius(width), opacity[k])
         if person.visible is not None and person.visible[k] == HIDDEN:
-            _fill_disc(canvas, xy[k], below, _radius(width) - max(1.0, width / 2), 1.0)
+            _fill_discs(canvas, xy[k], [(below, _radius(width) - max(1.0, width / 2), 1.0)])
 
 
 def _draw_line(canvas: Pixels, a: Floats, b: Floats, colour: Colour, width: int, opacity: float) -> None:
+    ends = np.stack([a, b])
+    start, shape = _window(canvas, ends, width + 2)
+    layers = []
     for ink, wide, share in ((EDGE, width + 2, EDGE_SHARE), (colour, width, 1.0)):
-        mask, start = _window(canvas, np.stack([a, b]), wide)
-        cv2.line(mask, _fixed(a - start), _fixed(b - start), 255, wide, cv2.LINE_AA, _FRACTION)
-        _blend(canvas, mask, start, ink, opacity * share)
+        own, (high, across) = _window(canvas, ends, wide)
+        x, y = (own - start).tolist()
+        mask = np.zeros(shape, np.uint8)
+        part = mask[y : y + high, x : x + across]
+        cv2.line(part, _fixed(a - own), _fixed(b - own), 255, wide, cv2.LINE_AA, _FRACTION)
+        layers.append((mask, ink, opacity * share))
+    _blend(canvas, start, layers)
 
 
 def _draw_disc(canvas: Pixels, at: Floats, colour: Colour, radius: float, opacity: float) -> None:
-    _fill_disc(canvas, at, EDGE, radius + 1, opacity * EDGE_SHARE)
-    _fill_disc(canvas, at, colour, radius, opacity)
+    _fill_discs(canvas, at, [(EDGE, radius + 1, opacity * EDGE_SHARE), (colour, radius, opacity)])
 
 
-def _fill_disc(canvas: Pixels, at: Floats, ink: Colour | Pixels, radius: float, opacity: float) -> None:
-    mask, start = _window(canvas, at[None], int(radius) + 2)
-    cv2.circle(mask, _fixed(at - start), round(radius * 2**_FRACTION), 255, -1, cv2.LINE_AA, _FRACTION)
-    _blend(canvas, mask, start, ink, opacity)
+def _fill_discs(canvas: Pixels, at: Floats, discs: Sequence[tuple[Colour | Pixels, float, float]]) -> None:
+    """Fill discs of (ink, radius px, opacity) around a point, the largest first."""
+    start, shape = _window(canvas, at[None], int(discs[0][1]) + 2)
+    layers = []
+    for ink, radius, opacity in discs:
+        mask = np.zeros(shape, np.uint8)
+        cv2.circle(mask, _fixed(at - start), round(radius * 2**_FRACTION), 255, -1, cv2.LINE_AA, _FRACTION)
+        layers.append((mask, ink, opacity))
+    _blend(canvas, start, layers)
 
 
 def _draw_box(canvas: Pixels, box: Floats, width: int, opacity: float) -> None:
@@ -199,29 +212,42 @@ def _draw_box(canvas: Pixels, box: Floats, width: int, opacity: float) -> None:
         _draw_line(canvas, a, b, PAPER, max(1, width // 2), opacity)
 
 
-def _window(canvas: Pixels, points: Floats, margin: int) -> tuple[NDArray[np.uint8], NDArray[np.int_]]:
-    """Return an empty mask (h, w) over the part of the canvas around points, at least a pixel, and its corner."""
-    size = np.array([canvas.shape[1], canvas.shape[0]])
-    start = np.clip(np.floor(points.min(0)).astype(int) - margin, 0, size - 1)
-    stop = np.clip(np.ceil(points.max(0)).astype(int) + margin + 1, start + 1, size)
-    width, height = stop - start
-    return np.zeros((height, width), np.uint8), start
+def _window(canvas: Pixels, points: Floats, margin: int) -> tuple[NDArray[np.int_], tuple[int, int]]:
+    """Return the corner (x, y) and the shape (h, w), at least a pixel, of the canvas' part around points."""
+    corner, shape = [], []
+    for across, size in zip(points.T.tolist(), (canvas.shape[1], canvas.shape[0]), strict=True):
+        start = min(max(floor(min(across)) - margin, 0), size - 1)
+        stop = min(max(ceil(max(across)) + margin + 1, start + 1), size)
+        corner.append(start)
+        shape.append(stop - start)
+    return np.array(corner), (shape[1], shape[0])
 
 
 def _blend(
-    canvas: Pixels, mask: NDArray[np.uint8], start: NDArray[np.int_], ink: Colour | Pixels, opacity: float
+    canvas: Pixels,
+    start: NDArray[np.int_],
+    layers: Sequence[tuple[NDArray[np.uint8], Colour | Pixels, float]],
 ) -> None:
-    """Lay a colour, or another picture of the canvas' size, over the canvas where the mask says."""
-    part = np.s_[start[1] : start[1] + mask.shape[0], start[0] : start[0] + mask.shape[1]]
-    cover = np.array(ink[part] if isinstance(ink, np.ndarray) else ink, np.float32)
-    weight = mask[..., None].astype(np.float32) * np.float32(opacity / 255)
-    canvas[part] = np.round(canvas[part] + weight * (cover - canvas[part])).astype(np.uint8)
+    """Lay inks over the canvas, one upon the other, each where its mask says and as opaque as it is told.
+
+    A mask (h, w) lies at `start`; an ink is a colour, or another picture of the canvas' size.
+    """
+    height, width = layers[0][0].shape
+    part = np.s_[start[1] : start[1] + height, start[0] : start[0] + width]
+    window = canvas[part]
+    touched = reduce(np.bitwise_or, [mask for mask, _, _ in layers]).nonzero()
+    below = window[touched].astype(np.float32)
+    for mask, ink, opacity in layers:
+        cover = np.asarray(ink[part][touched] if isinstance(ink, np.ndarray) else ink, np.float32)
+        weight = mask[touched].astype(np.float32)[:, None] * np.float32(opacity / 255)
+        below = np.rint(below + weight * (cover - below))
+    window[touched] = below.astype(np.uint8)
 
 
 def _fixed(point: Floats) -> tuple[int, int]:
     """Return a point as OpenCV takes it, with 1/16 px."""
-    x, y = np.round(point * 2**_FRACTION).astype(int).tolist()
-    return x, y
+    x, y = point.tolist()
+    return round(x * 2**_FRACTION), round(y * 2**_FRACTION)
 
 
 def _opacity(score: float) -> float:

@@ -1,4 +1,4 @@
-"""Kept answers: what an estimator has said so far, a line a picture, so that a run that ends early loses one at most.
+"""Kept answers: what an estimator has said so far, a line a picture, so that a run that ends early goes on from there.
 
 The first line says what the answers are of; another estimator, other boxes or another version begin anew. A picture
 that has changed since it was looked at is looked at again.

@@ -1,6 +1,6 @@
 """Prediction of files: photographs, folders and videos in; COCO results and one overlay an input out.
 
-Everything streams: one picture or frame is in memory at a time, so inputs of any length fit.
+Everything streams: a few pictures or frames are in memory at a time, so inputs of any length fit.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from posewright.datasets.records import DataError
 from posewright.datasets.videos import ALL, Clip
 from posewright.estimators.estimator import Estimator
 from posewright.metrics.score import versions
+from posewright.picture import undisturbed
 from posewright.pieces import Share
 from posewright.text import printable
 from posewright.verbs.kept import PASSING, kept
@@ -180,7 +181,8 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
         def told(line: str) -> None:
             if line:
-                console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+                with undisturbed():
+                    console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
             else:
                 progress.advance(task)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,12 +24,16 @@ from posewright.estimators.one_euro import OneEuro
 from posewright.estimators.tracking import Tracker
 from posewright.pieces import Share
 from posewright.scene import Floats, Person, Scene
+from posewright.verbs.beside import Behind, ahead, behind, chunked
 from posewright.verbs.kept import Kept
 from posewright.verbs.overlays import OVERLAYS, PLAIN, Style, opened_overlay, overlay_name
 from posewright.warp import Size
 
 UNNAMED = ".piece-"
 """Begins the name of an overlay that was drawn before its turn: its own depends on the files before it."""
+
+
+People = tuple[Person, ...]
 
 
 @dataclass
@@ -58,6 +63,14 @@ class Done(NamedTuple):
     told: list[str]
 
 
+class Read(NamedTuple):
+    """A picture or a frame, or why there is none, of a file, and how the file's overlay is called."""
+
+    source: str
+    overlay: str
+    entry: Scene | Unreadable
+
+
 @dataclass
 class Run:
     """One run over files: what asks, what is known already, and where it all goes."""
@@ -76,8 +89,11 @@ class Run:
 
     def all(self, files: Sequence[Path | Unreadable], share: Share | None = None) -> None:
         """Do files in their order, all of them here; or with `share`, but for photographs that are known, as pieces."""
-        away = [] if share is None else [file for file in files if isinstance(file, Path) and not self._known(file)]
-        done = share(self._elsewhere(), self._pieces(away)) if share is not None else iter(())
+        if share is None:
+            self.files(files)
+            return
+        away = [file for file in files if isinstance(file, Path) and not self._known(file)]
+        done = share(self._elsewhere(), self._pieces(away))
         left = {str(file): place for place, file in enumerate(away)}
         try:
             for file in files:
@@ -86,7 +102,7 @@ class Run:
                 elif str(file) in left:
                     self._join(str(file), left[str(file)], next(done))
                 else:
-                    self.file(str(file), scenes_from([file], self.estimator.skeleton, self.drawn, self.clip))
+                    self.files([file])
         finally:
             if isinstance(done, Generator):
                 done.close()
@@ -127,58 +143,105 @@ class Run:
         self.found.unreadable[entry.source] = entry.reason
         self.told(f"posewright: {entry}")
 
-    def drawn(self, scene: Scene) -> bool:
+    def files(self, files: Iterable[Path | Unreadable], name: str = "") -> None:
+        """Estimate files, and draw their overlays; name: what the overlay of the only one is called.
+
+        The next pictures are read, and the last ones are drawn, while the network looks at several at once.
+        """
+        with ahead(chunked(self._read(files, name), _bytes_of)) as chunks, behind() as later:
+            answered = (one for chunk in chunks for one in self._answered(chunk))
+            for (source, overlay), group in groupby(answered, lambda one: (one[0].source, one[0].overlay)):
+                self._file(source, overlay, group, later)
+
+    def _read(self, files: Iterable[Path | Unreadable], name: str) -> Iterator[Read]:
+        """Yield what is read of files, and name their overlays in that order."""
+        for file in files:
+            if isinstance(file, Unreadable):
+                yield Read(file.source, "", file)
+                continue
+            overlay = name or overlay_name(str(file), self.taken)
+            for entry in scenes_from([file], self.estimator.skeleton, partial(self._drawn, overlay), self.clip):
+                if isinstance(entry, Scene) and not self.style.none:
+                    self.taken.add(overlay.lower())
+                yield Read(str(file), overlay, entry)
+
+    def _drawn(self, overlay: str, scene: Scene) -> bool:
         """Tell whether a photograph is answered and drawn already."""
-        name = overlay_name(str(scene.id), self.taken)
-        there = self.style.none or (self.out / OVERLAYS / name).is_file()
-        return self.answers.people(scene) is not None and there
+        there = self.style.none or (self.out / OVERLAYS / overlay).is_file()
+        return there and self.answers.people(scene) is not None
 
-    def file(self, source: str, group: Iterable[Scene | Unreadable], name: str = "") -> None:
-        """Estimate one file, a photograph or all frames of a video, and draw its overlay, by a name of its own."""
-        name = name or overlay_name(source, self.taken)
+    def _file(self, source: str, overlay: str, group: Iterable[tuple[Read, People]], later: Behind) -> None:
+        """Take over the answers of one file, a photograph or all frames of a video, and have its overlay drawn."""
         follow = self._following(source)
-        with opened_overlay(self.out / OVERLAYS / name, source, self.style, self.clip.stride) as show:
-            for entry in group:
-                if isinstance(entry, Unreadable):
-                    self._lost(entry)
-                    continue
-                done = self.answers.people(entry)
-                people = self.people(entry) if done is None else done
-                if done is None:
-                    self.answers.add(replace(entry, image=source, people=people))
-                people, smoothed = follow(people)
-                self.found.scenes.append(replace(entry, image=source, people=people))
-                self.found.smoothed.append(replace(entry, image=source, people=smoothed))
-                if not self.style.none:
-                    self.found.overlays[source] = name
-                    self.taken.add(name.lower())
-                if not isinstance(entry.image, str | Path):
-                    show(entry.pixels(), smoothed, entry.skeleton)
-                self.told("")
+        with opened_overlay(self.out / OVERLAYS / overlay, source, self.style, self.clip.stride) as show:
+            try:
+                for (_, _, entry), found in group:
+                    if isinstance(entry, Unreadable):
+                        self._lost(entry)
+                        continue
+                    people, smoothed = follow(found)
+                    self.found.scenes.append(replace(entry, image=source, people=people))
+                    self.found.smoothed.append(replace(entry, image=source, people=smoothed))
+                    if not self.style.none:
+                        self.found.overlays[source] = overlay
+                    if not self.style.none and isinstance(entry.image, np.ndarray):
+                        later(entry.image.nbytes, show, entry.image, smoothed, entry.skeleton)
+                    self.told("")
+            finally:
+                if _is_video(source):
+                    later.wait()
 
-    def _following(self, source: str) -> Callable[[Sequence[Person]], tuple[tuple[Person, ...], tuple[Person, ...]]]:
+    def _following(self, source: str) -> Callable[[Sequence[Person]], tuple[People, People]]:
         """Return what gives the people of a video's frames ids, and smooths them where that is asked for."""
-        if Path(source).suffix.lower() not in VIDEO_SUFFIXES:
+        if not _is_video(source):
             return lambda people: (tuple(people), tuple(people))
         rate = videos.rate(source) / self.clip.stride
         tracker, filtered = Tracker(self.estimator.skeleton, rate), OneEuro(rate)
 
-        def follow(people: Sequence[Person]) -> tuple[tuple[Person, ...], tuple[Person, ...]]:
+        def follow(people: Sequence[Person]) -> tuple[People, People]:
             known = tracker(people)
             return known, filtered(known) if self.smooth else known
 
         return follow
 
-    def people(self, scene: Scene) -> tuple[Person, ...]:
-        """Ask about a picture, at its boxes where there are boxes; one that lies outside of it holds nobody."""
+    def _answered(self, chunk: Sequence[Read]) -> Iterator[tuple[Read, People]]:
+        """Answer what was read, in its order: by what is kept, else by the estimator, which is asked about all."""
+        known = [() if isinstance(one.entry, Unreadable) else self.answers.people(one.entry) for one in chunk]
+        unknown = [one.entry for one, people in zip(chunk, known, strict=True) if people is None]
+        asked = self._asked([entry for entry in unknown if isinstance(entry, Scene)])
+        for one, people in zip(chunk, known, strict=True):
+            if people is None and isinstance(one.entry, Scene):
+                found = next(asked)
+                self.answers.add(replace(one.entry, image=one.source, people=found))
+                yield one, found
+            else:
+                yield one, people or ()
+
+    def _asked(self, scenes: Sequence[Scene]) -> Iterator[People]:
+        """Ask about pictures, at their boxes where there are boxes; one that lies outside of its picture holds nobody.
+
+        A picture without a box is not looked at.
+        """
         if self.boxes is None:
-            return tuple(self.estimator(scene.pixels()))
-        given = [one.box for one in boxes_of(str(scene.id), self.boxes)]
-        inside = [box for box in given if _meets(box, scene.size)]
-        if len(inside) < len(given):
-            self.told(f"posewright: {scene.id}: {len(given) - len(inside)} of its {len(given)} boxes lie outside of it")
-        people = self.estimator(scene.pixels(), inside) if inside else []
-        return tuple(replace(person, box=box) for person, box in zip(people, inside, strict=True))
+            yield from map(tuple, self.estimator.many([scene.pixels() for scene in scenes]) if scenes else ())
+            return
+        given = [[one.box for one in boxes_of(str(scene.id), self.boxes)] for scene in scenes]
+        inside = [[box for box in some if _meets(box, scene.size)] for scene, some in zip(scenes, given, strict=True)]
+        looked = [(scene.pixels(), boxes) for scene, boxes in zip(scenes, inside, strict=True) if boxes]
+        answers = self.estimator.many([pixels for pixels, _ in looked], [boxes for _, boxes in looked])
+        for scene, some, boxes in zip(scenes, given, inside, strict=True):
+            if lost := len(some) - len(boxes):
+                self.told(f"posewright: {scene.id}: {lost} of its {len(some)} boxes lie outside of it")
+            people = next(answers) if boxes else []
+            yield tuple(replace(person, box=box) for person, box in zip(people, boxes, strict=True))
+
+
+def _bytes_of(one: Read) -> int:
+    return one.entry.image.nbytes if isinstance(one.entry, Scene) and isinstance(one.entry.image, np.ndarray) else 0
+
+
+def _is_video(source: str) -> bool:
+    return Path(source).suffix.lower() in VIDEO_SUFFIXES
 
 
 def _meets(box: Floats, size: Size | None) -> bool:
@@ -188,7 +251,7 @@ def _meets(box: Floats, size: Size | None) -> bool:
 
 def _boxes_in(source: str, boxes: Boxes) -> Boxes:
     """Return the boxes of one file, of a video those of all its frames."""
-    if Path(source).suffix.lower() not in VIDEO_SUFFIXES:
+    if not _is_video(source):
         return {source: boxes_of(source, boxes)}
     frames = (source, Path(source).name)
     return {name: some for name, some in boxes.items() if str(name).rpartition("#")[0] in frames or name in frames}
@@ -203,5 +266,5 @@ def answered(estimator: Estimator, out: Path, clip: Clip, style: Style, smooth: 
     lines, told = BytesIO(), list[str]()
     answers = Kept(out, lines, piece.known)
     run = Run(estimator, piece.boxes, out, Found(), answers, told.append, clip, style, smooth)
-    run.file(piece.source, scenes_from([piece.source], estimator.skeleton, clip=clip), piece.overlay)
+    run.files([Path(piece.source)], piece.overlay)
     return Done(run.found, lines.getvalue(), told)
