@@ -172,6 +172,7 @@ def scenes_of(data: str, split: str, people: int, world_seed: int, skeleton: Ske
     """Draw the world's pictures until so many people are in them, or read a data set; raises ValueError without any."""
     from posewright import datasets
     from posewright.datasets import synthetic
+    from posewright.robustness.attacks.aside import aside, scene_aside
     from posewright.skeleton import COCO
 
     if data != WORLD:
@@ -180,8 +181,9 @@ def scenes_of(data: str, split: str, people: int, world_seed: int, skeleton: Ske
             raise ValueError(f"{data}: there is no picture in {split!r}")
         return scenes
     found: list[Scene] = []
+    put = aside()
     for scene in synthetic.scenes(world_seed, skeleton=skeleton or COCO, people=WORLD_PEOPLE):
-        found.append(scene)
+        found.append(scene_aside(scene, put))
         if sum(len(one.people) for one in found) >= people:
             break
     return found

@@ -19,8 +19,9 @@ from posewright.datasets.records import DataError, record_of
 from posewright.files import whole, write_whole
 from posewright.geometry.boxes import overlap
 from posewright.pieces import Share
+from posewright.robustness.attacks.aside import let_go
 from posewright.robustness.attacks.attack import CLEAN, Attack
-from posewright.robustness.attacks.subjects import Subject
+from posewright.robustness.attacks.subjects import Subject, arrays_of
 from posewright.scene import SEEN, Crop, Floats, Person, box_around
 
 Estimator = Callable[..., Any]
@@ -106,7 +107,10 @@ def attacked(people: Sequence[Subject], attack: Attack, seed: int, start: int = 
 def clean_answers(estimator: Estimator, people: Sequence[Subject]) -> Answers:
     """Ask about everybody as they are."""
     found = nothing_said(people)
-    say(found, range(len(people)), ask(estimator, people, [one.crop for one in people]))
+    for start in range(0, len(people), AT_ONCE):
+        some = people[start : start + AT_ONCE]
+        say(found, range(start, start + len(some)), ask(estimator, some, [one.crop for one in some]))
+        _let_go(some)
     return found
 
 
@@ -122,7 +126,13 @@ def answers(estimator: Estimator, people: Sequence[Subject], attack: Attack, cle
         at = [place for place, is_so in enumerate(told) if is_so]
         said = ask(estimator, [some[place] for place in at], [crops[place] for place in at])
         say(found, [start + place for place in at], said)
+        _let_go(some)
     return found
+
+
+def _let_go(people: Sequence[Subject]) -> None:
+    """Let memory forget the crops of people, where they are kept in files."""
+    let_go(array for one in people for array in arrays_of(one))
 
 
 def nothing_said(people: Sequence[Subject]) -> Answers:
@@ -214,9 +224,11 @@ def claim(file: Path, about: dict[str, Any]) -> None:
 def digest(people: Sequence[Subject]) -> str:
     """Return the SHA-256 of whom a study asks about: every crop's pixels, keypoints and box."""
     found = hashlib.sha256()
-    for one in people:
+    for place, one in enumerate(people, 1):
         for array in (one.crop.pixels, one.truth.keypoints, one.box):
             found.update(np.ascontiguousarray(array).tobytes())
+        if place % AT_ONCE == 0:
+            _let_go(people[place - AT_ONCE : place])
     return found.hexdigest()
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from posewright.estimators.estimator import View
 from posewright.geometry.boxes import overlap
 from posewright.picture import Pixels
+from posewright.robustness.attacks.aside import Array, Put, aside, let_go, person_aside
 from posewright.scene import ABSENT, PADDING, SEEN, Crop, Floats, Padding, Person, Scene, region
 from posewright.warp import Size, Warp, around
 
@@ -76,6 +77,7 @@ def subjects(
     which the crop is then a window of the size's shape, unresampled; others: ask about all annotated boxes of it.
     """
     found: list[Subject] = []
+    put = aside()
     for place, scene in enumerate(scenes):
         people = [(n, p, _box(p, None if boxes is None else boxes[place])) for n, p in enumerate(scene.people)]
         wanted = [(n, box) for n, p, box in people if box is not None and not p.crowd and p.labelled.any()]
@@ -91,8 +93,24 @@ def subjects(
             if whole:
                 beside = [p.box for k, p in enumerate(scene.people) if others and k != n and _asked_beside(p)]
                 one = replace(one, picture=pixels, boxes=(box, *(other for other in beside if other is not None)))
-            found.append(one)
+            found.append(_aside(one, put))
+        let_go([pixels])
     return found
+
+
+def arrays_of(one: Subject) -> list[Array | None]:
+    """Return what is large of a subject, for `let_go`."""
+    return [one.crop.pixels, one.picture, one.truth.mask, *(person.mask for person in one.crop.people)]
+
+
+def _aside(one: Subject, put: Put) -> Subject:
+    """Put a subject's pixels and masks aside."""
+    truth = person_aside(one.truth, put)
+    people = (replace(one.crop.people[0], mask=truth.mask), *(person_aside(p, put) for p in one.crop.people[1:]))
+    picture = None if one.picture is None else put(one.picture)
+    return replace(
+        one, crop=replace(one.crop, pixels=put(one.crop.pixels), people=people), truth=truth, picture=picture
+    )
 
 
 def window(box: Floats, padding: Padding, size: Size) -> Warp:
