@@ -21,7 +21,7 @@ from posewright.train import Machine, first_weights, prepared, train
 from posewright.train.export import checkpoint as checkpoints
 from posewright.train.export.checkpoint import export_checkpoint
 
-ALONE = Machine(device="cpu", workers=0, threads=1)
+ALONE = Machine(device="cpu", precision="fp32", workers=0, threads=1)
 tiny = recipe_named(f"{Path(__file__).parent / 'tiny.py'}:tiny")
 wide = replace(tiny, codec=Distribution(LSP, (64, 64), sigma=1.5), phases=tiny.phases[1:])
 

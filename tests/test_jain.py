@@ -112,7 +112,9 @@ def test_training_begins_with_the_prior_of_its_people(tmp_path):
         phases=(Phase(1, 1e-3),),
         batch=4,
     )
-    checkpoint = training.train(recipe, ".", tmp_path, machine=training.Machine(device="cpu", workers=0, threads=1))
+    checkpoint = training.train(
+        recipe, ".", tmp_path, machine=training.Machine(device="cpu", precision="fp32", workers=0, threads=1)
+    )
     state = torch.load(checkpoint, weights_only=True)["network"]
     assert torch.equal(state["spatial.prior"], counted)
 

@@ -32,7 +32,7 @@ from posewright.train import CheckpointError, Machine, prepared, steps, train
 from posewright.train.export.checkpoint import card_of
 from posewright.train.loader import Batches, kept
 
-ALONE = Machine(device="cpu", workers=0, threads=1)
+ALONE = Machine(device="cpu", precision="fp32", workers=0, threads=1)
 TINY = Path(__file__).parent / "tiny.py"
 tiny = recipe_named(f"{TINY}:tiny")
 STILL = Jitter(scale=0.0, turn=0.0, mirror=0.0, half_body=0.0)

@@ -23,7 +23,7 @@ from posewright.train.pictures import PictureBatches, is_in, learnable
 
 STILL = PictureJitter(Fitted(), scale=(1.0, 1.0), turn=0.0, shift=0.0, mirror=0.0)
 CODEC = HigherHRNet(COCO, (128, 96))
-ALONE = Machine(device="cpu", workers=0)
+ALONE = Machine(device="cpu", precision="fp32", workers=0)
 
 
 class Seen:

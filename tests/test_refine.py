@@ -266,7 +266,7 @@ def test_a_training_goes_from_wrong_poses_to_a_file_that_refines(tmp_path):
         read=lambda _folder, split: world({"train": 4, "val": 2}[split], seed=len(split), size=(96, 96), people=(1, 2)),
         phases=(Phase(1, 1e-3), Phase(1, 1e-3, jitter=jitter)),
     )
-    machine = Machine(device="cpu", workers=0, keep=True)
+    machine = Machine(device="cpu", precision="fp32", workers=0, keep=True)
     last = train(recipe, ".", tmp_path / "run", machine=machine)
     history = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in history] == [1, 2]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from posewright import train as training
 from posewright.codecs.distribution import Distribution
@@ -18,12 +19,24 @@ from posewright.recipes import recipe_named
 from posewright.recipes.recipe import Optimiser, Phase
 from posewright.skeleton import LSP
 from posewright.train import CheckpointError, Machine, train
+from posewright.train.machine import settled
 
-ALONE = Machine(device="cpu", workers=0, threads=1)
+ALONE = Machine(device="cpu", precision="fp32", workers=0, threads=1)
 TINY = Path(__file__).parent / "tiny.py"
 tiny = recipe_named(f"{TINY}:tiny")
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
-QUICKLY = ["--machine.device", "cpu", "--machine.workers", "0", "--machine.threads", "1", "--machine.save-every", "0"]
+QUICKLY = [
+    "--machine.device",
+    "cpu",
+    "--machine.workers",
+    "0",
+    "--machine.threads",
+    "1",
+    "--machine.precision",
+    "fp32",
+    "--machine.save-every",
+    "0",
+]
 TEAM = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
@@ -154,6 +167,43 @@ def test_one_line_an_epoch_is_logged(whole):
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     assert all(line["loss"] > 0 and 0 <= line["PCK@0.2"] <= 1 for line in lines)
     assert contents(whole)["history"] == lines
+
+
+def test_the_precision_is_bf16_where_it_is_faster_and_is_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("posewright.train.machine.has_bf16", lambda device: device == "cpu")
+    found = contents(train(tiny, ".", tmp_path, machine=replace(ALONE, precision="auto")))
+    assert found["precision"] == "bf16"
+    assert "trained in bf16 on cpu" in capsys.readouterr().err
+    asked = contents(train(tiny, ".", tmp_path / "asked", machine=replace(ALONE, precision="bf16")))
+    assert same(asked["network"], found["network"])
+
+
+@pytest.mark.parametrize("then", ["fp32", "bf16", None])
+def test_a_run_goes_on_in_the_precision_that_it_had(tmp_path, monkeypatch, then):
+    """One that said none is of a version that computed in fp32."""
+    monkeypatch.setattr("posewright.train.machine.has_bf16", lambda _device: then != "bf16")
+    checkpoint = train(tiny, ".", tmp_path, machine=replace(ALONE, precision=then or "fp32"))
+    content = contents(checkpoint)
+    if then is None:
+        del content["precision"]
+        torch.save(content, checkpoint)
+    longer = replace(tiny, phases=(*tiny.phases, Phase(1, 1e-3)))
+    train(longer, ".", tmp_path, resume=True, machine=replace(ALONE, precision="auto"))
+    assert contents(checkpoint)["precision"] == (then or "fp32")
+
+
+def test_bf16_is_for_whole_convolutions_on_what_has_it(tmp_path, monkeypatch):
+    cpu = Machine(device="cpu")
+    whole, apart, linear = nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3, groups=4), nn.Linear(4, 4)
+    for words, has in (("sse avx512_bf16", True), ("amx_bf16", True), ("sse avx512f", False)):
+        (tmp_path / "cpuinfo").write_text(f"flags : {words}\n")
+        monkeypatch.setattr("posewright.train.machine.CPUINFO", tmp_path / "cpuinfo")
+        for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+            monkeypatch.setattr(torch.cpu, name, lambda: False, raising=False)
+        assert settled(cpu, whole).precision == ("bf16" if has else "fp32")
+        assert settled(cpu, nn.Sequential(whole, apart)).precision == "fp32"
+        assert settled(cpu, linear).precision == "fp32"
+        assert settled(replace(cpu, precision="bf16"), linear).precision == "bf16"
 
 
 def test_half_precision_computes_nearly_the_same(whole, tmp_path):

@@ -35,7 +35,7 @@ from posewright.recipes.recipe import Recipe
 from posewright.scene import Scene, each_person
 from posewright.train.loader import Batches, kept
 from posewright.train.log import Log, about
-from posewright.train.machine import MACHINE, Machine, Team, team
+from posewright.train.machine import MACHINE, Machine, Team, settled, team
 from posewright.train.mosaics import MosaicBatches
 from posewright.train.pictures import PictureBatches, learnable
 from posewright.train.start import Start, first_weights
@@ -117,15 +117,23 @@ def train(
             state.begin_with(recipe.apart.counted(scenes))
         if start is not None:
             state.begin_with(*start)
-        log = Log(about(recipe, data, batches, place))
+        told = state.restore(checkpoint) if resume else {}
+        machine = settled(machine, state.module, told.get("precision", "fp32") if resume else None)
+        log = Log(about(recipe, data, batches, place, machine.precision))
         if resume:
-            log.go_on(checkpoint, state.restore(checkpoint))
+            log.go_on(checkpoint, told)
+        if place.rank == 0:
+            _tell(f"trained in {machine.precision} on {machine.device}; --machine.precision says otherwise")
         taken = steps(recipe, batches, state, machine, *place)
         if place.rank > 0:
             deque(taken, maxlen=0)
         else:
             _lead(taken, recipe, state, _judged_on(recipe, data), log, checkpoint, machine.save_every)
     return checkpoint
+
+
+def _tell(line: str) -> None:
+    Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _lead(

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from posewright.datasets.records import Record, record_of, records_in, shown
 
-TEXTS = ("codec", "view", "source", "occlusion", "data")
+TEXTS = ("codec", "view", "source", "occlusion", "data", "precision")
 """Facts that are a text or nothing."""
 WHOLE = ("seed", "people", "steps", "processes")
 """Facts that are a whole number or nothing."""

@@ -54,7 +54,7 @@ class Log:
         return line
 
 
-def about(recipe: Recipe, data: str, batches: Batches, place: Team) -> dict[str, Any]:
+def about(recipe: Recipe, data: str, batches: Batches, place: Team, precision: str) -> dict[str, Any]:
     """Say what is trained, in plain values.
 
     codec and view stand as an exported file has them, or None where a codec of yours cannot be written down.
@@ -85,5 +85,6 @@ def about(recipe: Recipe, data: str, batches: Batches, place: Team) -> dict[str,
         "people": len(batches.scenes),
         "steps": -(-len(batches) // place.size),
         "processes": place.size,
+        "precision": precision,
         "versions": versions() | {"torch": str(torch.__version__)},
     }
