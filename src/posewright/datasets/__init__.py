@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from posewright.datasets import (
-    aic,
-    coco,
-    crowdpose,
-    flic,
-    h36m,
-    jhmdb,
-    lsp,
-    mpi_inf_3dhp,
-    mpii,
-    ochuman,
-    panoptic,
-    penn_action,
-    posetrack,
-    shelf,
-    voc,
-)
 from posewright.datasets.meant import WAYS, meant
 from posewright.datasets.outside import inside
 from posewright.datasets.records import DataError
 from posewright.scene import Scene
+
+if TYPE_CHECKING:
+    from posewright.datasets import (
+        aic,
+        coco,
+        crowdpose,
+        flic,
+        h36m,
+        jhmdb,
+        lsp,
+        mpi_inf_3dhp,
+        mpii,
+        ochuman,
+        panoptic,
+        penn_action,
+        posetrack,
+        shelf,
+        voc,
+    )
 
 __all__ = [
     "READERS",
@@ -50,23 +53,34 @@ __all__ = [
 ]
 
 Masks = bool | Literal["later"]
-READERS: dict[str, Callable[[Path, str], list[Scene]]] = {
-    "lsp": lsp.read,
-    "crowdpose": crowdpose.read,
-    "aic": aic.read,
-    "mpii": mpii.read,
-    "jhmdb": jhmdb.read,
-    "posetrack": posetrack.read,
-    "h36m": h36m.read,
-    "mpi_inf_3dhp": mpi_inf_3dhp.read,
-    "panoptic": panoptic.read,
-    "shelf": shelf.read,
-    "ochuman": ochuman.read,
-    "flic": flic.read,
-    "penn_action": penn_action.read,
-    "voc": voc.read,
-    "coco": coco.read,
-}
+Reader = Callable[[Path, str], list[Scene]]
+
+
+class Readers(Mapping[str, Reader]):
+    """Hold readers by name; each is imported when it is asked for, as all of them take a quarter of a second."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = dict.fromkeys(names)
+
+    def __getitem__(self, name: str) -> Reader:
+        if name not in self._names:
+            raise KeyError(name)
+        return cast(Reader, import_module(f"posewright.datasets.{name}").read)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+READERS = Readers(
+    *("lsp", "crowdpose", "aic", "mpii", "jhmdb", "posetrack", "h36m", "mpi_inf_3dhp", "panoptic", "shelf", "ochuman"),
+    *("flic", "penn_action", "voc", "coco"),
+)
 """The readers by the name that stands before the colon in `lsp:FOLDER`."""
 
 _SIGNS = {
@@ -98,6 +112,13 @@ _SIGNS = {
 }
 
 
+def __getattr__(name: str) -> Any:
+    """Import a reader's module when it is asked for by `datasets.lsp`."""
+    if name not in READERS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"posewright.datasets.{name}")
+
+
 def read(where: str | Path, split: str, masks: Masks = False) -> list[Scene]:
     """Read a data set from "lsp:FOLDER", "coco:FOLDER", ..., or from a folder that its contents tell apart.
 
@@ -114,6 +135,8 @@ def read(where: str | Path, split: str, masks: Masks = False) -> list[Scene]:
 
 
 def _read_plain(where: str | Path, split: str, masks: Masks) -> Sequence[Scene]:
+    from posewright.datasets import coco
+
     where, category = split_category(where)
     name, colon, rest = str(where).partition(":")
     file, at, folder = (rest if colon and name == "coco" else str(where)).rpartition("@")
@@ -163,6 +186,8 @@ def split_category(where: str | Path) -> tuple[str | Path, str | None]:
 
 
 def _read(name: str, root: Path, split: str, masks: Masks) -> list[Scene]:
+    from posewright.datasets import coco
+
     if root.is_file() and name == "coco":
         return coco.read(root.parent, split, annotations=root.name, masks=masks)
     if not root.is_dir():
