@@ -175,7 +175,7 @@ def evaluate(
     from rich.progress import track
 
     from posewright import datasets, load
-    from posewright.cli.score import check, print_results, shown
+    from posewright.cli.score import check, print_results, print_where, shown
     from posewright.datasets.detections import boxes_by_scene, read_boxes
     from posewright.pieces import shared
     from posewright.verbs.evaluate import evaluate as to_disk
@@ -201,5 +201,5 @@ def evaluate(
             show=show, share=None if cluster is None else share,
         )  # fmt: skip
     print_results([result], {})
-    print(f"with their whole protocol in {out / 'scores.json'}; open {out / 'report.html'}")
+    print_where(out)
     return 0

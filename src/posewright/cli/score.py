@@ -96,13 +96,11 @@ def score(
         compared = scoring.compare_files(results[0], results[1], draws, seed, show, share) if both else {}
     print_results(results, compared)
     if out is not None:
-        from posewright.report.results import write_scores
-        from posewright.report.scores import write_scores_page
+        from posewright.report.scores import write_results
 
         out.mkdir(parents=True, exist_ok=True)
-        write_scores(out / "scores.json", truth, results, compared, draws, seed)
-        page = write_scores_page(out / "report.html", truth, results, compared)
-        print(f"with their whole protocol in {out / 'scores.json'}; open {page}")
+        write_results(out, truth, results, compared, draws, seed)
+        print_where(out)
     return 0
 
 
@@ -133,8 +131,8 @@ def _score_points(predictions: tuple[Path, ...], truth: Path, skeleton: str | No
             write_centres(out / "centres.npz", kinds)
         write_scores(out / "scores.json", str(truth), results, compared, draws, seed, "sequences, see each protocol")
         found = [(result, read_poses(result.path, own)) for result in results]
-        page = write_points_page(out / "report.html", str(truth), true, found, compared, kinds)
-        print(f"with their whole protocol in {out / 'scores.json'}; open {page}")
+        write_points_page(out / "report.html", str(truth), true, found, compared, kinds)
+        print_where(out)
     return 0
 
 
@@ -160,6 +158,11 @@ def diagnose(
         )  # fmt: skip
     print(f"open {page}")
     return 0
+
+
+def print_where(out: Path) -> None:
+    """Print where the scores are written with all that belongs to them."""
+    print(f"with their whole protocol in {out / 'scores.json'}; open {out / 'report.html'}")
 
 
 def check(draws: int, out: Path | None) -> None:

@@ -13,7 +13,7 @@ from posewright.metrics.trust.calibration import Reliability, reliability, roc
 from posewright.metrics.trust.confidence import Difference, Interval, holm
 from posewright.report.figure import Line, Row, curve, dots
 from posewright.report.page import Section, write_page
-from posewright.report.results import LEVEL, Result, units_of
+from posewright.report.results import LEVEL, Result, units_of, write_scores
 from posewright.report.tables import (
     differences_of,
     empty,
@@ -35,6 +35,19 @@ MANY = (
     "These are {count} numbers: where nothing differs, {expected:.1f} of them have p < {chance:.2f} by chance. Holm's "
     "p, beside p under Numbers, allows for that; groups are called clear by it, where it is below {chance:.2f}."
 )
+
+
+def write_results(
+    out: Path,
+    truth: str,
+    results: Sequence[Result],
+    compared: dict[str, dict[str, Difference]],
+    draws: int,
+    seed: int,
+) -> None:
+    """Write `scores.json`, with the whole protocol, and `report.html`, the page, into a folder."""
+    write_scores(out / "scores.json", truth, results, compared, draws, seed)
+    write_scores_page(out / "report.html", truth, results, compared)
 
 
 def write_scores_page(

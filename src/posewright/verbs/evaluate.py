@@ -20,8 +20,8 @@ from posewright.estimators.estimator import Estimator
 from posewright.metrics.score import versions
 from posewright.metrics.trust.plausibility import MEANT, other_form, sizes
 from posewright.pieces import Share
-from posewright.report.results import OF_PERSON, Result, Show, silent, write_scores
-from posewright.report.scores import write_scores_page
+from posewright.report.results import OF_PERSON, Result, Show, silent
+from posewright.report.scores import write_results
 from posewright.scene import Scene, each_person, translated
 from posewright.verbs.kept import digest, kept, predicted
 from posewright.verbs.score import chosen, score_file
@@ -80,8 +80,7 @@ def evaluate(
         result = score_file(out / "predictions.json", truth, names, draws, seed, show, said=said, share=share or map)
         result.warnings[:0] = [] if detected is None else _doubtful(truth, detected)
         name = str(said.get("data", "the truth"))
-        write_scores(out / "scores.json", name, [result], {}, draws, seed)
-        write_scores_page(out / "report.html", name, [result], {})
+        write_results(out, name, [result], {}, draws, seed)
         answers.forget()
     return result
 
