@@ -14,7 +14,7 @@ from posewright.datasets.synthetic import world
 from posewright.metrics import Score, kinds, oks_ap
 from posewright.metrics.trust.confidence import Difference, Interval, intervals
 from posewright.metrics.trust.outcomes import Outcomes
-from posewright.report import diagnosis, figure, results, scores, tables
+from posewright.report import diagnosis, results, scores, tables
 from posewright.skeleton import AIC, COCO, CROWDPOSE, LSP, MPII
 from posewright.verbs import score as scoring
 
@@ -333,14 +333,6 @@ def test_counts_are_of_what_a_number_rests_on():
 def test_a_plain_score_has_a_row_a_number_and_no_empty_column():
     rows = tables.table_of(Score({"AP": 0.5, "AR": 0.25}, {}), {})
     assert rows == [["number", "value"], ["AP", "0.5000"], ["AR", "0.2500"]]
-
-
-def test_a_figure_has_the_colours_of_its_page():
-    drawn = figure.dots("AP by <group>", [("nose", 0.5, 0.4, 0.6), ("left_ear", 0.7, np.nan, np.nan)], "AP", 0.5)
-    assert drawn.startswith('<div class="chart"><svg')
-    assert not re.findall(r"#[0-9a-f]{6}\b(?!-)", drawn)
-    assert "var(--blue)" in drawn
-    assert "left ear" in drawn
 
 
 @pytest.mark.parametrize(

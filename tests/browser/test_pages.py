@@ -33,7 +33,7 @@ PROSE = """
   })
 """
 MARKS = """
-() => [...document.querySelectorAll('svg path, svg use')].flatMap(e => {
+() => [...document.querySelectorAll('svg path, svg use, svg rect, svg circle')].flatMap(e => {
   const style = getComputedStyle(e);
   const found = [];
   for (const [kind, opacity] of [['fill', 'fillOpacity'], ['stroke', 'strokeOpacity']]) {

@@ -15,7 +15,7 @@ from posewright.metrics.score import Protocol
 from posewright.metrics.trust.calibration import reliability
 from posewright.metrics.trust.confidence import Interval
 from posewright.metrics.trust.outcomes import keypoint_outcomes, person_outcomes
-from posewright.report.figure import GREY, ORANGE, PINK, RED, SKY, Row, curve, dots, matrix, stacked, steps
+from posewright.report.charts import Row, curve, dots, matrix, stacked, steps
 from posewright.report.page import Section, write_page
 from posewright.report.results import LEVEL, Result, Show, ask, measure, units_of, write_scores
 from posewright.report.tables import empty, ends, protocol_of, spell, spoken
@@ -23,7 +23,7 @@ from posewright.report.worst import worst_cases
 from posewright.scene import Scene
 
 ASKED = ("kinds", "repairs", "mistakes", "sensitivity")
-COLOURS = {"good": GREY, "jitter": SKY, "inversion": ORANGE, "swap": PINK, "miss": RED}
+COLOURS = {"good": "grey", "jitter": "sky", "inversion": "orange", "swap": "pink", "miss": "red"}
 MEANING = (
     "Of every keypoint of predictions that are matched (OKS from 0.1): good is a similarity of 0.85 or more to the "
     "true one, jitter 0.5 to 0.85; an inversion lies on the same person's other side, a swap on another person, "

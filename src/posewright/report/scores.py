@@ -11,7 +11,7 @@ import numpy as np
 from posewright.metrics import Score
 from posewright.metrics.trust.calibration import Reliability, reliability, roc
 from posewright.metrics.trust.confidence import Difference, Interval, holm
-from posewright.report.figure import Line, Row, curve, dots
+from posewright.report.charts import Line, Row, curve, dots
 from posewright.report.page import Section, write_page
 from posewright.report.results import LEVEL, Result, units_of, write_scores
 from posewright.report.tables import (
