@@ -66,8 +66,8 @@ def trunk():
     import torch
     from torch.nn.functional import avg_pool2d
 
+    from posewright.estimators.embedded import embedded_file
     from posewright.estimators.runtimes.torch import weights_of
-    from posewright.estimators.weights import embedded_file
     from posewright.models.compact import compact, doubled
     from posewright.models.pixels import FromPixels
 

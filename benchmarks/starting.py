@@ -3,7 +3,9 @@
     git worktree add ../before COMMIT
     python benchmarks/starting.py --before ../before/src [--rounds N]
 
-CPU seconds of a process of its own, one thread, before and after in turn: the median of the rounds.
+CPU seconds of a process of its own, one thread, before and after in turn: the median of the rounds. Python keeps what
+it compiled, as where a package is installed. The last row is a bare script that does the same with ONNX Runtime alone:
+it reads the picture, cuts the box out, asks the network and looks for the highest places.
 """
 
 import argparse
@@ -20,13 +22,31 @@ from pathlib import Path
 import cv2
 
 from posewright.datasets.synthetic import world
+from posewright.estimators.embedded import embedded_file
 
 HERE = Path(__file__).resolve().parents[1] / "src"
-CALL = "import sys; from posewright.cli import main; sys.exit(main(sys.argv[1:]))"
+CALL = "import sys; from posewright import cli; sys.exit(getattr(cli, 'run', cli.main)())"
+BARE = """
+import json, sys
+import cv2, numpy, onnxruntime
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1
+network = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
+x, y, width, height = json.load(open("boxes.json"))[0]["bbox"]
+side = 1.25 * max(width, height)
+scale = 160 / side
+move = numpy.array([[scale, 0, 80 - scale * (x + width / 2)], [0, scale, 80 - scale * (y + height / 2)]])
+crop = cv2.warpAffine(cv2.imread("one.jpg")[..., ::-1], move, (160, 160))
+maps = network.run(None, {network.get_inputs()[0].name: crop[None]})[0][0]
+places = [numpy.unravel_index(one.argmax(), one.shape) for one in maps]
+json.dump([[int(place) for place in one] for one in places], open("bare.json", "w"))
+"""
+PREDICT = ["-c", CALL, "predict", "one.jpg", "--boxes", "boxes.json", "--out", "out"]
 ROWS = {
     "importing the command line": ["-c", "import posewright.cli"],
     "list --models": ["-c", CALL, "list", "--models"],
-    "predict one.jpg --boxes": ["-c", CALL, "predict", "one.jpg", "--boxes", "boxes.json", "--out", "out"],
+    "predict one.jpg --boxes, ONNX Runtime": [*PREDICT, "--backend", "onnxruntime"],
+    "predict one.jpg --boxes, OpenVINO": [*PREDICT, "--backend", "openvino"],
 }
 
 
@@ -38,7 +58,8 @@ def used() -> float:
 
 def measured(source: Path, words: list[str], place: Path) -> float:
     """CPU seconds of one process."""
-    environment = os.environ | {"PYTHONPATH": str(source), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"PYTHONPATH": str(source), "OMP_NUM_THREADS": "1", "POSEWRIGHT_CACHE": str(place)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     shutil.rmtree(place / "out", ignore_errors=True)  # else the answers of the last round stand
     before = used()
     subprocess.run([sys.executable, *words], cwd=place, env=environment, capture_output=True, check=True)
@@ -64,7 +85,10 @@ def main() -> None:
                 measured(source, words, place)  # the first compiles what it imports
             pairs = [[measured(source, words, place) for source in sources] for _ in range(options.rounds)]
             before, after = (statistics.median(pair[i] for pair in pairs) for i in (0, 1))
-            print(f"{name:28} {before:6.2f} s {after:6.2f} s  x{before / after:.2f}", flush=True)
+            print(f"{name:40} {before:6.2f} s {after:6.2f} s  x{before / after:.2f}", flush=True)
+        words = ["-c", BARE, str(embedded_file("pose"))]
+        bare = statistics.median(measured(HERE, words, place) for _ in range(options.rounds))
+        print(f"{'a bare script with ONNX Runtime':40} {bare:6.2f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,13 @@ def _shared() -> Path | None:
     return None
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory):
+    """Keep what is fetched or compiled away from the user's own cache."""
+    with patch.dict(os.environ, {"POSEWRIGHT_CACHE": str(tmp_path_factory.mktemp("cache"))}):
+        yield
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)

@@ -55,7 +55,7 @@ def test_every_form_of_one_picture_has_one_answer(dot, tmp_path):
 
 
 def test_an_address_is_read(dot, tmp_path, monkeypatch):  # noqa: ARG001
-    monkeypatch.setattr("posewright.verbs.ask.urlopen", lambda address, timeout: open(tmp_path / "dot.png", "rb"))  # noqa: ARG005, SIM115
+    monkeypatch.setattr("urllib.request.urlopen", lambda address, timeout: open(tmp_path / "dot.png", "rb"))  # noqa: ARG005, SIM115
     people = ASKED("https://example.org/dot.png")
     assert place(people) == (34, 12)
     assert people.source == "https://example.org/dot.png"

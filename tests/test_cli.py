@@ -15,8 +15,8 @@ from posewright import picture
 from posewright.cli import VERBS, main
 from posewright.datasets import coco
 from posewright.datasets.synthetic import world
+from posewright.estimators.embedded import embedded_file
 from posewright.estimators.runtimes.network import Network
-from posewright.estimators.weights import embedded_file
 from posewright.recipes import RECIPES
 from posewright.skeleton import LSP
 

@@ -10,8 +10,9 @@ import pytest
 import posewright
 from posewright.cli import main
 from posewright.estimators.arrived import why_not
+from posewright.estimators.embedded import embedded_file
 from posewright.estimators.runtimes import ModelFileError
-from posewright.estimators.weights import embedded_file, fetch, named_hash
+from posewright.estimators.weights import fetch, named_hash
 from posewright.models.report import WeightsError
 
 onnx = pytest.importorskip("onnx")
@@ -201,7 +202,7 @@ def test_what_arrives_and_is_no_whole_file_of_weights_is_not_kept(tmp_path, suff
 
 
 def test_a_hash_behind_the_address_and_in_the_name_is_held(tmp_path):
-    from posewright.estimators.weights import sha256_of
+    from posewright.files import sha256_of
 
     source = tmp_path / "n.onnx"
     source.write_bytes(embedded_file("default").read_bytes())

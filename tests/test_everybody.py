@@ -9,9 +9,9 @@ from posewright.datasets.detections import Detected
 from posewright.datasets.synthetic import world
 from posewright.estimators.bottom_up import BottomUp
 from posewright.estimators.detector import Detector
+from posewright.estimators.embedded import embedded_file
 from posewright.estimators.runtimes import Network
 from posewright.estimators.top_down import TopDown
-from posewright.estimators.weights import embedded_file
 from posewright.fields import Centres
 from posewright.scene import Person, Scene
 from posewright.skeleton import LSP

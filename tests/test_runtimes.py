@@ -1,6 +1,7 @@
 """An exported file says everything about itself, every runtime answers alike, and a stranger's file runs nothing."""
 
 import json
+import os
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -122,6 +123,48 @@ def test_answers_stay_as_they_were_when_the_next_are_asked(file, crops):
         kept = first.copy()
         network(255 - crops)
         np.testing.assert_array_equal(first, kept)
+
+
+def test_a_compiled_network_is_kept_and_answers_the_same_bits(file, crops, tmp_path, monkeypatch):
+    compiled = pytest.importorskip("openvino").Core.compile_model
+    asked = []
+    monkeypatch.setattr("openvino.Core.compile_model", lambda *given: asked.append(given) or compiled(*given))
+    monkeypatch.setenv("POSEWRIGHT_CACHE", str(tmp_path))
+
+    def answer(precision="fp32"):
+        return [stage.maps for stage in runtimes.load(file, "openvino", precision, threads=1)(crops)]
+
+    first, again = answer(), answer()
+    np.testing.assert_array_equal(again, first)
+    assert len(asked) == 1
+    answer("bf16")
+    assert len(asked) == len(list((tmp_path / "openvino").glob("*.blob"))) == 2
+    for blob in (tmp_path / "openvino").glob("*.blob"):
+        blob.write_bytes(blob.read_bytes()[:-1000])
+    np.testing.assert_array_equal(answer(), first)
+    assert len(asked) == 3
+
+
+def test_a_cache_that_cannot_be_written_is_none(file, crops, tmp_path, monkeypatch):
+    pytest.importorskip("openvino")
+    (tmp_path / "openvino").write_text("a file where the folder should be")
+    monkeypatch.setenv("POSEWRIGHT_CACHE", str(tmp_path))
+    assert runtimes.load(file, "openvino", threads=1)(crops)[0].maps.any()
+
+
+def test_compiled_networks_that_were_used_longest_ago_make_room(tmp_path, monkeypatch):
+    pytest.importorskip("openvino")
+    from posewright.estimators.runtimes import openvino
+
+    monkeypatch.setattr(openvino, "LARGEST", 25)
+    for age, name in enumerate(("newest", "second", "oldest")):
+        (tmp_path / f"{name}.blob").write_bytes(bytes(10))
+        os.utime(tmp_path / f"{name}.blob", (1000 - age, 1000 - age))
+    openvino._make_room(tmp_path)
+    assert {one.stem for one in tmp_path.iterdir()} == {"newest", "second"}
+    monkeypatch.setattr(openvino, "LARGEST", 1)
+    openvino._make_room(tmp_path)
+    assert {one.stem for one in tmp_path.iterdir()} == {"newest"}
 
 
 def test_combinations_that_there_are_not_are_refused(file):

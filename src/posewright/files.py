@@ -1,8 +1,9 @@
-"""Files: written whole or not at all, and read only where they are files."""
+"""Files: written whole or not at all, read only where they are files, and kept in a cache."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 import tempfile
@@ -14,6 +15,8 @@ from typing import BinaryIO
 
 LONGEST_SUFFIX = 16
 """Letters of an ending that a temporary name keeps, for what writes by the ending; a longer one is none."""
+PIECE = 1 << 20
+"""Bytes read at a time."""
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -75,3 +78,17 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's content in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def cache_folder(cache: str | Path | None = None) -> Path:
+    """Return the folder of what is fetched or compiled: by default POSEWRIGHT_CACHE, or ~/.cache/posewright."""
+    return Path(cache or os.environ.get("POSEWRIGHT_CACHE") or Path.home() / ".cache" / "posewright")

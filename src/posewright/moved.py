@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 MOVED = {
     "adapters": "estimators.adapters",
@@ -31,14 +31,18 @@ MOVED = {
 """Where a module of the root went, with all inside it; names that are functions of posewright now are left out."""
 
 
-class Moved(MetaPathFinder, Loader):
+class Moved:
     """Find modules of posewright under the names that they had."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:  # noqa: ARG002
         root, _, inner = name.partition(".")
+        loader: Any = self
         return (
-            ModuleSpec(name, self, is_package=True) if root == "posewright" and inner.split(".")[0] in MOVED else None
+            ModuleSpec(name, loader, is_package=True) if root == "posewright" and inner.split(".")[0] in MOVED else None
         )
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Let the import system make the module."""
 
     def exec_module(self, module: ModuleType) -> None:
         first, _, rest = module.__name__.removeprefix("posewright.").partition(".")

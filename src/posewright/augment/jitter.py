@@ -23,14 +23,14 @@ Aim = Callable[..., Warp]
 """(center, extent, size, turn, mirror) -> Warp: the house's `around`, or a published code base's."""
 
 
-Proposal = Callable[[Person, Skeleton, np.random.Generator], NDArray[np.float64]]
+Proposal = Callable[[Person, Skeleton, "np.random.Generator"], NDArray[np.float64]]
 """(person, skeleton, rng) -> box (4,) px: where a detector might have seen the person."""
 
 
 Region = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Centre and extent (2,) px."""
 
-HalfBody = Callable[[Person, Skeleton, np.random.Generator], Region | None]
+HalfBody = Callable[[Person, Skeleton, "np.random.Generator"], Region | None]
 """(person, skeleton, rng) -> the region of their upper or lower body; None where too little is labelled."""
 
 
@@ -175,5 +175,5 @@ def _cut(value: float, limit: float) -> float:
     return min(max(value, -limit), limit)
 
 
-Given = Callable[[Sequence[Crop], np.random.Generator], NDArray[np.float32]]
+Given = Callable[[Sequence[Crop], "np.random.Generator"], NDArray[np.float32]]
 """(crops, rng) -> (B, ...): what a network is told beside the crops' pixels."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from posewright.datasets.records import DataWarning
 from posewright.text import printable
 
 CLOSED = 141
@@ -35,6 +37,24 @@ def theirs(error: BaseException, given: Sequence[str]) -> str:
         if name is not None:
             return printable(f"{name}, line {frame.lineno}: {type(error).__name__}: {line_of(error)}")
     return ""
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Say in one line on standard error what is odd in a file, each once."""
+    said: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], filename: str, *where: Any, **more: Any) -> None:
+        if not issubclass(category, DataWarning):
+            before(message, category, filename, *where, **more)
+        elif str(message) not in said:
+            said.add(str(message))
+            print(f"posewright: warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DataWarning)
+        before, warnings.showwarning = warnings.showwarning, show
+        yield
 
 
 class _Output:

@@ -133,7 +133,7 @@ def predict(
 
 def told_apart(*names: str | None) -> dict[str, Any]:
     """Say what an estimator's protocol does not: the names it was asked for by, and the hashes of users' files."""
-    from posewright.estimators.weights import sha256_of
+    from posewright.files import sha256_of
 
     files = [Path(str(name).rpartition(":")[0]) for name in names if name and ".py:" in name]
     return {"named": [str(name) for name in names], "files": [sha256_of(file) for file in files if file.is_file()]}

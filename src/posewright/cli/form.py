@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 from tyro.conf import arg
 
-from posewright.estimators.weights import EMBEDDED, embedded_file
+from posewright.estimators.embedded import EMBEDDED, embedded_file
 from posewright.recipes.occlusion import occlusion_named
 from posewright.recipes.own import on_data
 from posewright.recipes.recipe import Phase, Recipe

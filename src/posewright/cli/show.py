@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from posewright.codecs.codec import is_whole
+from posewright.estimators.embedded import EMBEDDED
 from posewright.estimators.runtimes import metadata
-from posewright.estimators.weights import EMBEDDED
 from posewright.occlusion import described
 from posewright.recipes.published import published
 from posewright.recipes.recipe import Phase, Recipe

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import scipy
 
 from posewright.geometry.boxes import overlap
 from posewright.metrics.oks.similarity import oks, oks_sigmas
@@ -66,13 +65,15 @@ class Tracker:
 
     def __call__(self, people: Sequence[Person]) -> tuple[Person, ...]:
         """Return the people of the next frame in their order, each with an id; those without a keypoint have none."""
+        from scipy.optimize import linear_sum_assignment  # takes long to import
+
         for track in self.tracks:
             track.ago += 1
         self.tracks = [track for track in self.tracks if track.ago <= max(1, round(self.memory * self.rate))]
         there = [n for n, person in enumerate(people) if person.labelled.any()]
         likeness = self._likeness([people[n] for n in there])
         ids: dict[int, int] = {}
-        for row, column in zip(*scipy.optimize.linear_sum_assignment(likeness, maximize=True), strict=True):
+        for row, column in zip(*linear_sum_assignment(likeness, maximize=True), strict=True):
             if likeness[row, column] >= self.least:
                 ids[there[row]] = self.tracks[column].id
                 self._move(self.tracks[column], people[there[row]])

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import time
 from collections.abc import Sequence
 from http.client import HTTPException
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -18,7 +16,7 @@ from urllib.request import urlopen
 from rich.markup import escape
 
 from posewright.estimators.arrived import why_not
-from posewright.files import whole, write_whole
+from posewright.files import cache_folder, sha256_of, whole, write_whole
 from posewright.models.report import WeightsError
 
 SCHEMES = ("http", "https", "file")
@@ -26,18 +24,6 @@ PIECE = 1 << 20  # bytes read at a time
 PATIENCE = 30.0  # seconds without a byte
 LONGEST = 3600.0  # seconds that a download may take
 LARGEST = 1 << 33  # bytes that it may have
-
-
-EMBEDDED = ("pose", "person", "default")
-
-
-def embedded_file(name: str) -> Path:
-    """Return where a network of `EMBEDDED` lies in the installed package.
-
-    "pose" finds keypoints and "person" boxes; "default" is the first edition of "pose", kept under its name so that
-    what was told of it can be repeated.
-    """
-    return Path(str(files("posewright.estimators"))) / "embedded" / f"{name}.onnx"
 
 
 def fetch(url: str | Sequence[str], sha256: str | None = None, cache: str | Path | None = None) -> Path:
@@ -127,11 +113,6 @@ def _suffix(name: str) -> str:
     return Path(name).suffix.lower()
 
 
-def cache_folder(cache: str | Path | None = None) -> Path:
-    """Return the folder where fetched files are kept."""
-    return Path(cache or os.environ.get("POSEWRIGHT_CACHE") or Path.home() / ".cache" / "posewright")
-
-
 def kept_name(url: str, sha256: str = "") -> str:
     """Name the copy after the address' last part, with its content's hash or else its address' in front.
 
@@ -141,15 +122,6 @@ def kept_name(url: str, sha256: str = "") -> str:
     last = re.split(r"[/\\]", unquote(urlsplit(url).path))[-1]
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", last).lstrip(".")[-100:]
     return f"{(sha256 or hashlib.sha256(url.encode()).hexdigest())[:8]}-{plain or 'weights'}"
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's content in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def _download(url: str, path: Path, expected: str, asked: bool) -> None:

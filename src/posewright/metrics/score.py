@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: _version(name) for name in packages}
 
 
+@cache
 def _version(package: str) -> str:
     """Return a package's version; where its files lie without its metadata, nobody knows it."""
     from importlib.metadata import PackageNotFoundError, version  # takes long to import

@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from hashlib import sha256
 from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -15,7 +14,7 @@ from posewright.columns import pictures_of
 from posewright.datasets.documents import read_json
 from posewright.datasets.records import record_of
 from posewright.datasets.truth import conventions
-from posewright.files import write_whole
+from posewright.files import sha256_of, write_whole
 from posewright.metrics import (
     Score,
     aic_map,
@@ -272,16 +271,7 @@ def _file(result: Result) -> dict[str, Any]:
         for name, score in result.scores.items()
     }
     about = {"path": str(result.path), "metrics": metrics, "warnings": result.warnings}
-    return about | ({"sha256": _sha256(result.path)} if result.path.is_file() else {})
-
-
-def _sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, which is not read at once."""
-    found = sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            found.update(piece)
-    return found.hexdigest()
+    return about | ({"sha256": sha256_of(result.path)} if result.path.is_file() else {})
 
 
 def _one(value: float, interval: Interval | None) -> dict[str, float | None]:

@@ -8,7 +8,6 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import Any, ParamSpec
 from urllib.parse import urlsplit
-from urllib.request import urlopen
 
 import cv2
 import numpy as np
@@ -172,6 +171,8 @@ def _is_address(source: str | Path) -> bool:
 
 def _fetched(address: str) -> Pixels:
     """Read the picture at an address; PictureError where it is none, OSError where nobody answers."""
+    from urllib.request import urlopen  # takes long to import
+
     with urlopen(address, timeout=PATIENCE) as answer:
         data = answer.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:

@@ -15,11 +15,11 @@ from posewright.estimators.adapters import blazepose, mediapipe, movenet, rtm, v
 from posewright.estimators.adapters.detector import Detecting
 from posewright.estimators.bottom_up import BottomUp
 from posewright.estimators.detector import Detector
+from posewright.estimators.embedded import EMBEDDED, embedded_file
 from posewright.estimators.estimator import Boxes, Estimator, Image
 from posewright.estimators.of_network import estimating
 from posewright.estimators.runtimes import Backend, metadata
 from posewright.estimators.top_down import TopDown
-from posewright.estimators.weights import EMBEDDED, embedded_file, fetch
 from posewright.scene import Person
 from posewright.text import did_you_mean
 from posewright.verbs.ask import asked
@@ -202,6 +202,8 @@ class Telling:
 def located(name: str) -> Path:
     """Return the file that a network's name means, fetched where it is a URL; raises FileNotFoundError."""
     if "://" in name:
+        from posewright.estimators.weights import fetch
+
         return fetch(name)
     if name in EMBEDDED:
         path, hint = embedded_file(name), "this installation lacks the embedded network"

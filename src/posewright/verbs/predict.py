@@ -12,9 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
 from posewright.datasets import coco
 from posewright.datasets.detections import Boxes, BoxForm, boxes_of, read_boxes
 from posewright.datasets.documents import read_bytes, write_json
@@ -171,12 +168,25 @@ def _once(files: Iterable[Path | Unreadable], out: Path) -> Iterator[Path | Unre
             yield file
 
 
+def _plain(line: str) -> None:
+    """Say a line where no progress is shown."""
+    if line:
+        with undisturbed():
+            print(printable(line), file=sys.stderr)
+
+
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
     """Show how far it is on standard error; yields what counts one more, or says a line instead."""
+    if not sys.stderr.isatty():
+        yield _plain
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (SpinnerColumn(), TextColumn("{task.completed:.0f} pictures"), TimeElapsedColumn())
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("")
 
         def told(line: str) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.estimators.weights import sha256_of
+from posewright.files import sha256_of
 from posewright.geometry.boxes import overlap
 from posewright.picture import Pixels
 from posewright.scene import Floats, Person, box_around
@@ -78,6 +77,8 @@ def _extent(person: Person) -> Floats | None:
 
 def about(package: str, weights: str | Path | None = None, **said: Any) -> dict[str, Any]:
     """Name a package with its version, and weights with their file's hash where it is one."""
+    from importlib.metadata import PackageNotFoundError, version  # takes long to import
+
     try:
         number = version(package)
     except PackageNotFoundError:

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from posewright.estimators.runtimes.metadata import ModelFileError
-from posewright.estimators.runtimes.protobuf import Span, numbers, spans, varint
+from posewright.estimators.runtimes.protobuf import Span, numbers, spans, varint, walked
 
 BYTES = 2
 """TensorProto's code of uint8."""
@@ -80,21 +80,24 @@ def _hash(file: BinaryIO, stored: Mapping[str, Span], state: Mapping[str, Any]) 
 
 def _content(file: BinaryIO, tensor: Span) -> bytes:
     """Return a tensor's bytes, whichever field they stand in; numbers of half precision as single ones."""
-    half = (2, HALF) in numbers(file, *tensor)
-    for number, first, last in spans(file, *tensor):
-        if number in (4, 9):
+    fields = list(walked(file, *tensor))
+    half = any((field.number, field.kind, field.value) == (2, 0, HALF) for field in fields)
+    for number, kind, first, last, _ in fields:
+        if kind == 2 and number in (4, 9):
             file.seek(first)
             data = file.read(last - first)
             return np.frombuffer(data, "<f2").astype("<f4").tobytes() if half else data
-        if number == 7:
+        if kind == 2 and number == 7:
             return b"".join(struct.pack("<Q", value) for value in _packed(file, first, last))
     return b""
 
 
 def _packed(file: BinaryIO, start: int, end: int) -> Iterator[int]:
     file.seek(start)
-    while file.tell() < end:
-        yield varint(file) & (1 << 64) - 1
+    data, at = file.read(end - start), 0
+    while at < len(data):
+        value, at = varint(data, at)
+        yield value & (1 << 64) - 1
 
 
 def _named(file: BinaryIO, tensor: Span) -> tuple[str, Span]:

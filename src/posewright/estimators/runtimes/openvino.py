@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import threading
 from pathlib import Path
 from typing import Any, Literal
@@ -9,7 +11,11 @@ from typing import Any, Literal
 from posewright.estimators.runtimes import metadata
 from posewright.estimators.runtimes.checks import checked
 from posewright.estimators.runtimes.network import Given, Network, described, fed, free_cores, rebuilt
+from posewright.files import cache_folder, write_whole
 from posewright.picture import Pixels
+
+LARGEST = 1 << 30
+"""Bytes that compiled networks may take in the cache, the last one apart: those used longest ago make room."""
 
 
 def load(path: Path, precision: Literal["fp32", "bf16"] = "fp32", threads: int | None = None) -> Network:
@@ -18,8 +24,8 @@ def load(path: Path, precision: Literal["fp32", "bf16"] = "fp32", threads: int |
     bf16 is at least twice as fast where the processor has it; elsewhere OpenVINO computes in fp32. It moves
     half of the compact network's confident keypoints by less than 0.1 px of the crop, nine in ten by less than
     0.3, and one in a hundred to another peak; its PCK stays (LSP-extended, 250 test pictures: 0.502 for 0.503).
-    Threads may ask at once. Raises ModelFileError where the file is no network of posewright's, ImportError where
-    OpenVINO is not installed.
+    Threads may ask at once. The compiled network is kept in the cache, and so compiled once.
+    Raises ModelFileError where the file is no network of posewright's, ImportError where OpenVINO is not installed.
     """
     try:
         import openvino
@@ -30,7 +36,7 @@ def load(path: Path, precision: Literal["fp32", "bf16"] = "fp32", threads: int |
     options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY",
                "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision]}  # fmt: skip
     try:
-        compiled = openvino.Core().compile_model(str(path), "CPU", options)
+        compiled = _compiled(openvino.Core(), path, f"{openvino.__version__} {graph.sha256}", options)
     except RuntimeError as error:
         raise metadata.ModelFileError(f"{path}: OpenVINO refuses it: {str(error).splitlines()[0]}") from None
     inputs = {one.any_name: [part.get_min_length() for part in one.partial_shape] for one in compiled.inputs}
@@ -46,3 +52,36 @@ def load(path: Path, precision: Literal["fp32", "bf16"] = "fp32", threads: int |
 
     backend = f"openvino {openvino.__version__.split('-')[0]}"
     return described(facts, run, backend=backend, precision=precision, threads=threads, file=graph.sha256)
+
+
+def _compiled(core: Any, path: Path, of: str, options: dict[str, Any]) -> Any:
+    """Compile a network, or import the one that was: of the same file, OpenVINO, processor and options.
+
+    Raises RuntimeError where OpenVINO refuses the network. A cache that cannot be written or read is none.
+    """
+    able = core.get_property("CPU", "FULL_DEVICE_NAME"), sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+    name = hashlib.sha256(repr((of, able, options)).encode()).hexdigest()
+    kept = cache_folder() / "openvino" / f"{name}.blob"
+    try:
+        os.utime(kept)
+        return core.import_model(kept.read_bytes(), "CPU", options)
+    except (OSError, RuntimeError):
+        compiled = core.compile_model(str(path), "CPU", options)
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, compiled.export_model().getvalue())
+        _make_room(kept.parent)
+    except (OSError, RuntimeError):  # what it cannot export is compiled again
+        pass
+    return compiled
+
+
+def _make_room(folder: Path) -> None:
+    """Delete what was used longest ago, until the rest is small enough or one is left."""
+    found = sorted(((one.stat(), one) for one in folder.glob("*.blob")), key=lambda pair: pair[0].st_mtime_ns)
+    total = sum(stat.st_size for stat, _ in found)
+    for stat, one in found[:-1]:
+        if total <= LARGEST:
+            break
+        one.unlink(missing_ok=True)
+        total -= stat.st_size

@@ -6,47 +6,49 @@ The wire format is that of protobuf.dev, "Encoding": fields of a number and a ki
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 Span = tuple[int, int]
 """Where a field's bytes begin and end in the file."""
 
 
-def spans(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Walk a message between two places: yields a field's number and where its bytes lie; numbers are passed over.
+HEAD = 20
+"""Bytes that a field's key and its length or number take at most, ten each."""
 
-    Raises EOFError where it is none, or ends too early.
-    """
+
+class Field(NamedTuple):
+    """Hold a field's number, its kind on the wire, where its bytes lie, and its value where that is a whole number."""
+
+    number: int
+    kind: int
+    first: int
+    last: int
+    value: int
+
+
+def walked(file: BinaryIO, start: int, end: int) -> Iterator[Field]:
+    """Walk a message between two places in the file; raises EOFError where it is none, or ends too early."""
     while start < end:
         file.seek(start)
-        key = varint(file)
+        head = file.read(HEAD)
+        key, used = varint(head, 0)
         number, kind = key >> 3, key & 7
-        if kind == 0:
-            varint(file)
-            start = file.tell()
-            continue
-        length = {1: 8, 5: 4}.get(kind, -1) if kind != 2 else varint(file)
-        first = file.tell()
-        start = first + length
+        value, used = varint(head, used) if kind in (0, 2) else (0, used)
+        length = {0: 0, 1: 8, 2: value, 5: 4}.get(kind, -1)
+        first, start = start + used, start + used + length
         if length < 0 or start > end or number == 0:
             raise EOFError
-        if kind == 2:
-            yield number, first, start
+        yield Field(number, kind, first, start, value)
+
+
+def spans(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Walk a message between two places: yields number and place of the fields that have a length of their own."""
+    return ((field.number, field.first, field.last) for field in walked(file, start, end) if field.kind == 2)
 
 
 def numbers(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Walk a message between two places: yields number and value of the fields that are whole numbers."""
-    while start < end:
-        file.seek(start)
-        key = varint(file)
-        if key & 7 == 0:
-            yield key >> 3, varint(file)
-            start = file.tell()
-        else:
-            length = {1: 8, 5: 4}.get(key & 7, -1) if key & 7 != 2 else varint(file)
-            start = file.tell() + length
-            if length < 0:
-                raise EOFError
+    return ((field.number, field.value) for field in walked(file, start, end) if field.kind == 0)
 
 
 def texts(file: BinaryIO, start: int, end: int) -> dict[int, str]:
@@ -58,14 +60,15 @@ def texts(file: BinaryIO, start: int, end: int) -> dict[int, str]:
     return found
 
 
-def varint(file: BinaryIO) -> int:
-    """Read a whole number, seven bits a byte, the lowest first."""
+def varint(data: bytes, at: int) -> tuple[int, int]:
+    """Read a whole number, seven bits a byte, the lowest first; returns it, and where it ends.
+
+    >>> varint(b"\\x96\\x01", 0)
+    (150, 2)
+    """
     value = 0
-    for shift in range(0, 70, 7):
-        byte = file.read(1)
-        if not byte:
-            raise EOFError
-        value |= (byte[0] & 127) << shift
-        if byte[0] < 128:
-            return value
+    for place, byte in enumerate(data[at : at + 10]):
+        value |= (byte & 127) << 7 * place
+        if byte < 128:
+            return value, at + place + 1
     raise EOFError
