@@ -8,9 +8,12 @@ import pytest
 
 from posewright.datasets import synthetic
 from posewright.robustness import people_for, standard_attacks, study
+from posewright.robustness.answers.ask import Answers
 from posewright.robustness.attacks import aside as place
 from posewright.robustness.attacks.aside import aside, let_go, scene_aside
 from posewright.robustness.attacks.subjects import arrays_of
+from posewright.robustness.numbers import effect
+from posewright.robustness.numbers.right import Kinds
 from posewright.skeleton import COCO
 
 
@@ -56,13 +59,37 @@ def test_a_study_of_crops_in_files_says_what_one_in_memory_says(monkeypatch, who
 
     attacks = standard_attacks(COCO)[::30]
     expected = study(guess, scenes, attacks, whole=whole, draws=20)
-    monkeypatch.setattr("posewright.robustness.attacks.subjects.aside", lambda: aside(0))
+    files = []
+
+    def all_aside():
+        put = aside(0)
+        return lambda array: files.append(put(array)) or files[-1]
+
+    for room in ("attacks.subjects", "answers.ask", "numbers.measure"):
+        monkeypatch.setattr(f"posewright.robustness.{room}.aside", all_aside)
     put = aside(0)
     kept = [scene_aside(scene, put) for scene in scenes]
     people = people_for(guess, kept, whole=whole)
     assert all(in_file(array) for one in people for array in arrays_of(one) if array is not None)
     assert all(in_file(scene.image) for scene in kept)
+    files.clear()
     found = study(guess, kept, attacks, whole=whole, draws=20)
+    assert len(files) >= len(attacks) * (len(Answers._fields) + len(Kinds._fields) + 4)
+    assert all(in_file(array) for array in files)
     assert any(effect.value for some in found.changes.values() for effect in some.values())
     for part in ("protocol", "clean", "changes", "influence", "AP", "pooled"):
         np.testing.assert_equal(str(getattr(found, part)), str(getattr(expected, part)), err_msg=part)
+
+
+def test_effects_of_rows_in_files_are_those_of_arrays_in_however_many_lots(rng, monkeypatch):
+    whole = rng.integers(0, 5, (12, 30)).astype(float)
+    part = np.minimum(whole, rng.integers(0, 5, whole.shape))
+    families = [n % 4 for n in range(30)]
+    expected = effect.effects(part, whole, 50, 3, families)
+    assert any(one.low_all < one.low for one in expected)
+    put = aside(0)
+    rows = [put(np.ascontiguousarray(array.T)) for array in (part, whole)]
+    for at_once in (effect.AT_ONCE, 50 * 8):
+        monkeypatch.setattr(effect, "AT_ONCE", at_once)
+        assert effect.effects_of_rows(*rows, 50, 3, families) == expected
+    assert effect.effects_of_rows([], []) == []

@@ -98,6 +98,15 @@ def test_area_is_the_rank_statistic_and_the_curve_s_own(outcomes):
         assert false_share == (outcomes.score[~true] >= threshold).mean()
 
 
+def test_areas_are_the_same_however_many_resamples_are_computed_together(rng, monkeypatch):
+    outcomes = Outcomes.of(rng.integers(0, 40, 300) / 40, rng.random(300) < 0.6, np.sort(rng.integers(0, 20, 300)))
+    weights = rng.integers(0, 4, (50, 20)).astype(float)
+    expected = auc(outcomes).again(weights)["AUC"]
+    assert len(set(expected)) > 40
+    monkeypatch.setattr("posewright.metrics.trust.calibration.CELLS", 70)
+    np.testing.assert_array_equal(auc(outcomes).again(weights)["AUC"], expected)
+
+
 @given(statements(), st.integers(0, 2**32 - 1))
 @settings(deadline=None)
 def test_weights_are_the_same_as_scenes_that_are_really_repeated(outcomes, seed):

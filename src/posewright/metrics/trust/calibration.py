@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 BINS = 15
 """How many bins Guo et al. use."""
 Equal = Literal["width", "count"]
-AT_ONCE = 16
-"""How many resamples of an AUC are computed together, which bounds the memory."""
+AT_ONCE, CELLS = 16, 1 << 22
+"""How many resamples of an AUC are computed together, and how many numbers at most, which bounds the memory."""
 
 
 class Reliability(NamedTuple):
@@ -182,8 +182,7 @@ def auc(outcomes: Outcomes) -> Score:
     tables = {f"AUC{name}": _ranking(outcomes, true, some) for name, some in chosen.items()}
 
     def again(weights: Floats) -> dict[str, Floats]:
-        chunks = [weights[start : start + AT_ONCE].T for start in range(0, len(weights), AT_ONCE)]
-        numbers = {n: np.concatenate([_area(*table, chunk) for chunk in chunks]) for n, table in tables.items()}
+        numbers = {name: _areas(*table, weights) for name, table in tables.items()}
         if outcomes.names:
             numbers["AUC/mean_of_keypoints"] = mean_of_known(
                 np.stack([numbers[f"AUC/{k}"] for k in outcomes.names], -1)
@@ -287,6 +286,13 @@ def _ranking(outcomes: Outcomes, true: Flags, some: Flags) -> tuple[Any, Any]:
     shape = (int(run.max(initial=-1)) + 1, outcomes.scenes)
     ups, downs = (csr_array((np.ones(kind.sum()), (run[kind], scene[kind])), shape=shape) for kind in (right, ~right))
     return ups, downs
+
+
+def _areas(true: Any, false: Any, weights: Floats) -> Floats:
+    """Return the area under the curve (B,) under weights (B, S), some at a time."""
+    step = int(np.clip(CELLS // max(true.shape[0], 1), 1, AT_ONCE))
+    starts = range(0, len(weights), step)
+    return np.concatenate([_area(true, false, weights[start : start + step].T) for start in starts])
 
 
 def _area(true: Any, false: Any, weights: Floats) -> Floats:

@@ -19,7 +19,7 @@ from posewright.datasets.records import DataError, record_of
 from posewright.files import whole, write_whole
 from posewright.geometry.boxes import overlap
 from posewright.pieces import Share
-from posewright.robustness.attacks.aside import let_go
+from posewright.robustness.attacks.aside import Put, aside, let_go
 from posewright.robustness.attacks.attack import CLEAN, Attack
 from posewright.robustness.attacks.subjects import Subject, arrays_of
 from posewright.scene import SEEN, Crop, Floats, Person, box_around
@@ -189,12 +189,21 @@ def run(
     clean = _there(out, CLEAN, "")
     if clean is None:
         clean = _keep(out, CLEAN, "", clean_answers(estimator, people))
-    known = {attack.name: _there(out, attack.name, _told(attack)) for attack in attacks}
+    put = aside()
+    read = ((attack.name, _there(out, attack.name, _told(attack))) for attack in attacks)
+    known = {name: None if said is None else _aside(said, put) for name, said in read}
     asked = share(partial(_under, estimator, people, clean, seed), [one for one in attacks if known[one.name] is None])
     found = {CLEAN: clean}
     for attack in track(attacks, len(attacks)):
         there = known[attack.name]
-        found[attack.name] = _keep(out, attack.name, _told(attack), next(asked)) if there is None else there
+        found[attack.name] = there or _aside(_keep(out, attack.name, _told(attack), next(asked)), put)
+    return found
+
+
+def _aside(said: Answers, put: Put) -> Answers:
+    """Put answers into files, where there are many."""
+    found = Answers(*map(put, said))
+    let_go(found)
     return found
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from posewright.metrics.score import share
 from posewright.metrics.trust import small_samples
 from posewright.metrics.trust.confidence import draw
+from posewright.robustness.attacks.aside import let_go
 from posewright.scene import Floats
 
 DRAWS = 10_000
@@ -95,27 +96,42 @@ def effects(
 
     families (M,): numbers of one are looked at together, by default each alone; grouped: scenes are groups of pictures.
     """
-    names = list(range(part.shape[1])) if families is None else list(families)
-    sample = sample_of(part, whole)
+    return effects_of_rows(part.T, whole.T, draws, seed, families, grouped)
+
+
+def effects_of_rows(
+    parts: Sequence[Floats] | Floats,
+    wholes: Sequence[Floats] | Floats,
+    draws: int = DRAWS,
+    seed: int = 0,
+    families: Sequence[object] | None = None,
+    grouped: bool = False,
+) -> list[Effect]:
+    """Return `effects` of M rows (S,) each, which may lie in files (`aside`): memory holds a lot of them at a time."""
+    if not len(parts):
+        return []
+    names = list(range(len(parts))) if families is None else list(families)
     found: dict[int, Effect] = {}
-    for columns in _together(names, max(1, AT_ONCE // draws)):
-        again = partial(share, part=part[:, columns], whole=whole[:, columns])
-        some = Sample(*(row[columns] for row in sample))
-        told = effects_of(again, some, len(part), draws, seed, [names[c] for c in columns], grouped)
-        found |= dict(zip(columns, told, strict=True))
-    return [found[column] for column in range(part.shape[1])]
+    for places in _together(names, max(1, AT_ONCE // max(draws, len(parts[0])))):
+        part, whole = (np.array([rows[place] for place in places]).T for rows in (parts, wholes))
+        let_go(rows[place] for rows in (parts, wholes) for place in places)
+        again = partial(share, part=part, whole=whole)
+        of = [names[place] for place in places]
+        some = effects_of(again, sample_of(part, whole), len(part), draws, seed, of, grouped)
+        found |= dict(zip(places, some, strict=True))
+    return [found[place] for place in range(len(parts))]
 
 
 def _together(names: Sequence[object], most: int) -> list[list[int]]:
-    """Put columns into lots of about `most`, none of a family apart from the others."""
+    """Put numbers into lots of about `most`, none of a family apart from the others."""
     families: dict[object, list[int]] = {}
-    for column, name in enumerate(names):
-        families.setdefault(name, []).append(column)
+    for place, name in enumerate(names):
+        families.setdefault(name, []).append(place)
     lots: list[list[int]] = []
-    for columns in families.values():
-        if not lots or len(lots[-1]) + len(columns) > most:
+    for places in families.values():
+        if not lots or len(lots[-1]) + len(places) > most:
             lots.append([])
-        lots[-1] += columns
+        lots[-1] += places
     return lots
 
 
@@ -152,6 +168,18 @@ def effects_of(
     """
     value = again(np.ones((1, scenes)))[0]
     drawn = np.concatenate([again(some) for some in draw(scenes, draws, seed)])
+    return told(value, drawn, sample, scenes, families, grouped)
+
+
+def told(
+    value: Floats,
+    drawn: Floats,
+    sample: Sample,
+    scenes: int,
+    families: Sequence[object] | None = None,
+    grouped: bool = False,
+) -> list[Effect]:
+    """Return the effects of numbers (M,) that are drawn (B, M) already; see `effects_of`."""
     units = np.where(np.isfinite(sample.pictures), sample.pictures, scenes)
     ordered = np.sort(drawn, axis=0)
     low, high = small_samples.ends(drawn, value, units, 0.95, grouped, ordered)

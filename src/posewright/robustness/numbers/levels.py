@@ -26,7 +26,7 @@ def levels(m: Measured, attacks: Sequence[Attack], draws: int = DRAWS, seed: int
     it turns right, the share that it does not cover; it means little where attacks change little.
     """
     sums = {CLEAN: _of(m, CLEAN, m.asked)}
-    for attack in attacks:
+    for attack in m.each(attacks):
         there = m.asked & reached(m.answers[attack.name])
         hit = there & m.answers[attack.name].covered
         loss = m.kinds[CLEAN].right.astype(float) - m.kinds[attack.name].right

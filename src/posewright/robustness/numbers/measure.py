@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import combinations
 
 import numpy as np
 
 from posewright.robustness.answers.ask import Answers
+from posewright.robustness.attacks.aside import aside, let_go
 from posewright.robustness.attacks.attack import CLEAN, SWEPT, Attack
 from posewright.robustness.attacks.subjects import Subject
-from posewright.robustness.numbers.effect import DRAWS, Effect, Pair, differences, effects
+from posewright.robustness.numbers.effect import DRAWS, Effect, Pair, differences, effects, effects_of_rows
 from posewright.robustness.numbers.right import (
     HALF,
     Fate,
@@ -42,8 +44,8 @@ class Measured:
     """Hold what was asked of N people and what was found, clean and under every attack.
 
     scene (N,): which picture each person is of, or which group of pictures where these are drawn (grouped); scenes:
-    how many there are. similarity, by answers: (N, K) 1 on the truth, a half where a keypoint just counts as right;
-    fate, by attack: (N,) whether a person is kept, lost, lost to another, or lost to nobody (`right.fates`).
+    how many there are. truth (N, K, 2) px of the crops. fate, by attack: (N,) whether a person is kept, lost, lost to
+    another, or lost to nobody (`right.fates`). Of many people answers and kinds lie in files (`aside`).
     """
 
     skeleton: Skeleton
@@ -53,7 +55,7 @@ class Measured:
     scenes: int
     kinds: Mapping[str, Kinds]
     answers: Mapping[str, Answers]
-    similarity: Mapping[str, Floats]
+    truth: Floats
     fate: Mapping[str, np.ndarray]
     grouped: bool = False
 
@@ -66,6 +68,16 @@ class Measured:
     def shares(self, amount: Floats, mask: Flags) -> tuple[Floats, Floats]:
         """Add up what is of a mask (N, K), and the mask, to scenes (S,) each."""
         return self.by_scene((amount * mask).sum(1)), self.by_scene(mask.sum(1))
+
+    def similarity(self, name: str) -> Floats:
+        """(N, K) how near answers are: 1 on the truth, a half where a keypoint just counts as right."""
+        return closeness(self.rule, self.truth, self.answers[name])
+
+    def each(self, attacks: Iterable[Attack]) -> Iterator[Attack]:
+        """Give attack after attack, and let memory forget what each was answered before the next."""
+        for attack in attacks:
+            yield attack
+            let_go((*self.answers[attack.name], *self.kinds[attack.name]))
 
 
 def measured(
@@ -89,11 +101,16 @@ def measured(
         raise ValueError(
             f"nobody can be judged by {rule.name}: nobody has the keypoints, the head or the area it needs"
         )
-    found = {name: kinds(rule, people, said) for name, said in answers.items()}
-    close = {name: closeness(rule, people, said) for name, said in answers.items()}
-    before = found[CLEAN].right & wanted
-    fate = {name: fates(people, before, found[name].right & wanted, wanted, said) for name, said in answers.items()}
-    return Measured(skeleton, rule, wanted, scene, len(order), found, answers, close, fate, groups is not None)
+    found: dict[str, Kinds] = {}
+    fate: dict[str, np.ndarray] = {}
+    put = aside()
+    for of in (CLEAN, *(of for of in answers if of != CLEAN)):
+        said = answers[of]
+        now = found[of] = Kinds(*map(put, kinds(rule, people, said)))
+        fate[of] = fates(people, found[CLEAN].right & wanted, now.right & wanted, wanted, said).astype(np.int8)
+        let_go(said)
+    truth = np.stack([one.truth.keypoints for one in people])
+    return Measured(skeleton, rule, wanted, scene, len(order), found, answers, truth, fate, groups is not None)
 
 
 def groups_of(people: Sequence[Subject], scenes: Sequence[Scene]) -> list[object] | None:
@@ -126,16 +143,18 @@ def changes(m: Measured, attacks: Iterable[Attack], draws: int = DRAWS, seed: in
     people who are kept, and all of the lost. The numbers of all attacks of a kind are told together: their
     simultaneous intervals are the attacks' of that kind.
     """
-    attacks = list(attacks)
-    rows = {(attack.name, row): pair for attack in attacks for row, pair in counted(m, attack).items()}
-    if not rows:
-        return {}
-    part, whole = (np.column_stack(columns) for columns in zip(*rows.values(), strict=True))
+    put, parts, wholes, families, names = aside(), list[Floats](), list[Floats](), [], []
+    for attack in m.each(attacks):
+        rows = counted(m, attack)
+        for lot, i in ((parts, 0), (wholes, 1)):
+            lot.extend(put(np.array([pair[i] for pair in rows.values()])))
+        families += [(attack.kind, row) for row in rows]
+        names += [(attack.name, row) for row in rows]
     found: dict[str, dict[str, Effect]] = {}
-    kind = {attack.name: attack.kind for attack in attacks}
-    families = [(kind[name], row) for name, row in rows]
-    for (name, row), effect in zip(rows, effects(part, whole, draws, seed, families, m.grouped), strict=True):
-        found.setdefault(name, {})[row] = effect
+    if names:
+        told = effects_of_rows(parts, wholes, draws, seed, families, m.grouped)
+        for (name, row), effect in zip(names, told, strict=True):
+            found.setdefault(name, {})[row] = effect
     return found
 
 
@@ -162,7 +181,7 @@ def counted(m: Measured, attack: Attack) -> dict[str, Pair]:
             scores[1] - scores[0] - gain,
             hit & np.isfinite(said.scores) & np.isfinite(m.answers[CLEAN].scores),
         ),
-        "similarity": (m.similarity[attack.name] - m.similarity[CLEAN], there),
+        "similarity": (m.similarity(attack.name) - m.similarity(CLEAN), there),
     }
     return {name: m.shares(*row) for name, row in rows.items()} | _losses(m, attack, gain, hit, rest)
 
@@ -209,17 +228,16 @@ def influence(
     whom it does not cover them. Where that leaves less than half of the people, it tells of a hit: no data.
     """
     attacks = list(attacks)
-    names, parts, wholes = [], [], []
-    for attack in attacks:
+    put, parts, wholes = aside(), list[Floats](), list[Floats]()
+    for attack in m.each(attacks):
         there = uncovered(m, attack)
         gain = m.kinds[attack.name].right.astype(float) - m.kinds[CLEAN].right
-        names.append(attack.name)
-        parts.append(m.by_scene(gain * there))
-        wholes.append(m.by_scene(there))
-    if not names:
+        parts.extend(put(np.ascontiguousarray(m.by_scene(gain * there).T)))
+        wholes.extend(put(np.ascontiguousarray(m.by_scene(there).T)))
+    if not attacks:
         return {}
-    found = iter(effects(np.hstack(parts), np.hstack(wholes), draws, seed, _families(m, attacks), m.grouped))
-    return {name: {affected: next(found) for affected in m.skeleton.keypoints} for name in names}
+    found = iter(effects_of_rows(parts, wholes, draws, seed, _families(m, attacks), m.grouped))
+    return {attack.name: {affected: next(found) for affected in m.skeleton.keypoints} for attack in attacks}
 
 
 def uncovered(m: Measured, attack: Attack) -> Flags:
@@ -255,7 +273,7 @@ def pooled(m: Measured, attacks: Sequence[Attack], draws: int = DRAWS, seed: int
         if attack.kind != "own":
             kind = attack.kind if attack.kind not in SWEPT else f"{attack.kind}-{attack.radius:g}"
             groups.setdefault((kind, attack.fill), []).append(attack)
-    sums = {group: _together([counted(m, attack) for attack in some]) for group, some in groups.items()}
+    sums = {group: _together(counted(m, attack) for attack in m.each(some)) for group, some in groups.items()}
     found = {f"{kind}-{fill}": effects(*sums[kind, fill], draws, seed, grouped=m.grouped) for kind, fill in sums}
     for first, second in combinations(sums, 2):
         if (first[0] == second[0]) or (first[1] == second[1] and {first[0], second[0]} == {"keypoints", "parts"}):
@@ -265,7 +283,8 @@ def pooled(m: Measured, attacks: Sequence[Attack], draws: int = DRAWS, seed: int
     return {name: dict(zip(POOLED, some, strict=True)) for name, some in found.items()}
 
 
-def _together(some: Sequence[Mapping[str, Pair]]) -> Pair:
+def _together(some: Iterable[Mapping[str, Pair]]) -> Pair:
     """Add up POOLED of several attacks: part and whole (S, M)."""
-    part, whole = (np.column_stack([sum(rows[row][i] for rows in some) for row in POOLED]) for i in (0, 1))
+    sums = (np.array([np.column_stack([rows[row][i] for row in POOLED]) for i in (0, 1)]) for rows in some)
+    part, whole = reduce(np.add, sums)
     return part, whole

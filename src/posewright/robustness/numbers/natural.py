@@ -68,7 +68,7 @@ def _pearson_r(
 ) -> Effect | None:
     """Correlate what hiding costs with what attacks cost; None where too few kinds of keypoints have both."""
     targets = [m.skeleton.index(a.target) for a in attacks]
-    changes = [_own_change(m, right, a, k) for a, k in zip(attacks, targets, strict=True)]
+    changes = [_own_change(m, right, a, k) for a, k in zip(m.each(attacks), targets, strict=True)]
     often = [min(mask[:, k].sum() for mask in masks) >= LEAST for k in targets]
     known = [n for n, (_, whole) in enumerate(changes) if often[n] and whole.any()]
     if len(known) < FEWEST:

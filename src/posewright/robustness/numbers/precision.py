@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posewright.metrics.oks.groups import Problem, gather, with_keypoints
+from posewright.metrics.trust.confidence import draw
 from posewright.metrics.trust.resampling import again_of
 from posewright.robustness.answers.ask import Answers
+from posewright.robustness.attacks.aside import let_go
 from posewright.robustness.attacks.attack import CLEAN, Attack
 from posewright.robustness.attacks.subjects import Subject
 from posewright.robustness.numbers.effect import DRAWS as EFFECT_DRAWS
-from posewright.robustness.numbers.effect import Effect, Sample, effects_of
+from posewright.robustness.numbers.effect import Effect, Sample
+from posewright.robustness.numbers.effect import told as told_of
 from posewright.robustness.numbers.measure import targets
 from posewright.robustness.numbers.right import Flags
 from posewright.scene import Floats, Person, Scene
@@ -23,7 +26,6 @@ from posewright.scene import Floats, Person, Scene
 DRAWS = 2000
 """Bootstrap samples, or a twentieth of those of shares if that is more: one of average precision costs far more."""
 NUMBERS = ("AP", "AP50")
-Again = Callable[[Floats], Floats]
 
 
 class Truth(NamedTuple):
@@ -85,39 +87,43 @@ def precision(
     skeleton = people[0].crop.skeleton
     everything = np.ones((1, len(skeleton)), bool)
     clean = gather(returned(people, answers[CLEAN], truth), truth.scenes)
-    before = {everything.tobytes(): _numbers(clean)}
-    rows = []
+    of = _units(truth.scenes)
+    weights = _weights(of, draws_of(draws), seed)
+    before = {everything.tobytes(): _drawn(clean, weights)}
+    pictures = float(len(np.unique(of[clean.truths.image[~clean.truths.ignored]])))
+
+    def told(drawn: Floats, asked: float, changed: float) -> list[Effect]:
+        sample = Sample(*(np.full(len(NUMBERS), value) for value in (asked, pictures, changed)))
+        return told_of(drawn[0], drawn[1:], sample, int(of.max()) + 1, grouped=bool(of.max() + 1 < len(of)))
+
+    found = {CLEAN: dict(zip(NUMBERS, told(before[everything.tobytes()], _asked(clean), np.nan), strict=True))}
     for attack in attacks:
         said = answers[attack.name]
         problem = gather(returned(people, said, truth), truth.scenes)
         aimed = _aimed(targets(skeleton, attack), said, truth, len(problem.truths.image))
+        changed, rows = float(changed_in(people, answers, attack.name)), found.setdefault(attack.name, {})
         for group, kept in (("", everything), ("_others", ~aimed), ("_target", aimed)):
-            after = with_keypoints(problem, kept)
-            rows.append(_Row(attack.name, group, kept.tobytes(), _numbers(after), _asked(after)))
-            if kept.tobytes() not in before:
-                before[kept.tobytes()] = _numbers(with_keypoints(clean, kept))
-
-    def again(weights: Floats) -> Floats:
-        first = {kept: numbers(weights) for kept, numbers in before.items()}
-        changed = [row.numbers(weights) - first[row.kept] for row in rows]
-        return np.hstack([first[everything.tobytes()], *changed])
-
-    asked = np.repeat([_asked(clean), *(row.asked for row in rows)], len(NUMBERS))
-    changed = np.repeat([np.nan, *(float(changed_in(people, answers, row.attack)) for row in rows)], len(NUMBERS))
-    units = [place if scene.group is None else scene.group for place, scene in enumerate(truth.scenes)]
-    order = {unit: place for place, unit in enumerate(dict.fromkeys(units))}
-    of = np.array([order[unit] for unit in units])
-    pictures = np.full(len(asked), float(len(np.unique(of[clean.truths.image[~clean.truths.ignored]]))))
-    sample, grouped = Sample(asked, pictures, changed), len(order) < len(units)
-
-    def drawn(weights: Floats) -> Floats:
-        return again(weights[:, of])
-
-    effects = iter(effects_of(drawn, sample, len(order), draws_of(draws), seed, grouped=grouped))
-    found = {CLEAN: {number: next(effects) for number in NUMBERS}}
-    for row in rows:
-        found.setdefault(row.attack, {}).update({number + row.group: next(effects) for number in NUMBERS})
+            after, same = with_keypoints(problem, kept), kept.tobytes()
+            first = before[same] if same in before else _drawn(with_keypoints(clean, kept), weights)
+            if len(kept) == 1:  # which other attacks ask about as well
+                before[same] = first
+            effects = told(_drawn(after, weights) - first, _asked(after), changed)
+            rows |= dict(zip((number + group for number in NUMBERS), effects, strict=True))
+        let_go(said)
     return found
+
+
+def _units(scenes: Sequence[Scene]) -> NDArray[np.intp]:
+    """(S,) the places of what is drawn anew: every picture, or its group of pictures."""
+    units = [place if scene.group is None else scene.group for place, scene in enumerate(scenes)]
+    order = {unit: place for place, unit in enumerate(dict.fromkeys(units))}
+    return np.array([order[unit] for unit in units])
+
+
+def _weights(of: NDArray[np.intp], draws: int, seed: int) -> list[NDArray[Any]]:
+    """Draw weights (B, S) of the pictures, first ones of 1, then `draws` in chunks; as small numbers as hold them."""
+    drawn = [np.ones((1, len(of))), *(some[:, of] for some in draw(int(of.max()) + 1, draws, seed))]
+    return [some.astype(np.min_scalar_type(int(some.max()))) for some in drawn]
 
 
 def changed_in(people: Sequence[Subject], answers: Mapping[str, Answers], attack: str) -> int:
@@ -135,16 +141,6 @@ def draws_of(draws: int) -> int:
     (50, 2000, 5000)
     """
     return min(draws, max(DRAWS, draws // 20))
-
-
-class _Row(NamedTuple):
-    """One attack's precision on a group of keypoints; kept: the bytes of the flags of that group."""
-
-    attack: str
-    group: str
-    kept: bytes
-    numbers: Again
-    asked: float
 
 
 def protocol(truth: Truth) -> str:
@@ -166,13 +162,9 @@ def _asked(problem: Problem) -> float:
     return float((~problem.truths.ignored).sum())
 
 
-def _numbers(problem: Problem) -> Again:
-    """Return the function that gives NUMBERS (B, 2) under weights of the pictures, NaN where nobody counts."""
-    again = again_of(problem.matches(), ranges=1)
-
-    def numbers(weights: Floats) -> Floats:
-        found = again(weights)
-        values = np.column_stack([found[name] for name in NUMBERS])
-        return np.where(values < 0, np.nan, values)
-
-    return numbers
+def _drawn(problem: Problem, weights: Iterable[NDArray[Any]]) -> Floats:
+    """Return NUMBERS (B, 2) under weights of the pictures, NaN where nobody counts."""
+    again = again_of(problem.matches(ranges=1), ranges=1)
+    found = [again(some.astype(np.float64)) for some in weights]
+    values = np.concatenate([np.column_stack([one[name] for name in NUMBERS]) for one in found])
+    return np.where(values < 0, np.nan, values)

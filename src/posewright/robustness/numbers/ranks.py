@@ -8,6 +8,7 @@ import numpy as np
 
 from posewright.metrics.trust.calibration import auc
 from posewright.metrics.trust.outcomes import Outcomes
+from posewright.robustness.attacks.aside import let_go
 from posewright.robustness.attacks.attack import CLEAN, Attack
 from posewright.robustness.numbers.effect import Effect, Sample, effects_of
 from posewright.robustness.numbers.levels import group_of
@@ -27,18 +28,21 @@ def ranks(m: Measured, attacks: Sequence[Attack], draws: int, seed: int = 0) -> 
     "parts-blur", "auroc_hit" of covered keypoints, "auroc_collateral" of the others, and "auroc_clean_hit" of the
     covered ones in their clean pictures. 0.5 is chance: it does not know. NaN where all are right, or wrong.
     """
-    pieces: dict[tuple[str, str], Pieces] = {(CLEAN, "auroc"): [(m.asked, CLEAN)]}
+    groups: dict[str, list[Attack]] = {}
     for attack in attacks:
-        there, covered = m.asked & reached(m.answers[attack.name]), m.answers[attack.name].covered
-        for name, mask, said in (
-            ("auroc_hit", there & covered, attack.name),
-            ("auroc_collateral", there & ~covered, attack.name),
-            ("auroc_clean_hit", there & covered, CLEAN),
-        ):
-            pieces.setdefault((group_of(attack), name), []).append((mask, said))
-    found: dict[str, dict[str, Effect]] = {}
-    for (group, name), some in pieces.items():
-        found.setdefault(group, {})[name] = area(m, some, min(draws, DRAWS), seed)
+        groups.setdefault(group_of(attack), []).append(attack)
+    found = {CLEAN: {"auroc": area(m, [(m.asked, CLEAN)], min(draws, DRAWS), seed)}}
+    for group, some in groups.items():
+        pieces: dict[str, Pieces] = {}
+        for attack in m.each(some):
+            there, covered = m.asked & reached(m.answers[attack.name]), m.answers[attack.name].covered
+            for name, mask, said in (
+                ("auroc_hit", there & covered, attack.name),
+                ("auroc_collateral", there & ~covered, attack.name),
+                ("auroc_clean_hit", there & covered, CLEAN),
+            ):
+                pieces.setdefault(name, []).append((mask, said))
+        found[group] = {name: area(m, masks, min(draws, DRAWS), seed) for name, masks in pieces.items()}
     return found
 
 
@@ -49,6 +53,7 @@ def area(m: Measured, pieces: Pieces, draws: int, seed: int = 0) -> Effect:
         scores = m.answers[said].scores
         person, keypoint = np.nonzero(mask & np.isfinite(scores))
         rows.append((scores[person, keypoint], m.kinds[said].right[person, keypoint], m.scene[person]))
+        let_go((*m.answers[said], *m.kinds[said]))
     score, right, scene = (np.concatenate(columns) for columns in zip(*rows, strict=True))
     nothing = float("nan")
     if right.all() or not right.any():

@@ -168,9 +168,12 @@ def _extent(person: Person) -> Floats | None:
     return None if person.crowd else person.box
 
 
-def closeness(rule: Rule, people: Sequence[Subject], said: Answers) -> Floats:
-    """(N, K) exp(-ln 2 (d / reach)^2): 1 on the truth, a half where a keypoint just counts as right, 0 if unsaid."""
-    away = ((said.keypoints - np.stack([one.truth.keypoints for one in people])) ** 2).sum(-1)
+def closeness(rule: Rule, truth: Floats, said: Answers) -> Floats:
+    """(N, K) exp(-ln 2 (d / reach)^2): 1 on the truth, a half where a keypoint just counts as right, 0 if unsaid.
+
+    truth (N, K, 2) px of the crops.
+    """
+    away = ((said.keypoints - truth) ** 2).sum(-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(np.nan_to_num(np.exp(-log(2) * away / rule.reach**2)))
 

@@ -28,7 +28,7 @@ def sides(m: Measured, attacks: Sequence[Attack], draws: int = DRAWS, seed: int 
     second where the first is covered. Their simultaneous intervals are those of a fill, without a keypoint's on itself.
     """
     sums: dict[tuple[str, str], Pair] = {}
-    for attack in attacks:
+    for attack in m.each(attacks):
         if attack.kind != "keypoints" or attack.target not in m.skeleton.keypoints:
             continue
         there = uncovered(m, attack)
