@@ -2,6 +2,7 @@
 
 import copy
 import gzip
+import io
 import json
 import tracemalloc
 
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from posewright.columns import Columns
-from posewright.datasets import DataError, coco, crowdpose, documents, quick, records
+from posewright.datasets import DataError, coco, crowdpose, documents, parts, quick, records
 from posewright.datasets.annotations import Dialect, read_annotations
 from posewright.scene import Scene
 from posewright.skeleton import COCO
@@ -134,8 +135,8 @@ NONSENSE = {
     b"\0": "not JSON|malformed",
     b"[garbage": "malformed.*byte 1",
     b'[{"image_id": 5, "keypoints": 3}': "malformed",
-    b"[1, 2": "Expected `object`, got `int`",
-    b"{}": "Expected `array`, got `object`",
+    b"[1, 2": "malformed.*byte 5",
+    b"{}": "malformed: trailing characters",
 }
 
 
@@ -166,3 +167,33 @@ def test_a_huge_file_in_order_is_read(tmp_path, monkeypatch):
     path.write_text(json.dumps([RESULTS[0] | {"category_id": [3]}]))
     with pytest.raises(DataError, match=r"results.json: Expected .*category_id"):
         coco.read_results(path, SCENES)
+
+
+@pytest.mark.parametrize("space", ["", " ", "\n\n\t"])
+def test_a_list_is_read_alike_wherever_it_is_cut(space, tmp_path, monkeypatch):
+    """Objects inside of records and texts that look like the border of two are no place to cut."""
+    odd = {"segmentation": {"counts": "}, {"}, "parts": {}, "track_id": 3}
+    records = [record | odd for record in RESULTS * 5]
+    path = tmp_path / "results.json"
+    path.write_text("[" + f"{space},{space}".join(map(json.dumps, records)) + "]" + space)
+    expected = said(lambda: coco.read_results(path, SCENES))
+    assert sum(len(people) for *_, people in expected) == len(records)
+    for size in (16, 100, 400, 1000):
+        monkeypatch.setattr(parts, "PART", size)
+        assert said(lambda: coco.read_results(path, SCENES)) == expected
+
+
+def test_an_error_in_a_later_part_is_told_by_its_place_in_the_whole(tmp_path, monkeypatch):
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps([*RESULTS, RESULTS[0] | {"score": "high"}]))
+    monkeypatch.setattr(parts, "PART", 64)
+    monkeypatch.setattr(documents, "HUGE", 10)
+    with pytest.raises(DataError, match=r"got `str` - at `\$\[3\].score`"):
+        coco.read_results(path, SCENES)
+
+
+@pytest.mark.parametrize("text", ["[{}, ]", "[{},, {}]", "[{} {}]", "[{}, {}", "[{}, {}]]", "[{}, {}] {}"])
+def test_what_is_no_list_is_none_in_parts_either(text, monkeypatch):
+    monkeypatch.setattr(parts, "PART", 3)
+    with pytest.raises(quick.UNUSUAL):
+        list(parts.parts_of(io.BytesIO(text.encode()), dict))

@@ -21,6 +21,7 @@ from posewright.datasets import masks, quick
 from posewright.datasets.categories import HOUSE, skeletons_of
 from posewright.datasets.documents import parsed, read_bytes
 from posewright.datasets.layout import pictures_in
+from posewright.datasets.parts import Bytes, UnusualError, check
 from posewright.datasets.records import COCO_VISIBLE, LARGEST, DataError, DataWarning, Record, record_of, say
 from posewright.geometry import Camera
 from posewright.scene import ABSENT, Cause, Person, Scene
@@ -128,22 +129,22 @@ def posed(results: list[Record], path: Path) -> list[Record]:
     return kept
 
 
-def _quickly(path: Path, data: quick.Bytes, folders: Sequence[Path], dialect: Dialect) -> Columns:
+def _quickly(path: Path, data: Bytes, folders: Sequence[Path], dialect: Dialect) -> Columns:
     """Read a file of which everything is in order; raises one of quick.UNUSUAL for any other."""
-    quick.check(dialect.field == "keypoints" and dialect.identity == "id" and not (dialect.head or dialect.masks))
+    check(dialect.field == "keypoints" and dialect.identity == "id" and not (dialect.head or dialect.masks))
     file = quick.read_annotations(data)
-    quick.check(dialect.category is None)
+    check(dialect.category is None)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", DataWarning)
             skeletons = skeletons_of(Record(str(path), {"categories": file.categories}), dialect.skeleton)
     except (DataError, DataWarning) as odd:
-        raise quick.UnusualError from odd
+        raise UnusualError from odd
     skeleton = next((s for s in skeletons.values() if s is not None), None)
-    quick.check(skeleton is not None)
+    check(skeleton is not None)
     assert skeleton is not None
     places = {image.id: i for i, image in enumerate(file.images)}
-    quick.check(all(one.category_id in skeletons and one.image_id in places for one in file.annotations))
+    check(all(one.category_id in skeletons and one.image_id in places for one in file.annotations))
     bodies = [annotation for annotation in file.annotations if skeletons[annotation.category_id] is not None]
     place = pictures_in(folders, [image.file_name for image in file.images[:LOOKED]])
     pictures = [

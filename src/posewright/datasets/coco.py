@@ -15,7 +15,7 @@ from posewright.datasets import masks as segmentation
 from posewright.datasets import quick
 from posewright.datasets.annotations import Dialect, posed, read_annotations
 from posewright.datasets.categories import HOUSE
-from posewright.datasets.documents import parsed, read_bytes, write_json
+from posewright.datasets.documents import parsed, read_bytes, streamed, write_json
 from posewright.datasets.layout import coco_names, find_file, of_a_part, picture_folders
 from posewright.datasets.records import DataError, Record, records_in, shown
 from posewright.scene import SEEN, Floats, Person, Scene
@@ -246,10 +246,11 @@ def read_results(path: Path, scenes: Sequence[Scene]) -> Sequence[Scene]:
     """
     path, places = Path(path), {identity: place for place, identity in enumerate(_identities(scenes))}
     pictures = [with_people(scene) for scene in pictures_of(scenes)]
-    data = read_bytes(path)
     try:
-        return quick.read_results(data, pictures, places)
+        with streamed(path) as file:
+            return quick.read_results(file, pictures, places)
     except quick.UNUSUAL as error:
+        data = read_bytes(path)
         quick.refuse_huge(path, data, error)
     content = parsed(path, data)
     if not isinstance(content, list):

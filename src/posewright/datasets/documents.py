@@ -8,8 +8,10 @@ import mmap
 import os
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -38,14 +40,28 @@ def read_json(path: Path) -> Any:
 
 def read_bytes(path: Path) -> bytes | mmap.mmap:
     """Return a file's bytes, unpacked where it is gzipped, mapped where it is above HUGE; raises DataError."""
+    with _plainly(path) as (file, packed):
+        size = os.fstat(file.fileno()).st_size
+        if size > HUGE and not packed:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return _unpacked(path, file, size) if packed else file.read()
+
+
+@contextmanager
+def streamed(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to be read a part at a time, whole only where it is to be unpacked; raises DataError."""
+    with _plainly(path) as (file, packed):
+        yield BytesIO(_unpacked(path, file, os.fstat(file.fileno()).st_size)) if packed else file
+
+
+@contextmanager
+def _plainly(path: Path) -> Iterator[tuple[BinaryIO, bool]]:
+    """Open a file, and tell whether it is gzipped; whatever goes wrong meanwhile is a DataError."""
     try:
         with opened(path) as file:
             packed = file.read(2) == GZIP
             file.seek(0)
-            size = os.fstat(file.fileno()).st_size
-            if size > HUGE and not packed:
-                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            return _unpacked(path, file, size) if packed else file.read()
+            yield file, packed
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (EOFError, zlib.error) as error:

@@ -7,43 +7,35 @@ record by record, which takes ten times as long and can say what is wrong where,
 from __future__ import annotations
 
 import mmap
-import re
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import repeat
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.columns import Columns, People, extent
+from posewright.columns import Columns, People
+from posewright.datasets.parts import Bytes, UnusualError, check, once, parts_of, quotes
 from posewright.datasets.records import LARGEST, DataError
 from posewright.scene import ABSENT, Floats, Scene
 
-Bytes = bytes | mmap.mmap
 Identity = int | str
 Box = tuple[float, float, float, float]
-
-
-class UnusualError(ValueError):
-    """What the file holds may be in order, but not for the fast way."""
-
-
+Places = NDArray[np.intp]
+Poses = tuple[Floats, Floats, Floats]
 UNUSUAL = (UnusualError, msgspec.DecodeError, UnicodeDecodeError, struct.error, RecursionError)
 """What ends the fast way."""
-AT_ONCE = 1 << 9
-"""How many people are decoded, checked and measured together: few enough for the cache."""
 
 
 class Result(msgspec.Struct, gc=False):
-    """One predicted person."""
+    """One predicted person; `_result` makes the same with keypoints of so many numbers."""
 
     image_id: Identity
-    keypoints: msgspec.Raw
     score: float | None = None
     bbox: Box | None = None
     category_id: Identity | None = None
@@ -100,19 +92,15 @@ class File(msgspec.Struct):
     licenses: list[Any] = []
 
 
-def read_results(data: Bytes, pictures: Sequence[Scene], places: Mapping[Identity, int]) -> Columns:
+def read_results(file: BinaryIO, pictures: Sequence[Scene], places: Mapping[Identity, int]) -> Columns:
     """Return the results of a file as the people of pictures, whose places are given by id."""
-    told = msgspec.json.decode(data, type=list[Result])
-    told_scores, told_boxes, told_categories, images = (
-        list(map(attrgetter(name), told)) for name in ("score", "bbox", "category_id", "image_id")
-    )
-    without = sum(values.count(None) for values in (told_scores, told_boxes, told_categories))
-    keys = len(told) * len(Result.__struct_fields__) - without
-    check(times(data, b'"') == 2 * keys or once(data, dict.fromkeys(Result.__struct_fields__, len(told))))
-    keypoints = {len(picture.skeleton) for picture in pictures}
-    check(len(keypoints) == 1 and 0 not in keypoints and len(set(told_categories) - {None}) < 2)
+    counts = {len(picture.skeleton) for picture in pictures}
+    check(len(counts) == 1 and 0 not in counts)
+    keypoints = counts.pop()
+    (images, told_scores, told_boxes, told_categories), poses = _told(file, keypoints)
+    check(len(set(told_categories) - {None}) < 2)
     order, scene = by_scene(images, places)
-    xy, scores, around = poses_of([result.keypoints for result in told], keypoints.pop(), order)
+    xy, scores, around = _joined(poses, keypoints, order)
     score = np.array(told_scores, np.float64)[order]
     unrated = np.isnan(score)
     score[unrated] = [
@@ -120,11 +108,34 @@ def read_results(data: Bytes, pictures: Sequence[Scene], places: Mapping[Identit
         for row, there in zip(scores[unrated], ~np.isnan(xy[unrated, :, 0]), strict=True)
     ]
     check(within(score))
-    box, box_area = boxes([told_boxes[i] for i in order])
+    box, box_area = boxes([told_boxes[i] for i in order.tolist()])
     boxed = bool(told_boxes) and told_boxes[0] is not None
     area = np.where(np.isnan(box_area), around, box_area) if boxed else around
-    crowd, numbers = np.zeros(len(told), bool), [i + 1 for i in order]
+    crowd, numbers = np.zeros(len(images), bool), (order + 1).tolist()
     return Columns(pictures, People(scene, xy, box, area, score, crowd, None, scores, numbers, None, box_area))
+
+
+def _told(file: BinaryIO, keypoints: int) -> tuple[list[list[Any]], list[Poses]]:
+    """Return what a file of results says, its records' fields but the keypoints one a list, and its poses in parts."""
+    names = Result.__struct_fields__
+    told: list[list[Any]] = [[] for _ in names]
+    poses = []
+    for text, results in parts_of(file, _result(keypoints)):
+        fields = [list(map(attrgetter(name), results)) for name in names]
+        keys = len(results) * (len(names) + 1) - sum(values.count(None) for values in fields)
+        often = dict.fromkeys(("keypoints", *names), len(results))
+        check(quotes(text) == 2 * keys or once(text, often))
+        for column, values in zip(told, fields, strict=True):
+            column += values
+        poses.append(poses_of([result.keypoints for result in results], keypoints))
+    return told, poses
+
+
+@cache
+def _result(keypoints: int) -> type[Any]:
+    """Return the record of one predicted person with so many keypoints."""
+    numbers: Any = tuple.__class_getitem__((float,) * (3 * keypoints))
+    return msgspec.defstruct("Posed", [("keypoints", numbers)], bases=(Result,), gc=False, kw_only=True)
 
 
 def read_annotations(data: Bytes) -> File:
@@ -151,7 +162,7 @@ def people_of(
 ) -> People:
     """Return annotated people, whose scenes' places are given by the image's id, as `Record` reads them."""
     order, scene = by_scene([annotation.image_id for annotation in annotations], places)
-    records = [annotations[i] for i in order]
+    records = [annotations[i] for i in order.tolist()]
     check(all(r.posewright is msgspec.UNSET and r.iscrowd in (0, 1) and r.id != "" for r in records))
     triples = triples_of([r.keypoints for r in records], keypoints)
     area, score = optional([r.area for r in records], LARGEST**2), optional([r.score for r in records])
@@ -171,31 +182,44 @@ def people_of(
     return People(scene, xy, box + shift, area, score, crowd, visible, None, identities, counted, box_area)
 
 
-def by_scene(images: Sequence[Identity], places: Mapping[Identity, int]) -> tuple[list[int], NDArray[np.intp]]:
+def by_scene(images: Sequence[Identity], places: Mapping[Identity, int]) -> tuple[Places, Places]:
     """Return the places (N,) of records of these images scene by scene, as they stand within one, and their scenes'."""
     scene = np.fromiter(map(places.get, images, repeat(-1)), np.intp, len(images))
     check(scene.min(initial=0) >= 0)
-    order = np.argsort(scene, kind="stable")
-    return order.tolist(), scene[order]
+    small = scene.astype(np.uint16) if len(places) < 1 << 16 else scene  # 16 bits are sorted without comparing
+    order = np.argsort(small, kind="stable")
+    return order, scene[order]
 
 
-def poses_of(given: Sequence[msgspec.Raw], keypoints: int, order: Sequence[int]) -> tuple[Floats, Floats, Floats]:
+def poses_of(rows: Sequence[Sequence[float]], keypoints: int) -> Poses:
     """Return keypoints (N, K, 2), NaN where x, y and score are 0, scores (N, K) and the areas (N,) of boxes around all.
 
-    Zeros belong to these boxes. order: which of the given texts stands where; they are decoded as they lie in memory.
+    Zeros belong to these boxes.
     """
-    xy, scores = np.empty((len(given), keypoints, 2)), np.empty((len(given), keypoints))
-    area, place = np.empty(len(given)), np.empty(len(given), np.intp)
-    place[order] = np.arange(len(given))
-    for start in range(0, len(given), AT_ONCE):
-        some = slice(start, start + AT_ONCE)
-        triples = triples_of(given[some], keypoints)
-        check(within(triples))
-        area[place[some]] = np.prod(extent(triples[..., :2]), axis=0)
-        scores[place[some]] = triples[..., 2]
-        triples[(triples[..., 0] == 0) & (triples[..., 1] == 0) & (triples[..., 2] == 0)] = np.nan
-        xy[place[some]] = triples[..., :2]
-    return xy, scores, area
+    pack = struct.Struct(f"{3 * keypoints}d").pack
+    triples = np.frombuffer(b"".join([pack(*row) for row in rows]), np.float64).reshape(-1, keypoints, 3)
+    columns = np.ascontiguousarray(np.moveaxis(triples, 0, 2))
+    low, high = columns.min(0, initial=LARGEST), columns.max(0, initial=-LARGEST)
+    check(within(low) and within(high))
+    xy, zero = triples[..., :2].copy(), columns == 0
+    absent = zero[:, 0] & zero[:, 1] & zero[:, 2]
+    if absent.any():
+        xy[absent.T] = np.nan
+    return xy, triples[..., 2].copy(), (high[0] - low[0]) * (high[1] - low[1])
+
+
+def _joined(parts: Sequence[Poses], keypoints: int, order: Places) -> Poses:
+    """Return the poses of all parts in an order."""
+    place = np.empty(len(order), np.intp)
+    place[order] = np.arange(len(order))
+    whole = np.empty((len(order), keypoints, 2)), np.empty((len(order), keypoints)), np.empty(len(order))
+    start = 0
+    for part in parts:
+        some = place[start : start + len(part[0])]
+        for column, rows in zip(whole, part, strict=True):
+            column[some] = rows
+        start += len(some)
+    return whole
 
 
 def triples_of(given: Sequence[msgspec.Raw], keypoints: int) -> Floats:
@@ -241,25 +265,9 @@ def boxes(given: Sequence[Box | None]) -> tuple[Floats, Floats]:
 _NOWHERE = (np.nan,) * 4
 
 
-def once(data: Bytes, most: Mapping[str, int]) -> bool:
-    """Tell whether no key stands more often in a file than objects may have it; twice in one means two things."""
-    return all(times(data, f'"{name}"'.encode()) <= count for name, count in most.items())
-
-
-def times(data: Bytes, token: bytes) -> int:
-    """Count how often a token stands in a file."""
-    return data.count(token) if isinstance(data, bytes) else sum(1 for _ in re.finditer(token, data))
-
-
 def within(values: Floats, low: float = -LARGEST, high: float = LARGEST) -> bool:
     """Tell whether all numbers are finite and from `low` to `high`."""
     return bool(values.min(initial=0) >= low and values.max(initial=0) <= high)
-
-
-def check(in_order: bool) -> None:
-    """End the fast way unless all is in order."""
-    if not in_order:
-        raise UnusualError
 
 
 def refuse_huge(path: Path, data: Bytes, error: BaseException) -> None:
