@@ -59,7 +59,7 @@ def graph_of(path: Path, weights: str, state: Mapping[str, Any]) -> Graph:
         inputs = dict(_value(file, (a, b)) for number, a, b in fields if number == 11)
         outputs = dict(_value(file, (a, b)) for number, a, b in fields if number == 12)
         stored = dict(_named(file, (a, b)) for number, a, b in fields if number == 5)
-        found = _hash(file, stored, state)
+        found = _hash(data, stored, state)
     except (EOFError, UnicodeDecodeError, struct.error):
         raise ModelFileError(f"{path}: no ONNX file, or one that ends too early") from None
     except (KeyError, TypeError, ValueError, binascii.Error):
@@ -69,24 +69,24 @@ def graph_of(path: Path, weights: str, state: Mapping[str, Any]) -> Graph:
     return Graph(inputs, outputs, hashlib.sha256(data).hexdigest())
 
 
-def _hash(file: BinaryIO, stored: Mapping[str, Span], state: Mapping[str, Any]) -> str:
+def _hash(data: bytes, stored: Mapping[str, Span], state: Mapping[str, Any]) -> str:
     """Return the sha256 of a state dict as `train.export.graph.hash_of` does: names and bytes, in the names' order."""
     digest = hashlib.sha256()
     for name, rest in sorted(state.items()):
         digest.update(name.encode())
-        digest.update(_content(file, stored[WEIGHT + name]) if rest is None else base64.b64decode(rest[2]))
+        digest.update(_content(data, stored[WEIGHT + name]) if rest is None else base64.b64decode(rest[2]))
     return digest.hexdigest()
 
 
-def _content(file: BinaryIO, tensor: Span) -> bytes:
+def _content(data: bytes, tensor: Span) -> bytes | memoryview:
     """Return a tensor's bytes, whichever field they stand in; numbers of half precision as single ones."""
+    file = io.BytesIO(data)
     fields = list(walked(file, *tensor))
     half = any((field.number, field.kind, field.value) == (2, 0, HALF) for field in fields)
     for number, kind, first, last, _ in fields:
         if kind == 2 and number in (4, 9):
-            file.seek(first)
-            data = file.read(last - first)
-            return np.frombuffer(data, "<f2").astype("<f4").tobytes() if half else data
+            values = memoryview(data)[first:last]
+            return np.frombuffer(values, "<f2").astype("<f4").tobytes() if half else values
         if kind == 2 and number == 7:
             return b"".join(struct.pack("<Q", value) for value in _packed(file, first, last))
     return b""

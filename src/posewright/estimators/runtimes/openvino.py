@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +25,8 @@ def load(path: Path, precision: Literal["fp32", "bf16"] = "fp32", threads: int |
     bf16 is at least twice as fast where the processor has it; elsewhere OpenVINO computes in fp32. It moves
     half of the compact network's confident keypoints by less than 0.1 px of the crop, nine in ten by less than
     0.3, and one in a hundred to another peak; its PCK stays (LSP-extended, 250 test pictures: 0.502 for 0.503).
-    Threads may ask at once. The compiled network is kept in the cache, and so compiled once.
+    Threads may ask at once. One crop alone has a network compiled for it, several another; both are kept
+    in the cache, and so compiled once.
     Raises ModelFileError where the file is no network of posewright's, ImportError where OpenVINO is not installed.
     """
     try:
@@ -35,38 +37,54 @@ def load(path: Path, precision: Literal["fp32", "bf16"] = "fp32", threads: int |
     threads = threads or free_cores()
     options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY",
                "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision]}  # fmt: skip
+    core = openvino.Core()
+    of = f"{openvino.__version__} {graph.sha256}"
+
+    @cache
+    def compiled(alone: bool) -> Any:
+        return _compiled(core, path, of, options, alone)
+
     try:
-        compiled = _compiled(openvino.Core(), path, f"{openvino.__version__} {graph.sha256}", options)
+        first = compiled(True)
     except RuntimeError as error:
         raise metadata.ModelFileError(f"{path}: OpenVINO refuses it: {str(error).splitlines()[0]}") from None
-    inputs = {one.any_name: [part.get_min_length() for part in one.partial_shape] for one in compiled.inputs}
-    names = [next(name for name in output.names if name[0].isdigit()) for output in compiled.outputs]  # of its aliases
+    inputs = {one.any_name: [part.get_min_length() for part in one.partial_shape] for one in first.inputs}
+    names = [next(name for name in output.names if name[0].isdigit()) for output in first.outputs]  # of its aliases
+    lock, own = threading.Lock(), threading.local()
 
-    requests = threading.local()  # a request holds one picture's answer, so every thread has its own
+    def request(alone: bool) -> Any:
+        """Return this thread's request, which holds one answer."""
+        kept = own.__dict__.setdefault("requests", {})
+        if alone not in kept:
+            with lock:
+                kept[alone] = compiled(alone).create_infer_request()
+        return kept[alone]
 
     def run(pixels: Pixels, *given: Given) -> list[Any]:
-        if not hasattr(requests, "own"):
-            requests.own = compiled.create_infer_request()
-        answers = requests.own.infer(fed(inputs, pixels, given))
-        return rebuilt(names, [answers[output].copy() for output in compiled.outputs])
+        answers = request(len(pixels) == 1).infer(fed(inputs, pixels, given))
+        return rebuilt(names, [answers[place].copy() for place in range(len(names))])
 
     backend = f"openvino {openvino.__version__.split('-')[0]}"
     return described(facts, run, backend=backend, precision=precision, threads=threads, file=graph.sha256)
 
 
-def _compiled(core: Any, path: Path, of: str, options: dict[str, Any]) -> Any:
+def _compiled(core: Any, path: Path, of: str, options: dict[str, Any], alone: bool) -> Any:
     """Compile a network, or import the one that was: of the same file, OpenVINO, processor and options.
 
-    Raises RuntimeError where OpenVINO refuses the network. A cache that cannot be written or read is none.
+    alone: for one crop a call and no more, which is faster than for any number. Raises RuntimeError where OpenVINO
+    refuses the network. A cache that cannot be written or read is none.
     """
     able = core.get_property("CPU", "FULL_DEVICE_NAME"), sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
-    name = hashlib.sha256(repr((of, able, options)).encode()).hexdigest()
+    name = hashlib.sha256(repr((of, able, options, alone)).encode()).hexdigest()
     kept = cache_folder() / "openvino" / f"{name}.blob"
     try:
         os.utime(kept)
         return core.import_model(kept.read_bytes(), "CPU", options)
     except (OSError, RuntimeError):
-        compiled = core.compile_model(str(path), "CPU", options)
+        model = core.read_model(str(path))
+    if alone:
+        model.reshape({one.any_name: [1, *list(one.partial_shape)[1:]] for one in model.inputs})
+    compiled = core.compile_model(model, "CPU", options)
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_whole(kept, compiled.export_model().getvalue())
