@@ -280,6 +280,8 @@ MISTAKES = {
     "diagnose {place}/others.json --truth {place}/data --out {place}/mine.py": "mine.py: a file, not a folder",
     "export {place}/none.pt --out {place}/x.onnx": "none.pt",
     "export {place}/broken.pt --out {place}/x.onnx": "broken.pt",
+    "quantize {place}/run/last.pt --recipe {place}/mine.py:tiny --data {place}/data --out x.onnx": "needs 30 people",
+    "quantize {place}/broken.pt --data {place}/data --out {place}/x.onnx": "broken.pt",
     "predict --model {place}/tiny.onnx": "name at least one photograph, folder or video",
     "predict {place} --model {place}/broken.onnx": "broken.onnx: ",
     "predict {place} --mdoel default": "no such option: --mdoel default; did you mean --model?",

@@ -24,6 +24,7 @@ from posewright.cli.occlude_export import score as score_occluded
 from posewright.cli.occlude_worst import worst
 from posewright.cli.options import QUIET, Data, Model, Out, RecipeFile, Split
 from posewright.cli.parsing import later, parsed
+from posewright.cli.quantize import quantize
 from posewright.cli.regroup import UNDER, regroup, under
 from posewright.cli.score import diagnose, score
 from posewright.cli.space import label, lift
@@ -192,6 +193,7 @@ VERBS: dict[str, Callable[..., int]] = {
     "regroup": regroup,
     "occlude": occlude,
     "export": export,
+    "quantize": quantize,
     "list": list_recipes,
     "show": show,
     "draw": draw,

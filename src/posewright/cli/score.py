@@ -218,17 +218,18 @@ def print_results(results: list[Result], compared: Mapping[str, Mapping[str, Dif
     for name, score in results[0].scores.items():
         if name in compared:
             rows = differences_of([result.scores[name] for result in results], compared[name])
-            console.print(_table(name, rows))
+            console.print(table(name, rows))
         else:
             for result in results:
-                console.print(_table(name, table_of(result.scores[name], result.intervals[name])))
+                console.print(table(name, table_of(result.scores[name], result.intervals[name])))
         protocol = {key: value for key, value in protocol_of(score) if key not in LONG}
         told = "; ".join(f"{key}: {value}" for key, value in protocol.items() if said.get(key) != value)
         said |= protocol
         console.print(printable(told) + "\n", style="dim", highlight=False, markup=False)
 
 
-def _table(title: str, rows: list[list[str]]) -> Table:
+def table(title: str, rows: list[list[str]]) -> Table:
+    """Lay out rows, headings first."""
     from rich import box
     from rich.table import Table
 

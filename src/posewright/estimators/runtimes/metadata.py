@@ -163,7 +163,8 @@ class Facts(NamedTuple):
     """Hold what an exported file says of its network, each fact of the kind that it should be.
 
     normal: mean and deviation of red, green and blue in 0..1; state: the state dict's entries, None for a weight that
-    lies in the graph; parity: how far the file was from torch, where it says so.
+    lies in the graph; parity: how far the file was from torch, where it says so; precision: in what it computes,
+    int8 where `posewright quantize` made it, whose state is all that its graph stores.
     """
 
     codec: Codec
@@ -174,6 +175,7 @@ class Facts(NamedTuple):
     weights: str
     state: dict[str, Any]
     parity: dict[str, Any]
+    precision: str = "fp32"
 
 
 def padding_from(value: Any) -> Padding:
@@ -205,15 +207,30 @@ def facts(path: Path) -> Facts:
     weights = said.get("weights", "")
     if not re.fullmatch(r"[0-9a-f]{64}", weights):
         raise ModelFileError(f"{path}: its weights must be a SHA-256 in hexadecimal, not {weights[:80]!r}")
+    precision = said.get("precision", "fp32")
+    if precision not in ("fp32", "int8"):
+        raise ModelFileError(f"{path}: its precision must be fp32 or int8, not {precision[:80]!r}")
     try:
         codec = codec_from(_object(path, said, "codec"))
         return Facts(codec, found(aim), padding, normal, _object(path, said, "card"), weights,
-                     _object(path, said, "state"), _object(path, said, "parity", "{}"))  # fmt: skip
+                     _object(path, said, "state"), _object(path, said, "parity", "{}"), precision)  # fmt: skip
     except ModelFileError:
         raise
     except Exception as error:  # a codec's own checks, which fields of any kind come to
         reason = " ".join(str(error).split())[:200]
         raise ModelFileError(f"{path}: its codec cannot be made: {reason or type(error).__name__}") from None
+
+
+def sealed(model: Any, about: Mapping[str, Any]) -> bytes:
+    """Return an ONNX model's bytes with what it says of itself, text or JSON values by name."""
+    from onnx import helper
+
+    del model.metadata_props[:]
+    said = {PREFIX + name: value if isinstance(value, str) else json.dumps(value) for name, value in about.items()}
+    helper.set_model_props(model, said)
+    model.producer_name, model.producer_version = "posewright", ""
+    data: bytes = model.SerializeToString()
+    return data
 
 
 def _object(path: Path, said: Mapping[str, str], name: str, default: str = "null") -> dict[str, Any]:

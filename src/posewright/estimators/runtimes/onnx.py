@@ -42,4 +42,4 @@ def load(path: Path, threads: int | None = None) -> Network:
 
     backend = f"onnxruntime {onnxruntime.__version__}"
     on = {"device": "cuda"} if CUDA in session.get_providers() else {}
-    return described(facts, run, backend=backend, precision="fp32", threads=threads, file=graph.sha256, **on)
+    return described(facts, run, backend=backend, precision=facts.precision, threads=threads, file=graph.sha256, **on)

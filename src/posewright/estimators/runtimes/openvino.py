@@ -1,4 +1,4 @@
-"""OpenVINO: the fastest way to run an exported network on a processor, in fp32 or bf16."""
+"""OpenVINO: the fastest way to run an exported network on a processor, in fp32, bf16 or int8."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ def load(path: Path, precision: Literal["fp32", "bf16"] = "fp32", threads: int |
         return rebuilt(names, [answers[place].copy() for place in range(len(names))])
 
     backend = f"openvino {openvino.__version__.split('-')[0]}"
-    return described(facts, run, backend=backend, precision=precision, threads=threads, file=graph.sha256)
+    told = precision if facts.precision == "fp32" else "int8" if precision == "fp32" else "int8, else bf16"
+    return described(facts, run, backend=backend, precision=told, threads=threads, file=graph.sha256)
 
 
 def _compiled(core: Any, path: Path, of: str, options: dict[str, Any], alone: bool) -> Any:

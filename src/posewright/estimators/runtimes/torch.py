@@ -121,6 +121,11 @@ def weights_of(path: Path, facts: metadata.Facts | None = None) -> dict[str, Ten
     import onnx
 
     facts = facts or checked(path)[0]
+    if facts.precision != "fp32":
+        raise metadata.ModelFileError(
+            f"{path}: is in {facts.precision}, which torch neither runs nor learns from; it is for onnxruntime and "
+            "openvino, and what it was made of for torch"
+        )
     stored = {one.name: one for one in onnx.load(path).graph.initializer}
     state = {}
     for name, rest in facts.state.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -90,10 +89,10 @@ def _export(
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         partial = Path(folder) / "partial.onnx"
-        _write(exported, about, partial)
+        partial.write_bytes(metadata.sealed(exported, about))
         found = drift(network_of(module, codec), onnxruntime.load(partial), trial, *_trial_given(module, codec, trial))
         _check(path, found, bound, state, weights_of(partial))
-        _write(exported, about | {"parity": asdict(found)}, partial)
+        partial.write_bytes(metadata.sealed(exported, about | {"parity": asdict(found)}))
         os.replace(partial, path)
     return found
 
@@ -102,15 +101,6 @@ def _trial_given(module: FromPixels, codec: Codec, trial: Pixels) -> list[NDArra
     """Draw what a network is told beside the pictures that it is compared on: places in them."""
     rng = np.random.default_rng(0)
     return [(rng.random((len(trial), *shape)) * min(codec.size)).astype(np.float32) for shape in module.given.values()]
-
-
-def _write(exported: onnx_format.ModelProto, about: dict[str, Any], path: Path) -> None:
-    properties = {
-        metadata.PREFIX + name: value if isinstance(value, str) else json.dumps(value) for name, value in about.items()
-    }
-    onnx_format.helper.set_model_props(exported, properties)
-    exported.producer_name, exported.producer_version = "posewright", ""
-    path.write_bytes(exported.SerializeToString())
 
 
 def _check(
