@@ -49,17 +49,22 @@ class Compared:
         return kept, *every_pair(kept.image, self.truths.image)
 
     @cached_property
+    def found(self) -> Floats:
+        """The keypoints (D, K, 2) of the predictions that count."""
+        return self.predictions.keypoints.take(self.pairs[0].order, axis=0)
+
+    @cached_property
     def boxed(self) -> Floats:
         """The OKS (N,) of every pair where nobody's keypoints are labelled; 0 where it is below the thresholds."""
-        kept, guess, person = self.pairs
+        _, guess, person = self.pairs
         nobody = self.truths._replace(labelled=np.zeros_like(self.truths.labelled))
-        return likely(nobody, self.predictions.keypoints[kept.order], self.sigmas, guess, person)
+        return likely(nobody, self.found, self.sigmas, guess, person)
 
     @cached_property
     def similarity(self) -> Floats:
         """The OKS (N,) of every pair; 0 where it is below the thresholds."""
-        kept, guess, person = self.pairs
-        return likely(self.truths, self.predictions.keypoints[kept.order], self.sigmas, guess, person)
+        _, guess, person = self.pairs
+        return likely(self.truths, self.found, self.sigmas, guess, person)
 
     @cached_property
     def whole(self) -> Matches:
@@ -136,7 +141,8 @@ def matches(
     if compared is None or not compared.shares_pairs(truths, predictions):
         compared = Compared(truths, predictions, sigmas, images)
     kept, guess, person = compared.pairs
-    found = predictions.keypoints[kept.order]
+    moved = predictions.keypoints is not compared.predictions.keypoints
+    found = predictions.keypoints.take(kept.order, axis=0) if moved else compared.found
     if compared.shares_boxes(truths, predictions, sigmas) and truths.labelled is not compared.truths.labelled:
         similarity = compared.boxed.copy()
         some = np.flatnonzero(_known(truths)[person])

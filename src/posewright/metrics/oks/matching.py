@@ -16,6 +16,7 @@ from posewright.scene import Floats
 
 Flags = NDArray[np.bool_]
 Places = NDArray[np.intp]
+Bits = NDArray[np.uint64]
 Persons = NDArray[np.int32]
 """Places of people in large arrays, half as large."""
 
@@ -56,7 +57,10 @@ class Matches(NamedTuple):
 
 def ranked(image: Places, score: Floats, most: int = KEPT) -> Ranked:
     """Order predictions by image, then by score from the best (equal ones as listed), and keep the first `most`."""
-    order = np.lexsort((-score, image))
+    order = np.argsort(-score, kind="stable")
+    places = image[order]
+    few = len(places) and places.max() < 1 << 16  # 16 bits are sorted without comparing
+    order = order[np.argsort(places.astype(np.uint16) if few else places, kind="stable")]
     image = image[order]
     rank = np.arange(len(image)) - np.searchsorted(image, image)
     kept = rank < most
@@ -89,27 +93,58 @@ def match(
     similarity, prediction, person (N,): pairs, as `pairs` returns them; rank (D,); ignored (A, P) and
     crowd (P,) of people; outside (A, D) of predictions.
     """
-    ranges, people = ignored.shape
+    stages = len(ignored) * len(_LIMITS)
     likely = np.flatnonzero(similarity >= _LIMITS[0])
-    turn = rank[prediction[likely]]
-    order = np.lexsort((person[likely], similarity[likely], prediction[likely], turn))
-    likely, ends = likely[order], np.cumsum(np.bincount(turn))
-    taken = np.zeros((ranges, len(_LIMITS), people), bool)
-    chosen = np.full((ranges, len(_LIMITS), len(rank)), -1, np.int32)
-    for now in np.split(likely, ends[:-1]):
-        if len(now):
-            starts = np.flatnonzero(np.diff(prediction[now], prepend=-1))
-            who, one = prediction[now[starts]], person[now]
-            free = (similarity[now] >= _LIMITS[:, None]) & (~taken[..., one] | crowd[one])
-            worth = np.arange(len(now)) + len(now) * ~ignored[:, one]
-            best = np.maximum.reduceat(np.where(free, worth[:, None], -1), starts, axis=-1)
-            winner = np.where(best < 0, -1, one[best % len(now)])
-            chosen[..., who] = winner
-            a, t, d = np.nonzero(winner >= 0)
-            taken[a, t, winner[a, t, d]] = True
-    rows = np.arange(ranges)[:, None, None]
-    dropped = ignored[rows, chosen] if people else np.zeros(chosen.shape, bool)
-    return chosen, np.where(chosen < 0, outside[:, None], dropped)
+    likely = likely[np.lexsort((person[likely], similarity[likely], prediction[likely]))]
+    who, one = prediction[likely], person[likely]
+    first = np.uint64(1) << np.arange(0, stages, len(_LIMITS), dtype=np.uint64)  # the first stage of every range
+    reached = np.searchsorted(_LIMITS, similarity[likely], side="right").astype(np.uint64)
+    near = ((np.uint64(1) << reached) - np.uint64(1)) * first.sum()
+    passed = (ignored.T @ (first * np.uint64((1 << len(_LIMITS)) - 1)))[one]
+    won = _won(who, one, rank, (near & ~passed, near & passed), crowd)
+    chosen = np.full((stages, len(rank)), -1, np.int32)
+    dropped = np.repeat(outside, len(_LIMITS), axis=0)
+    for stage in range(stages):
+        pair = np.flatnonzero((won & np.uint64(1 << stage)).view(np.int64))
+        chosen[stage, who[pair]] = one[pair]
+        dropped[stage, who[pair]] = ignored[stage // len(_LIMITS), one[pair]]
+    shape = len(ignored), len(_LIMITS), len(rank)
+    return chosen.reshape(shape), dropped.reshape(shape)
+
+
+def _won(who: Places, one: Places, rank: Places, waves: tuple[Bits, Bits], crowd: Flags) -> Bits:
+    """Return at which stages, a bit each, the pairs (N,) of predictions and people are matches.
+
+    A prediction's pairs stand together, the best last. waves: where they may match, people who count, then others.
+    """
+    free, matched, won = np.full(crowd.shape, ~np.uint64(0)), np.zeros(len(rank), np.uint64), np.zeros_like(waves[0])
+    for turn in _turns(who, rank):
+        for wave in waves:
+            for some in turn:
+                bits = wave[some]
+                if bits.any():
+                    bits &= free[one[some]] & ~matched[who[some]]
+                    matched[who[some]] |= bits
+                    won[some] |= bits
+        taken = np.concatenate(turn)
+        taken = taken[~crowd[one[taken]]]
+        free[one[taken]] &= ~won[taken]  # a turn has a person once
+    return won
+
+
+def _turns(who: Places, rank: Places) -> list[list[Places]]:
+    """Part the pairs (N,) by their predictions' ranks, and these by how many pairs of the prediction are better."""
+    if not len(who):
+        return []
+    starts = np.flatnonzero(np.diff(who, prepend=-1))
+    better = np.repeat(np.append(starts[1:], len(who)), np.diff(starts, append=len(who))) - 1 - np.arange(len(who))
+    most, turn = int(better.max()) + 1, rank[who]
+    key = turn * most + better
+    parts = np.split(
+        np.argsort(key, kind="stable"), np.cumsum(np.bincount(key, minlength=most * (int(turn.max()) + 1)))[:-1]
+    )
+    kept = [[part for part in parts[first : first + most] if len(part)] for first in range(0, len(parts), most)]
+    return [turn for turn in kept if turn]
 
 
 def precision_recall(matches: Matches) -> tuple[Floats, Floats]:

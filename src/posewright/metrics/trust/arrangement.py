@@ -69,9 +69,11 @@ def _pairs(xy: Floats, found: People, true: People) -> Pairs:
     some = whole[spread[np.diff(spread, prepend=-1) > 0]]
     order = np.argsort(found.scene, kind="stable")
     first, last = (np.searchsorted(found.scene[order], true.scene[some], side) for side in ("left", "right"))
+    near = np.concatenate([np.arange(0), *map(np.arange, first, last)])
+    boxes, own, ends = _boxes(xy[order[near]]), _boxes(true.keypoints[some]), np.cumsum(last - first)
     rows = []
-    for t, a, b in zip(some.tolist(), first.tolist(), last.tolist(), strict=True):
-        shared = overlap(_boxes(xy[order[a:b]]), _boxes(true.keypoints[t : t + 1]))[:, 0] if b > a else np.zeros(1)
+    for n, (t, a, end) in enumerate(zip(some.tolist(), first.tolist(), ends.tolist(), strict=True)):
+        shared = overlap(boxes[end - (last[n] - a) : end], own[n])[:, 0] if last[n] > a else np.zeros(1)
         if shared.max() >= TOGETHER:
             rows.append((int(order[a + shared.argmax()]), t))
     predicted, known = np.array(rows, int).reshape(-1, 2).T

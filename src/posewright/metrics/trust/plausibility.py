@@ -178,14 +178,18 @@ def other_form(boxes: Floats, size: Floats, keypoints: Floats | None = None) -> 
     """
     known = np.isfinite(boxes).all(1)
     box, limit = boxes[known], size[known]
-    xy = np.full((len(box), 1, 2), np.nan) if keypoints is None else keypoints[known]
-    wrong = _beyond(box, limit) | (_held(box, xy) < 0.5)
+    xy = np.full((2, 1, len(box)), np.nan) if keypoints is None else np.ascontiguousarray(keypoints[known].T)
     for word, form in FORMS.items():
         other = form(box)
-        fits = (other[:, 2:] > other[:, :2]).all(1) & ~_beyond(other, limit) & ~(_held(other, xy) < INSIDE)
-        loose = np.isnan(limit).any(1) & (_held(other, xy) >= INSIDE) & fits & (_area(box) > TIGHTER * _area(other))
+        fits = (other[:, 2:] > other[:, :2]).all(1) & ~_beyond(other, limit)
+        if not len(box) or fits.mean() < MOST:
+            continue
+        held = _held(other, xy)
+        fits &= ~(held < INSIDE)
+        wrong = _beyond(box, limit) | (_held(box, xy) < 0.5)
+        loose = np.isnan(limit).any(1) & (held >= INSIDE) & fits & (_area(box) > TIGHTER * _area(other))
         bad = wrong | loose if word == "corners" else wrong
-        if len(box) and fits.mean() >= MOST and bad.sum() > max(1, LEAVING * len(box)):
+        if fits.mean() >= MOST and bad.sum() > max(1, LEAVING * len(box)):
             return word, int(bad.sum())
     return "", 0
 
@@ -200,12 +204,13 @@ def _area(box: Floats) -> Floats:
 
 
 def _held(box: Floats, xy: Floats) -> Floats:
-    """Return the share (N,) of keypoints (N, K, 2) in boxes (N, 4), a fiftieth around them; NaN for nobody's."""
+    """Return the share (N,) of keypoints (2, K, N) in boxes (N, 4), a fiftieth around them; NaN for nobody's."""
     margin = 1 + np.abs(box[:, 2:] - box[:, :2]) / 50
-    low, high = (box[:, :2] - margin)[:, None], (box[:, 2:] + margin)[:, None]
-    known = _labelled(xy)
-    held = (known & (xy >= low).all(-1) & (xy <= high).all(-1)).sum(1)
-    return np.where(known.any(1), held / np.maximum(known.sum(1), 1), np.nan)
+    low, high = (box[:, :2] - margin).T, (box[:, 2:] + margin).T
+    known = np.isfinite(xy[0]) & np.isfinite(xy[1])
+    held = known & (xy[0] >= low[0]) & (xy[0] <= high[0]) & (xy[1] >= low[1]) & (xy[1] <= high[1])
+    count = known.sum(0)
+    return np.where(count > 0, held.sum(0) / np.maximum(count, 1), np.nan)
 
 
 def _boxes(people: People, size: Floats, whose: str) -> Iterator[str]:
@@ -256,8 +261,9 @@ def _repeated(rows: Floats) -> Flags:
     """Tell which rows (N, M) have the hash of another one."""
     bits = rows.view(np.uint64)
     factors = np.array([pow(KNUTH, power + 1, 1 << 64) for power in range(bits.shape[1])], np.uint64)
-    _, place, copies = np.unique((bits * factors).sum(1, dtype=np.uint64), return_inverse=True, return_counts=True)
-    return np.asarray(copies[place.ravel()] > 1)
+    hashes = (bits * factors).sum(1, dtype=np.uint64)
+    ordered = np.sort(hashes)
+    return np.isin(hashes, ordered[1:][ordered[1:] == ordered[:-1]])
 
 
 def _rows(people: People, some: Places, keypoints: int) -> Floats:

@@ -147,8 +147,9 @@ def _of_ranks(problem: Problem, precision: float) -> Iterator[str]:
     if beyond:
         full = int((count > KEPT).sum())
         yield f"{beyond} of {len(score)} predictions, in {full} scenes, are beyond the {KEPT} of a scene that count"
-    _, place, copies = np.unique(score, return_inverse=True, return_counts=True)
-    tied = int((copies[place.ravel()] > 1).sum())
+    ordered = np.sort(score)
+    same = np.concatenate([[False], ordered[1:] == ordered[:-1], [False]])
+    tied = int((same[1:] | same[:-1]).sum())
     if tied > EQUAL * len(score):
         backwards = summary(problem.compared.backwards())["AP"]
         yield (
