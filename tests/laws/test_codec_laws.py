@@ -11,7 +11,7 @@ import posewright.codecs
 from posewright.codecs import megvii
 from posewright.codecs.gaussian import Gaussian
 from posewright.codecs.hourglass import Hourglass
-from posewright.codecs.maps import blur_maps
+from posewright.codecs.maps import blur_maps, peaks, windows
 from posewright.codecs.megvii import Megvii
 from posewright.scene import Person
 from posewright.skeleton import COCO, LSP
@@ -189,3 +189,19 @@ def test_megvii_reads_around_peaks_what_whole_blurred_maps_say(rng, smooth):
         np.testing.assert_array_equal(first[certain], whole[0][certain])
         np.testing.assert_array_equal(second[certain], whole[1][certain])
     assert megvii._summits_at_the_peak((drawn + noise).reshape(-1, 64, 48), smooth)[2].mean() > 0.5
+
+
+@pytest.mark.parametrize("smooth", [3, 5, 9, 11])
+@pytest.mark.parametrize("power", [1, 3, 30])
+def test_nothing_beyond_what_megvii_blurs_is_higher_than_its_bound(rng, smooth, power):
+    reach, (h, w) = smooth // 2, (26, 19)
+    maps = rng.uniform(-0.2, 1, (300, h, w)) ** power
+    maps[0], maps[0, h // 2, w // 2] = 1, 2
+    y, x, _ = peaks(maps)
+    squares = windows(maps, y, x, 2 * reach + 1, np.arange(len(maps)))
+    bound = megvii._most_beyond(maps, y, x, squares, smooth)
+    rows, columns = np.arange(-reach, h + reach), np.arange(-reach, w + reach)
+    away = np.maximum(abs(rows - y[:, None])[:, :, None], abs(columns - x[:, None])[:, None])
+    blurred = np.where(away > reach + 1, blur_maps(maps, smooth), -np.inf).max((1, 2))
+    assert (blurred <= bound + 1e-12).all()
+    assert blurred[0] == pytest.approx(bound[0]), "where all is alike, nothing lies between them"

@@ -26,7 +26,6 @@ from posewright.codecs.maps import (
     Places,
     answered,
     blur_maps,
-    blur_windows,
     crossed,
     found,
     gaussian_taps,
@@ -161,21 +160,48 @@ def megvii_decode(maps: ArrayLike, smooth: int = 5) -> tuple[Floats, NDArray[np.
 def _summits_at_the_peak(maps: NDArray[np.floating], smooth: int) -> tuple[Places, Places, NDArray[np.bool_]]:
     """Find `_summits` of maps (N, h, w) by blurring what lies around their peaks, and which (N,) are so for certain.
 
-    What is not blurred here has none of the 3x3 pixels of the peak below its blur, so its value is at most the
-    largest of the other pixels. Certain: both summits are above that, and no rounding can have reordered them.
+    What is not blurred here is lower than a bound. Certain: both summits are above that, and no rounding can have
+    reordered them.
     """
     y, x, height = peaks(maps)
-    reach, everyone = smooth // 2 + 1, np.arange(len(maps))
-    blurred = blur_windows(windows(maps, y, x, 2 * reach - 1, everyone), smooth)
-    first, second, heights = _summits(blurred)
-    rest = maps.copy()
-    for down, across in np.ndindex(3, 3):
-        rest[everyone, (y + down - 1).clip(0, maps.shape[1] - 1), (x + across - 1).clip(0, maps.shape[2] - 1)] = 0
-    beyond = peaks(rest)[2].clip(0)
-    wrong = 1e-12 * np.maximum(height, -maps.min((1, 2)))
-    gaps = heights[:2] - np.stack([heights[1], np.maximum(heights[2], beyond)])
+    reach = smooth // 2 + 1
+    squares = windows(maps, y, x, 2 * reach - 1, np.arange(len(maps)))
+    first, second, heights = _summits(_blurred_squares(squares, smooth))
+    wrong = 1e-12 * np.maximum(height, -maps.min(initial=0))
+    gaps = heights[:2] - np.stack([heights[1], np.maximum(heights[2], _most_beyond(maps, y, x, squares, smooth))])
     corner = np.stack([x, y], -1) - reach + smooth // 2
     return first + corner, second + corner, (gaps > wrong).all(0)
+
+
+def _most_beyond(maps: NDArray[np.floating], y: Places, x: Places, squares: Floats, smooth: int) -> Floats:
+    """Return the most (N,) that a blurred pixel can be from which the peak is further than the blur's reach and 1 px.
+
+    Its blur ends 2 px from the peak: of pixels that near it weighs one row or column, the kernel's outermost, and of
+    nearer ones none. squares (N, n, n): the maps around their peaks, 0 outside.
+    """
+    h, w = maps.shape[1:]
+    steps = np.arange(-2, 3)
+    rows, columns = (y[:, None] + steps).clip(0, h - 1) * w, (x[:, None] + steps).clip(0, w - 1)
+    rest = maps.reshape(-1, h * w).copy()
+    np.put_along_axis(rest, (rows[:, :, None] + columns[:, None]).reshape(-1, 25), 0, 1)
+    far = peaks(rest[:, None])[2].clip(0).astype(np.float64)
+    middle = squares.shape[1] // 2
+    ring = squares[:, middle - 2 : middle + 3, middle - 2 : middle + 3].copy()
+    ring[:, 1:4, 1:4] = 0
+    outermost = gaussian_taps(smooth)[0]
+    return np.asarray(outermost * np.maximum(ring.max((1, 2)), far) + (1 - outermost) * far)
+
+
+def _blurred_squares(squares: Floats, smooth: int) -> Floats:
+    """Blur as `blur_windows` does but for the last bits, by products with the blur as a matrix (n, n - smooth + 1)."""
+    side = squares.shape[1]
+    left = side - smooth + 1
+    blur = np.zeros((side, left))
+    for place in range(left):
+        blur[place : place + smooth, place] = gaussian_taps(smooth)
+    across = (squares.reshape(-1, side) @ blur).reshape(-1, side, left)
+    down = across.transpose(0, 2, 1).reshape(-1, side) @ blur
+    return np.asarray(down.reshape(-1, left, left).transpose(0, 2, 1))
 
 
 def _summits(blurred: Floats) -> tuple[Places, Places, Floats]:
