@@ -6,13 +6,12 @@ import runpy
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from posewright.codecs.codec import is_whole
 from posewright.estimators import runtimes
-from posewright.estimators.adapters import blazepose, mediapipe, movenet, rtm, vitpose
-from posewright.estimators.adapters.detector import Detecting
 from posewright.estimators.bottom_up import BottomUp
 from posewright.estimators.detector import Detector
 from posewright.estimators.embedded import EMBEDDED, embedded_file
@@ -32,14 +31,14 @@ WEIGHTS = (".pt", ".pth", ".tar", ".pkl", ".ckpt", ".pyth", ".th", ".bin", ".saf
            ".caffemodel")  # fmt: skip
 """Endings of checkpoints, posewright's and others'; docs/weights.md says whose."""
 
-ADAPTERS: dict[str, Callable[[str], Estimator]] = {
-    "transformers": vitpose.load,
-    "rtmlib": rtm.load,
-    "mediapipe": mediapipe.load,
-    "movenet": movenet.load,
-    "blazepose": blazepose.load,
+ADAPTERS = {
+    "transformers": "vitpose",
+    "rtmlib": "rtm",
+    "mediapipe": "mediapipe",
+    "movenet": "movenet",
+    "blazepose": "blazepose",
 }
-"""Whose networks `package:NAME_OR_FILE` means."""
+"""Whose networks `package:NAME_OR_FILE` means, and the module of `estimators.adapters` that loads them."""
 
 
 TOP_DOWN = ("transformers:",)
@@ -126,6 +125,8 @@ def detecting_others(
     What looks at whole pictures, as packages that find people by themselves and a function of yours do, stays as it is.
     Raises as `detecting` does.
     """
+    from posewright.estimators.adapters.detector import Detecting
+
     top_down = estimator.view.size is not None or name.startswith(TOP_DOWN)
     if not _looked_for(top_down, single, detector):
         return estimator
@@ -158,7 +159,8 @@ def other_named(name: str) -> Callable[[], Estimator] | None:
     """Return what loads somebody else's estimator, by its package or from a file; None for one of posewright's."""
     package, _, rest = name.partition(":")
     if package in ADAPTERS:
-        return lambda: ADAPTERS[package](rest)
+        adapter = import_module(f"posewright.estimators.adapters.{ADAPTERS[package]}")
+        return lambda: adapter.load(rest)
     file, _, attribute = name.rpartition(":")
     return (lambda: _estimator_in(file, attribute)) if file.endswith(".py") else None
 
