@@ -11,6 +11,7 @@ last bit.
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -31,10 +32,9 @@ ROWS = {
 }  # fmt: skip
 RUN = """
 import resource, sys
-from posewright.cli import main
-code = main(sys.argv[1:])
-used = resource.getrusage(resource.RUSAGE_SELF)
-print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, file=sys.stderr)
+from posewright import cli
+code = getattr(cli, "run", cli.main)()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, file=sys.stderr)
 sys.exit(code)
 """
 
@@ -42,10 +42,14 @@ sys.exit(code)
 def measured(source: Path, words: list[str], place: Path) -> tuple[float, float, str]:
     """CPU seconds and peak MB of a process, and the numbers that it wrote."""
     environment = os.environ | {"PYTHONPATH": str(source), "OMP_NUM_THREADS": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-c", RUN, *words], cwd=place, env=environment, capture_output=True, text=True, check=True
     )
-    seconds, peak = map(float, done.stderr.split()[-2:])
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    peak = float(done.stderr.split()[-1])
     file = place / "out" / ("diagnosis.json" if words[0] == "diagnose" else "scores.json")
     told = json.loads(file.read_text())
     return seconds, peak, json.dumps({key: value for key, value in told.items() if key != "versions"})
