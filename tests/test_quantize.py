@@ -104,7 +104,7 @@ def test_a_network_of_whole_numbers_finds_what_the_network_finds(place, made):
     assert not np.array_equal(first, second)
     assert made.losses[0].before > 0.5
     assert all(abs(loss.change.value) < 0.01 for loss in made.losses)
-    assert [loss.shown for loss in made.losses] == ["as they are", "occluded"]
+    assert [loss.shown for loss in made.losses] == ["clean", "occluded"]
     assert made.losses[1].before < made.losses[0].before
 
 
@@ -133,7 +133,7 @@ def test_the_file_says_what_it_is_and_what_was_lost(place, made, capsys):
     assert facts.weights != before.weights == said["of"]
     assert said["ranges"].startswith("24 pictures of 12 people of data, split val")
     assert said["judged"].startswith("24 other people")
-    assert f"AP {made.losses[0].before:.4f} to {made.losses[0].after:.4f}" in said["as they are"]
+    assert f"AP {made.losses[0].before:.4f} to {made.losses[0].after:.4f}" in said["clean"]
     assert main(["show", str(place / "int8.onnx")]) == 0
     assert "bound: 1 points" in capsys.readouterr().out
 
@@ -143,6 +143,18 @@ def test_what_is_scored_with_it_says_int8(place, tmp_path):
     data = ["--data", f"coco:{place}/data", "--split", "val", "--draws", "0"]
     assert main(["evaluate", str(place / "int8.onnx"), *data, "--out", str(tmp_path)]) == 0
     assert json.loads((tmp_path / "protocol.json").read_text())["estimator"]["precision"] == "int8"
+
+
+def test_the_table_fits_a_terminal_of_80_columns(place, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    words = [f"{place}/dots.onnx", "--data", f"coco:{place}/data", "--calibrate", "12", "--people", "24"]
+    assert main(["quantize", *words, "--out", str(tmp_path / "x.onnx")]) == 0
+    said = capsys.readouterr().out
+    assert "…" not in said
+    assert "95% interval" in said
+    assert f"{tmp_path}/x.onnx: " in said.splitlines()[-1]
 
 
 @pytest.mark.usefixtures("made")
@@ -158,7 +170,7 @@ def test_a_loss_above_the_bound_is_refused_and_nothing_is_written(place, tmp_pat
     assert main([*words, "--draws", "50", "--out", str(kept)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "kept.onnx: not written, int8 loses " in line
-    assert "points of AP on people as they are" in line
+    assert "points of AP on clean people" in line
     assert line.endswith("allowed are 1")
     assert list(tmp_path.iterdir()) == [kept]
     assert kept.read_bytes() == b"an older file"
@@ -167,11 +179,11 @@ def test_a_loss_above_the_bound_is_refused_and_nothing_is_written(place, tmp_pat
 @pytest.mark.parametrize(("after", "refused"), [(0.5, False), (0.491, False), (0.489, True), (float("nan"), True)])
 @pytest.mark.parametrize("which", [0, 1])
 def test_the_bound_holds_for_people_as_they_are_and_occluded(tmp_path, after, refused, which):
-    fine = Loss("one way", 0.5, 0.5, Difference(0.0, 0.0, 0.0, 1.0), 0.1, (0.1, 0.1))
-    lossy = fine._replace(shown="the other", after=after, change=Difference(after - 0.5, -1.0, 1.0, 0.1))
+    fine = Loss("some", 0.5, 0.5, Difference(0.0, 0.0, 0.0, 1.0), 0.1, (0.1, 0.1))
+    lossy = fine._replace(shown="other", after=after, change=Difference(after - 0.5, -1.0, 1.0, 0.1))
     found = [lossy, fine] if which else [fine, lossy]
     if refused:
-        with pytest.raises(LossError, match=r"int8 loses (1\.10|nan) points of AP on people the other"):
+        with pytest.raises(LossError, match=r"int8 loses (1\.10|nan) points of AP on other people"):
             _refuse(tmp_path / "x.onnx", "AP", found, 1.0)
     else:
         _refuse(tmp_path / "x.onnx", "AP", found, 1.0)
@@ -182,7 +194,7 @@ MISTAKES = {
     "{place}/dots.onnx --data nowhere": "nowhere: no such folder",
     "{place}/dots.onnx --data {data} --bound 0": "the bound must be above 0 points and at most 100, not 0",
     "{place}/dots.onnx --data {data} --people 0": "must be 1 or more",
-    "{place}/dots.onnx --data {data} --backend torch": "torch runs no file in int8",
+    "{place}/dots.onnx --data {data} --backend torch": "--backend: must be auto or onnxruntime or openvino",
     "{place}/dots.onnx --data {data} --recipe default": "says itself what it is",
     "{place}/dots.onnx --data {data} --out {place}/x.bin": "x.bin: must be the .onnx file to write",
     "{place}/dots.onnx --data {place}/few": "4 people are labelled, in 4 pictures or groups of them: int8 needs 30",
@@ -206,6 +218,11 @@ def test_every_mistake_is_one_clear_line_and_nothing_is_written(place, tmp_path,
     (line,) = capsys.readouterr().err.splitlines()
     assert MISTAKES[command] in line
     assert list(tmp_path.iterdir()) == []
+
+
+def test_torch_cannot_judge(place, tmp_path):
+    with pytest.raises(ValueError, match="torch runs no file in int8"):
+        quantize(place / "dots.onnx", f"coco:{place}/data", tmp_path / "x.onnx", backend="torch")
 
 
 def test_an_interrupt_leaves_nothing_behind(place, tmp_path, monkeypatch):

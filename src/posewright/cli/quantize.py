@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from posewright.cli.options import Data, Draws, Model, RecipeFile, Run, Seed, Split
+from posewright.cli.options import Data, RecipeFile, Split
 
 if TYPE_CHECKING:
     from posewright.verbs.losses import Loss
 
 
 def quantize(
-    model: Positional[Model],
+    model: Positional[
+        Annotated[
+            str,
+            arg(
+                metavar="NETWORK",
+                help="`pose` or `default`, the embedded ones; an exported network (.onnx), a checkpoint (.pt), a URL "
+                "of either, or a recipe's name, which means its runs/NAME/last.pt",
+            ),
+        ]
+    ],
     data: Data,
     out: Annotated[Path, arg(metavar="FILE", help="the .onnx file to write")],
     split: Split = "val",
@@ -23,14 +32,16 @@ def quantize(
     ] = 1.0,
     calibrate: Annotated[int, arg(metavar="N", help="people whose pictures set the ranges, a third at most")] = 64,
     people: Annotated[int, arg(metavar="N", help="others on whom the loss is measured, at most")] = 500,
-    backend: Run = "auto",
+    backend: Annotated[
+        Literal["auto", "onnxruntime", "openvino"], arg(help="what runs both networks; auto is openvino where it is")
+    ] = "auto",
     recipe: RecipeFile = None,
-    draws: Draws = 2_000,
-    seed: Seed = 0,
+    draws: Annotated[int, arg(metavar="N", help="how often the pictures are drawn anew for the interval")] = 2_000,
+    seed: Annotated[int, arg(metavar="N", help="of who calibrates and who judges, of occlusion and draws")] = 0,
 ) -> int:
     """Write a network in int8, calibrated on your pictures, and tell what it loses on others of them.
 
-    Both are shown as they are and occluded. The network is an exported one, which needs no PyTorch, or a checkpoint.
+    Both kinds are shown clean and occluded. The network is an exported one, which needs no PyTorch, or a checkpoint.
     """
     from rich.console import Console
 
@@ -55,15 +66,13 @@ def quantize(
 
 
 def rows_of(losses: list[Loss]) -> list[list[str]]:
-    """Return a row for each way in which people were shown, headings first."""
-    from posewright.report.tables import ends, spoken
-
-    head = ["shown", "fp32", "int8", "int8 - fp32", "95% interval", "px moved", "ECE fp32", "ECE int8"]
-    return [
-        head,
-        *(
-            [loss.shown, spoken(loss.before), spoken(loss.after), f"{loss.change.value:+.4f}", ends(loss.change),
-             "-" if loss.px != loss.px else f"{loss.px:.2f}", *map(spoken, loss.ece)]
-            for loss in losses
-        ),
-    ]  # fmt: skip
+    """Return a row for each way in which people were shown, headings first: the change in points, ECE before, after."""
+    rows = [["shown", "fp32", "int8", "points", "95% interval", "px off", "ECE"]]
+    for loss in losses:
+        value, low, high = (100 * number for number in loss.change[:3])
+        known = loss.px == loss.px
+        rows.append(
+            [loss.shown, f"{loss.before:.3f}", f"{loss.after:.3f}", f"{value:+.2f}", f"{low:.2f} to {high:.2f}",
+             f"{loss.px:.2f}" if known else "-", "/".join(f"{e:.3f}" for e in loss.ece) if known else "-"]
+        )  # fmt: skip
+    return rows

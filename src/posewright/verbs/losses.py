@@ -29,7 +29,7 @@ from posewright.verbs.score import chosen
 BATCH = 8
 CONFIDENT = 0.3
 """The move of a keypoint counts where the first network's score reaches this; others jump between equal peaks."""
-SHOWN = ("as they are", "occluded")
+SHOWN = ("clean", "occluded")
 """How people are shown."""
 RIGHT: dict[str, Correct] = {"pck": "torso", "pckh": "head"}
 """What keypoints' scores are held to, by the metric; with others to OKS."""

@@ -59,7 +59,7 @@ def quantize(
     """Write a network in int8 whose ranges come from some people of a data set, judged on others of it; see `Plan`.
 
     name: an exported network, a checkpoint, or a name that `load` knows. recipe: what a checkpoint is of, where it does
-    not say so. Raises LossError where more is lost than the plan allows, on people as they are or occluded: nothing is
+    not say so. Raises LossError where more is lost than the plan allows, on people clean or occluded: nothing is
     written then. Raises ValueError where people are too few, or the network is too bad on them for a loss to be seen,
     ModelFileError for what cannot be quantised, ImportError where onnx is not installed.
 
@@ -130,7 +130,7 @@ def _made(source: Path, scenes: Sequence[Scene], told: str, plan: Plan, show: Sh
     said = {
         "of": facts.weights,
         "method": int8.METHOD,
-        "ranges": f"{len(shown)} pictures of {people} people of {told}: as they are, and with {OCCLUDED}",
+        "ranges": f"{len(shown)} pictures of {people} people of {told}: clean, and with {OCCLUDED}",
         "seed": plan.seed,
     }
     about: dict[str, Any] = {key: value for key, value in metadata.read(source).items() if key != "parity"}
@@ -148,13 +148,13 @@ def _refuse(out: Path, number: str, found: Sequence[Loss], bound: float) -> None
     for loss in found:
         if not loss.before * 100 > bound:
             raise ValueError(
-                f"{out}: not written, in fp32 the network has {number} {loss.before:.3f} on people {loss.shown}, so "
+                f"{out}: not written, in fp32 the network has {number} {loss.before:.3f} on {loss.shown} people, so "
                 f"that a loss of {bound:g} points could not be seen"
             )
         if not -100 * loss.change.value <= bound:
             raise LossError(
-                f"{out}: not written, int8 loses {-100 * loss.change.value:.2f} points of {number} on people "
-                f"{loss.shown} ({loss.before:.4f} to {loss.after:.4f}), allowed are {bound:g}"
+                f"{out}: not written, int8 loses {-100 * loss.change.value:.2f} points of {number} on {loss.shown} "
+                f"people ({loss.before:.4f} to {loss.after:.4f}), allowed are {bound:g}"
             )
 
 
@@ -165,5 +165,5 @@ def _verdict(number: str, found: Sequence[Loss], scenes: Sequence[Scene], plan: 
         f"[{loss.change.low:+.4f}, {loss.change.high:+.4f}]"
         for loss in found
     }
-    judged = f"{len(each_person(scenes))} other people of other pictures, at their boxes, as they are and so occluded"
+    judged = f"{len(each_person(scenes))} other people of other pictures, at their boxes, clean and so occluded"
     return {"judged": judged, **rows, "bound": f"{plan.bound:g} points"}
