@@ -9,6 +9,7 @@ import pytest
 from posewright.cli import main
 from posewright.datasets import coco
 from posewright.datasets.synthetic import world
+from posewright.metrics.trust import plausibility
 from posewright.metrics.trust.plausibility import implausible
 from posewright.picture import PictureError
 from posewright.scene import Scene
@@ -292,3 +293,9 @@ def test_an_order_that_is_right_is_never_doubted(crowd, noise, rng):
 def test_of_few_people_no_order_is_told(truth):
     few = truth[:3]
     assert said(guessed(few, keypoints=lambda p: p.keypoints[COCO.mirror]), few, "seem") == ""
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 100])
+def test_quartiles_are_numpys(count, rng):
+    values = rng.random((count, 2))
+    np.testing.assert_allclose(plausibility._quartiles(values), np.quantile(values, [0.25, 0.5, 0.75], axis=0))

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Optional
 
 from tyro.conf import arg
+from tyro.constructors import PrimitiveConstructorSpec
 
 QUIET: Any = {"help_behavior_hint": ""}
 """Leaves out of the help that a default is nothing."""
+Text = Optional[str]  # noqa: UP045
+File = Optional[Path]  # noqa: UP045
+"""Of `str | None` tyro asks typeguard, which takes long to import; of these it does not."""
+Files = Annotated[
+    tuple,  # of paths, any number
+    PrimitiveConstructorSpec(
+        nargs="*",
+        metavar="FILE ...",
+        instance_from_str=lambda words: tuple(map(Path, words)),
+        is_instance=lambda value: isinstance(value, tuple),
+        str_from_instance=lambda paths: list(map(str, paths)),
+    ),
+]
 Backend = Literal["auto", "onnxruntime", "openvino", "torch"]
 Model = Annotated[
     str,
@@ -41,7 +55,7 @@ Run = Annotated[
 ]
 Precision = Annotated[Literal["fp32", "bf16"], arg(help="bf16 needs openvino or torch")]
 RecipeFile = Annotated[
-    str | None,
+    Text,
     arg(
         metavar="RECIPE",
         help="what a checkpoint of the authors', of MMPose's or of your my_file.py:my_recipe is of",
@@ -49,7 +63,7 @@ RecipeFile = Annotated[
     ),
 ]
 MetricNames = Annotated[
-    str | None,
+    Text,
     arg(
         metavar="NAME,...",
         help="such as oks_ap,pck (a wrong name lists all); without it, what the data set is scored by",
@@ -57,7 +71,7 @@ MetricNames = Annotated[
     ),
 ]
 Sigmas = Annotated[
-    str | None,
+    Text,
     arg(
         metavar="NUMBER|FILE",
         help="sigmas of OKS: one for all keypoints, or a JSON file of a list or of names and numbers; without it, the "
@@ -68,7 +82,7 @@ Sigmas = Annotated[
 Draws = Annotated[int, arg(metavar="N", help="how often the pictures are drawn anew for the intervals; 0 for none")]
 Seed = Annotated[int, arg(metavar="N", help="of these draws")]
 Cluster = Annotated[
-    str | None,
+    Text,
     arg(
         metavar="auto|ADDRESS",
         help="share the work out by Ray: auto, among the cores of this machine, or the address that `ray start --head` "

@@ -179,7 +179,7 @@ def shared_keypoints(
 
 def _without_people(scenes: Sequence[Scene]) -> int:
     if isinstance(scenes, Columns):
-        return len(scenes) - len(np.unique(scenes.people.scene))
+        return len(scenes) - int(np.count_nonzero(np.bincount(scenes.people.scene)))
     return sum(not scene.people for scene in scenes)
 
 

@@ -116,13 +116,21 @@ def _scaled(found: People, true: People, scenes: int) -> Iterator[str]:
     if known.sum() < 3:
         return
     ratio = ends[0][known] / ends[1][known]
-    low, middle, high = np.quantile(ratio, [0.25, 0.5, 0.75], axis=0)
+    low, middle, high = _quartiles(ratio)
     one_scale = ((high - low) < 2 * SPREAD * middle).all()
     if one_scale and (np.abs(np.log(middle)) > np.log(SCALED)).all():
         yield (
             f"predictions end at {middle[0]:.2f} of the truth's x and {middle[1]:.2f} of its y, picture by picture: "
             "they seem to be of pictures of another size"
         )
+
+
+def _quartiles(values: Floats) -> Floats:
+    """Return the quartiles (3, ...) of values (N, ...) as np.quantile does, whose import takes long."""
+    at = (len(values) - 1) * np.array([0.25, 0.5, 0.75])
+    below, ordered = at.astype(int), np.sort(values, axis=0)
+    part = (at - below).reshape(3, *[1] * (values.ndim - 1))
+    return ordered[below] * (1 - part) + ordered[np.minimum(below + 1, len(values) - 1)] * part
 
 
 def _ends(people: People, scenes: int) -> Floats:
@@ -263,7 +271,10 @@ def _repeated(rows: Floats) -> Flags:
     factors = np.array([pow(KNUTH, power + 1, 1 << 64) for power in range(bits.shape[1])], np.uint64)
     hashes = (bits * factors).sum(1, dtype=np.uint64)
     ordered = np.sort(hashes)
-    return np.isin(hashes, ordered[1:][ordered[1:] == ordered[:-1]])
+    again = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(again):
+        return np.zeros(len(hashes), bool)
+    return np.asarray(again.take(np.searchsorted(again, hashes), mode="clip") == hashes)
 
 
 def _rows(people: People, some: Places, keypoints: int) -> Floats:
