@@ -7,6 +7,7 @@ record by record, which takes ten times as long and can say what is wrong where,
 from __future__ import annotations
 
 import mmap
+import os
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
@@ -28,6 +29,7 @@ Identity = int | str
 Box = tuple[float, float, float, float]
 Places = NDArray[np.intp]
 Poses = tuple[Floats, Floats, Floats]
+Told = tuple[bool, set[Identity | None]]
 UNUSUAL = (UnusualError, msgspec.DecodeError, UnicodeDecodeError, struct.error, RecursionError)
 """What ends the fast way."""
 
@@ -96,39 +98,67 @@ def read_results(file: BinaryIO, pictures: Sequence[Scene], places: Mapping[Iden
     """Return the results of a file as the people of pictures, whose places are given by id."""
     counts = {len(picture.skeleton) for picture in pictures}
     check(len(counts) == 1 and 0 not in counts)
-    keypoints = counts.pop()
-    (images, told_scores, told_boxes, told_categories), poses = _told(file, keypoints)
-    check(len(set(told_categories) - {None}) < 2)
-    order, scene = by_scene(images, places)
-    xy, scores, around = _joined(poses, keypoints, order)
-    score = np.array(told_scores, np.float64)[order]
+    keypoints, size = counts.pop(), file.seek(0, os.SEEK_END)
+    file.seek(0)
+    told: list[Told] = []
+    whole: list[NDArray[Any]] = []
+    count = read = 0
+    for text, results in parts_of(file, _result(keypoints)):
+        part, said = _columns(text, results, keypoints, places)
+        told.append(said)
+        read += len(text)
+        whole = extended(whole, part, count, size / read)
+        count += len(results)
+    categories = {category for said in told for category in said[1]} - {None}
+    check(len(categories) < 2)
+    order = np.argsort(whole[0][:count], kind="stable")
+    scene, score, box, box_area, xy, scores, around = (taken(column[:count], order) for column in whole)
     unrated = np.isnan(score)
     score[unrated] = [
         row[there].mean() if there.any() else 0.0
         for row, there in zip(scores[unrated], ~np.isnan(xy[unrated, :, 0]), strict=True)
     ]
     check(within(score))
-    box, box_area = boxes([told_boxes[i] for i in order.tolist()])
-    boxed = bool(told_boxes) and told_boxes[0] is not None
-    area = np.where(np.isnan(box_area), around, box_area) if boxed else around
-    crowd, numbers = np.zeros(len(images), bool), (order + 1).tolist()
-    return Columns(pictures, People(scene, xy, box, area, score, crowd, None, scores, numbers, None, box_area))
+    area = np.where(np.isnan(box_area), around, box_area) if told[0][0] else around
+    crowd, numbers, where = np.zeros(count, bool), (order + 1).tolist(), scene.astype(np.intp)
+    return Columns(pictures, People(where, xy, box, area, score, crowd, None, scores, numbers, None, box_area))
 
 
-def _told(file: BinaryIO, keypoints: int) -> tuple[list[list[Any]], list[Poses]]:
-    """Return what a file of results says, its records' fields but the keypoints one a list, and its poses in parts."""
+def _columns(
+    text: bytes, results: Sequence[Any], keypoints: int, places: Mapping[Identity, int]
+) -> tuple[list[NDArray[Any]], Told]:
+    """Return what a part of a file says: scene, score, box, its area, keypoints, their scores and the area of these.
+
+    And whether its first result has a box, and its categories.
+    """
     names = Result.__struct_fields__
-    told: list[list[Any]] = [[] for _ in names]
-    poses = []
-    for text, results in parts_of(file, _result(keypoints)):
-        fields = [list(map(attrgetter(name), results)) for name in names]
-        keys = len(results) * (len(names) + 1) - sum(values.count(None) for values in fields)
-        often = dict.fromkeys(("keypoints", *names), len(results))
-        check(quotes(text) == 2 * keys or once(text, often))
-        for column, values in zip(told, fields, strict=True):
-            column += values
-        poses.append(poses_of([result.keypoints for result in results], keypoints))
-    return told, poses
+    images, told_scores, told_boxes, categories = fields = [list(map(attrgetter(name), results)) for name in names]
+    keys = len(results) * (len(names) + 1) - sum(values.count(None) for values in fields)
+    check(quotes(text) == 2 * keys or once(text, dict.fromkeys(("keypoints", *names), len(results))))
+    few = np.int16 if len(places) < 1 << 15 else np.intp  # numbers of 16 bits are sorted without comparing
+    scene = np.fromiter(map(places.get, images, repeat(-1)), few, len(images))
+    check(scene.min(initial=0) >= 0)
+    poses = poses_of([result.keypoints for result in results], keypoints)
+    boxed = bool(told_boxes) and told_boxes[0] is not None
+    return [scene, np.array(told_scores, np.float64), *boxes(told_boxes), *poses], (boxed, set(categories))
+
+
+def extended(whole: list[NDArray[Any]], part: Sequence[NDArray[Any]], count: int, times: float) -> list[NDArray[Any]]:
+    """Return arrays with a part behind their first `count` rows: where they are full, others with room for `times`."""
+    end = count + len(part[0])
+    if not whole or end > len(whole[0]):
+        larger = [np.empty((int(1.05 * times * end) + 1, *rows.shape[1:]), rows.dtype) for rows in part]
+        for column, rows in zip(larger, whole, strict=False):
+            column[:count] = rows[:count]
+        whole = larger
+    for column, rows in zip(whole, part, strict=True):
+        column[count:end] = rows
+    return whole
+
+
+def taken(column: NDArray[Any], order: Places) -> NDArray[Any]:
+    """Return the rows of a column in an order; the column itself where it is in that order."""
+    return column if (order[1:] > order[:-1]).all() else column.take(order, axis=0)
 
 
 @cache
@@ -206,20 +236,6 @@ def poses_of(rows: Sequence[Sequence[float]], keypoints: int) -> Poses:
     if absent.any():
         xy[absent.T] = np.nan
     return xy, triples[..., 2].copy(), (high[0] - low[0]) * (high[1] - low[1])
-
-
-def _joined(parts: Sequence[Poses], keypoints: int, order: Places) -> Poses:
-    """Return the poses of all parts in an order."""
-    place = np.empty(len(order), np.intp)
-    place[order] = np.arange(len(order))
-    whole = np.empty((len(order), keypoints, 2)), np.empty((len(order), keypoints)), np.empty(len(order))
-    start = 0
-    for part in parts:
-        some = place[start : start + len(part[0])]
-        for column, rows in zip(whole, part, strict=True):
-            column[some] = rows
-        start += len(some)
-    return whole
 
 
 def triples_of(given: Sequence[msgspec.Raw], keypoints: int) -> Floats:
