@@ -90,7 +90,7 @@ class Person:
                 raise ValueError(f"person: {name} must be {shape}, not {value.shape}")
         if self.visible is not None:
             wrong = self.labelled != (self.visible > ABSENT)
-            if wrong.any():
+            if np.count_nonzero(wrong):
                 k = wrong.argmax()
                 raise ValueError(
                     f"person: keypoint {k} is at {self.keypoints[k]} but visible is {self.visible[k]}; "
@@ -103,7 +103,8 @@ class Person:
     @property
     def labelled(self) -> NDArray[np.bool_]:
         """(K,) where there is a keypoint: neither absent nor NaN."""
-        return np.isfinite(self.keypoints[:, 0]) & np.isfinite(self.keypoints[:, 1])
+        finite = np.isfinite(self.keypoints)
+        return np.asarray(finite[:, 0] & finite[:, 1])
 
     def moved(self, warp: Warp, skeleton: Skeleton) -> Person:
         """Return the person as the warped picture shows them; left and right swap where it mirrors.

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from posewright.columns import people_of
+from posewright.columns import columns_of, people_of
 from posewright.metrics.oks.compared import Compared, matches
 from posewright.metrics.oks.matching import KEPT, RANGES, Flags, Matches, Places, pairs, summary
 from posewright.metrics.oks.similarity import (
@@ -132,15 +132,15 @@ def _gathered(
 ) -> Problem:
     skeleton = paired(predicted, truth)
     scales, source = oks_sigmas(skeleton, sigmas)
-    order = np.array(order_of(truth))
-    truths = taken(order, gather_truths(truth, skeleton, box_area, counted_by))
+    order, known = np.array(order_of(truth)), columns_of(truth, len(skeleton))
+    truths = taken(order, gather_truths(known, skeleton, box_area, counted_by))
     predictions = taken(order, gather_predictions(predicted, len(skeleton), predicted_area))
     to_be_found = int((~truths.ignored).sum())
     beyond = int(np.maximum(np.bincount(predictions.image) - KEPT, 0).sum())
     protocol: Protocol = {
         "sigmas": source,
         "thresholds": "0.50:0.05:0.95",
-        "area": area_source(truth, len(skeleton), box_area),
+        "area": area_source(known, len(skeleton), box_area),
         "predicted_area": PREDICTED_AREAS[predicted_area],
         "people_counted_by": "any keypoint" if counted_by is None else ", ".join(counted_by),
         "scenes": len(truth),
