@@ -131,6 +131,19 @@ def test_normalisation_is_the_files_own(tmp_path, network, rng):
         np.testing.assert_allclose(maps, expected, atol=1e-4 * np.abs(expected).max())
 
 
+def test_zeros_keep_their_signs_where_weights_are_equal(tmp_path):
+    network = lively(compact(14)).eval()
+    biases = [part.bias for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
+    with torch.no_grad():
+        for place, bias in enumerate(biases):
+            bias.fill_(-0.0 if place % 2 else 0.0)
+    export.onnx(network, CODEC, {}, tmp_path / "x.onnx")
+    weights = export.weights_of(tmp_path / "x.onnx")
+    assert all(
+        weights[name].numpy().tobytes() == value.numpy().tobytes() for name, value in network.state_dict().items()
+    )
+
+
 class Drifting(nn.Module):
     """Say something else to the tracer than to anybody else."""
 

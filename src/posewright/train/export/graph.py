@@ -87,7 +87,7 @@ def graph_of(module: FromPixels, size: Size) -> ModelProto:
             )  # fmt: skip
         except (RuntimeError, TypeError) as error:
             raise ExportError(f"torch cannot export this network: {str(error).splitlines()[0]}") from error
-    return _tidied(onnx.load_from_string(file.getvalue()))
+    return _signed(_tidied(onnx.load_from_string(file.getvalue())), module)
 
 
 def _tidied(model: ModelProto) -> ModelProto:
@@ -112,6 +112,18 @@ def _tidied(model: ModelProto) -> ModelProto:
     del graph.value_info[:]
     graph.name = "posewright"
     graph.doc_string = model.doc_string = ""
+    return model
+
+
+def _signed(model: ModelProto, module: FromPixels) -> ModelProto:
+    """Give zeros their signs back, which the exporter loses where it keeps one of several equal weights."""
+    state = module.network.state_dict()
+    for one in model.graph.initializer:
+        value = state.get(one.name.removeprefix(WEIGHT))
+        if value is not None and np.array_equal(value.cpu().numpy(), stored := onnx.numpy_helper.to_array(one)):
+            own = np.ascontiguousarray(value.cpu().numpy())
+            if own.tobytes() != stored.tobytes():
+                one.CopyFrom(onnx.numpy_helper.from_array(own, one.name))
     return model
 
 
