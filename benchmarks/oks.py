@@ -1,7 +1,7 @@
-"""Time of COCO's keypoint AP on a problem of the size of val2017, beside pycocotools and faster-coco-eval.
+"""Time of COCO's keypoint AP on a problem of the size of val2017, beside pycocotools and its peers that are installed.
 
-    pip install pycocotools faster-coco-eval
-    python benchmarks/oks.py [--rounds N]
+    pip install pycocotools faster-coco-eval hotcoco ultrafast-pycocotools vernier
+    RAYON_NUM_THREADS=1 python benchmarks/oks.py [--rounds N]
 
 2,346 images, 11,004 people and 104,125 results are made up from a seed and written as the two JSON files. All
 libraries run in one process on one thread, in turn, so that what disturbs one disturbs all; CPU time, median
@@ -17,21 +17,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import argparse
 import contextlib
 import gc
+import importlib
 import io
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import process_time
 from typing import Any
 
 import numpy as np
-from faster_coco_eval import COCO as FasterFile
-from faster_coco_eval import COCOeval_faster
-from pycocotools.coco import COCO as CocoFile
-from pycocotools.cocoeval import COCOeval
 
 from posewright.datasets import coco
 from posewright.metrics import oks_ap
@@ -141,6 +138,24 @@ def oracle(file: Callable, run: Callable) -> Callable[[Path, Path], tuple[Number
     return contender
 
 
+def peers() -> Iterator[tuple[str, Callable[[Path, Path], tuple[Numbers, float]]]]:
+    """Give those libraries that are installed, by name."""
+    for name, file, run in (
+        ("hotcoco", "hotcoco.COCO", "hotcoco.COCOeval"),
+        ("ultrafast-pycocotools", "ultrafast_pycocotools.COCO", "ultrafast_pycocotools.COCOeval"),
+        ("vernier", "pycocotools.coco.COCO", "vernier.COCOeval"),
+        ("faster-coco-eval", "faster_coco_eval.COCO", "faster_coco_eval.COCOeval_faster"),
+        ("pycocotools", "pycocotools.coco.COCO", "pycocotools.cocoeval.COCOeval"),
+    ):
+        with contextlib.suppress(ImportError):
+            yield name, oracle(_named(file), _named(run))
+
+
+def _named(path: str) -> Callable:
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
 def floors(truth: Path, results: Path) -> dict[str, float]:
     """CPU time of what nobody gets around: finding the records in the files, and exp once for every pair's keypoints.
 
@@ -179,11 +194,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
-    contenders = {
-        "posewright": ours,
-        "faster-coco-eval": oracle(FasterFile, COCOeval_faster),
-        "pycocotools": oracle(CocoFile, COCOeval),
-    }
+    contenders = {"posewright": ours} | dict(peers())
     with tempfile.TemporaryDirectory() as folder:
         truth, results = problem(Path(folder))
         for path in (truth, results):

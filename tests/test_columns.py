@@ -1,5 +1,7 @@
 """Scenes by columns: a sequence of scenes like any other."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,3 +54,16 @@ def test_what_is_not_told_of_everybody_is_told_of_nobody(rng):
 def test_the_extent_leaves_out_what_is_absent():
     xy = np.array([[[1.0, 5.0], [np.nan, np.nan], [4.0, 3.0]], [[np.nan] * 2] * 3])
     assert extent(xy).tolist() == [[3.0, 0.0], [2.0, 0.0]]
+
+
+def test_columns_are_checked_as_people_are(rng):
+    given = scenes(rng)
+    people = people_of([replace(s, people=s.people[:2]) for s in given[:2]], 17)
+    with pytest.raises(ValueError, match=r"people: box must be \(2, 4\), not \(1, 4\)"):
+        Columns(given[:2], people._replace(box=people.box[:1]))
+    seen = np.full((2, 17), 2, np.uint8)
+    absent = people.keypoints.copy()
+    absent[1, 3] = np.nan
+    for wrong in ({"visible": np.zeros((2, 17), np.uint8)}, {"visible": seen, "keypoints": absent}):
+        with pytest.raises(ValueError, match="an absent keypoint is NaN, a labelled one has a place"):
+            Columns(given[:2], people._replace(**wrong))

@@ -6,12 +6,15 @@ A file of a hundred thousand results is read and scored in a fraction of the tim
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import MISSING, fields
 from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.scene import Floats, Person, Scene
+from posewright.scene import ABSENT, Floats, Person, Scene
+
+_DEFAULTS = {field.name: field.default for field in fields(Person) if field.default is not MISSING}
 
 
 class People(NamedTuple):
@@ -41,19 +44,35 @@ class People(NamedTuple):
         return self._replace(**columns)
 
     def person(self, p: int) -> Person:
-        """Return the person of a row."""
-        return Person(
-            self.keypoints[p],
-            None if self.visible is None else self.visible[p],
-            None if self.scores is None else self.scores[p],
-            _known(self.score[p]),
-            self.box[p] if self.box[p, 0] == self.box[p, 0] else None,
-            _known(self.area[p]),
-            id=self.id[p],
-            crowd=bool(self.crowd[p]),
-            counted=None if self.counted is None or self.counted[p] < 0 else bool(self.counted[p]),
-            box_area=None if self.box_area is None else _known(self.box_area[p]),
-        )
+        """Return the person of a row; what `Person` checks was checked of all rows."""
+        told: dict[str, Any] = {
+            "keypoints": self.keypoints[p],
+            "visible": None if self.visible is None else self.visible[p],
+            "scores": None if self.scores is None else self.scores[p],
+            "score": _known(self.score[p]),
+            "box": self.box[p] if self.box[p, 0] == self.box[p, 0] else None,
+            "area": _known(self.area[p]),
+            "id": self.id[p],
+            "crowd": bool(self.crowd[p]),
+            "counted": None if self.counted is None or self.counted[p] < 0 else bool(self.counted[p]),
+            "box_area": None if self.box_area is None else _known(self.box_area[p]),
+        }
+        person = object.__new__(Person)
+        person.__dict__.update(_DEFAULTS | told)
+        return person
+
+    def check(self) -> None:
+        """Raise ValueError where the columns make no people, as `Person` does of one."""
+        count, keypoints = self.keypoints.shape[:2]
+        both, four = (count, keypoints), (count, 4)
+        for name, shape in {"keypoints": (*both, 2), "visible": both, "scores": both, "box": four}.items():
+            column = getattr(self, name)
+            if column is not None and column.shape != shape:
+                raise ValueError(f"people: {name} must be {shape}, not {column.shape}")
+        if self.visible is not None:
+            there = np.isfinite(self.keypoints).all(-1)
+            if ((self.visible > ABSENT) != there).any():
+                raise ValueError("people: an absent keypoint is NaN, a labelled one has a place")
 
 
 class Columns(Sequence[Scene]):
@@ -64,6 +83,7 @@ class Columns(Sequence[Scene]):
     """
 
     def __init__(self, pictures: Sequence[Scene], people: People) -> None:
+        people.check()
         self.pictures = pictures
         self.people = people
         self._first = np.searchsorted(people.scene, np.arange(len(pictures) + 1))
