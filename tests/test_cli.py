@@ -284,6 +284,8 @@ MISTAKES = {
     "quantize {place}/broken.pt --data {place}/data --out {place}/x.onnx": "broken.pt",
     "predict --model {place}/tiny.onnx": "name at least one photograph, folder or video",
     "predict {place} --model {place}/broken.onnx": "broken.onnx: ",
+    "predict {place} --end soon": "--end: could not convert string to float: 'soon'",
+    "predict {place} --scales 1 big": "--scales: could not convert string to float: 'big'",
     "predict {place} --mdoel default": "no such option: --mdoel default; did you mean --model?",
     "predict {place} --model {place}/tiny.onnx --boxes {place}/none.json": "none.json: no such file",
     "predict {place} --model {place}/tiny.onnx --boxes {place}/mine.py": "mine.py: not JSON",

@@ -206,6 +206,16 @@ def test_pixels_of_another_size_are_refused_by_the_network():
         Network(seen, CODEC)(np.zeros((1, 64, 64, 3), np.uint8))
 
 
+def test_parsing_what_scores_and_predicts_imports_no_typeguard():
+    code = (
+        "import sys; from posewright.cli import VERBS; from posewright.cli.parsing import later, parsed\n"
+        "for verb, given in (('predict', ['a.jpg']), ('score', ['a.json', '--truth', 'b.json'])):\n"
+        "    parsed(later(VERBS[verb]), given, verb)\n"
+        "print('typeguard' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
 def test_importing_posewright_imports_no_torch_and_no_runtime():
     heavy = "{'torch', 'onnxruntime', 'openvino', 'scipy', 'matplotlib'}"
     code = f"import sys, posewright, posewright.estimators.top_down; print(sorted({heavy} & set(sys.modules)))"

@@ -11,11 +11,14 @@ from tyro.conf import Positional, arg
 from posewright.cli.options import (
     QUIET,
     Cluster,
+    Count,
     Data,
     Draws,
+    File,
     Flip,
     MetricNames,
     Model,
+    Number,
     Out,
     Precision,
     RecipeFile,
@@ -24,6 +27,8 @@ from posewright.cli.options import (
     Seed,
     Sigmas,
     Split,
+    Text,
+    Texts,
 )
 
 BoxScore = Annotated[float, arg(metavar="SCORE", help="leave out boxes whose score is lower")]
@@ -42,11 +47,9 @@ Format = Annotated[
     Literal["coco", "csv", "openpose", "yolo"],
     arg(metavar="FORMAT", help="write CSV, OpenPose's JSON or YOLO's labels beside the COCO results"),
 ]
-Inputs = Positional[
-    Annotated[tuple[str, ...], arg(metavar="PATH ...", help="photographs, folders and videos", **QUIET)]
-]
+Inputs = Positional[Annotated[Texts, arg(metavar="PATH ...", help="photographs, folders and videos", **QUIET)]]
 PeoplesBoxes = Annotated[
-    Path | None,
+    File,
     arg(
         metavar="FILE",
         help="a box for each person, as COCO results with a `bbox` or as COCO annotations; without it the "
@@ -55,7 +58,7 @@ PeoplesBoxes = Annotated[
     ),
 ]
 DetectorName = Annotated[
-    str | None,
+    Text,
     arg(
         metavar="NAME",
         help="what finds people where no boxes are given, in the embedded detector's place: an exported network "
@@ -65,12 +68,12 @@ DetectorName = Annotated[
 ]
 Single = Annotated[bool, arg(help="search for one person a picture, without a detector")]
 Start = Annotated[float, arg(metavar="S", help="of a video, the second to begin at")]
-End = Annotated[float | None, arg(metavar="S", help="of a video, the second to end before", **QUIET)]
+End = Annotated[Number, arg(metavar="S", help="of a video, the second to end before", **QUIET)]
 Stride = Annotated[int, arg(metavar="N", help="of a video, look at every N-th frame")]
 Smooth = Annotated[bool, arg(help="smooth people of videos in time; written beside, as smoothed.json, and drawn")]
 Overlays = Annotated[Literal["poses", "boxes", "none"], arg(help="what is drawn: poses, poses and boxes, or nothing")]
 Least = Annotated[float, arg(metavar="SCORE", help="draw no keypoint of a lower score")]
-Width = Annotated[int | None, arg(metavar="PX", help="of lines; without it, by a person's size", **QUIET)]
+Width = Annotated[Count, arg(metavar="PX", help="of lines; without it, by a person's size", **QUIET)]
 
 
 def predict(
@@ -86,7 +89,7 @@ def predict(
     backend: Run = "auto",
     precision: Precision = "fp32",
     recipe: RecipeFile = None,
-    scales: Scales = (1.0,),
+    scales: Scales = (),
     detector: DetectorName = None,
     single: Single = False,
     start: Start = 0.0,
@@ -115,7 +118,7 @@ def predict(
         backend=backend,
         precision=precision,
         recipe=recipe,
-        scales=scales,
+        scales=scales or (1.0,),
         single=single,
         detector=own,
     )
@@ -148,9 +151,9 @@ def evaluate(
     backend: Run = "auto",
     precision: Precision = "fp32",
     recipe: RecipeFile = None,
-    scales: Scales = (1.0,),
+    scales: Scales = (),
     boxes: Annotated[
-        Path | None,
+        File,
         arg(
             metavar="FILE",
             help="a detector's boxes, as COCO results with `bbox` and `score`, in place of the annotated ones; people "
@@ -185,7 +188,7 @@ def evaluate(
         return iter(track(scenes, "predicting", len(truth), console=Console(stderr=True), transient=True))
 
     check(draws, out)
-    estimator = load(model, flip=flip, backend=backend, precision=precision, recipe=recipe, scales=scales)
+    estimator = load(model, flip=flip, backend=backend, precision=precision, recipe=recipe, scales=scales or (1.0,))
     truth = with_sigmas(datasets.read(data, split), sigmas)
     detected = None
     if boxes is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional
 
@@ -12,17 +13,25 @@ QUIET: Any = {"help_behavior_hint": ""}
 """Leaves out of the help that a default is nothing."""
 Text = Optional[str]  # noqa: UP045
 File = Optional[Path]  # noqa: UP045
+Number = Optional[float]  # noqa: UP045
+Count = Optional[int]  # noqa: UP045
 """Of `str | None` tyro asks typeguard, which takes long to import; of these it does not."""
-Files = Annotated[
-    tuple,  # of paths, any number
-    PrimitiveConstructorSpec(
+
+
+def _several(kind: Callable[[str], Any]) -> PrimitiveConstructorSpec[Any]:
+    """Let a tuple be any number of words, each of a kind; of `tuple[str, ...]` tyro asks typeguard."""
+    return PrimitiveConstructorSpec(
         nargs="*",
-        metavar="FILE ...",
-        instance_from_str=lambda words: tuple(map(Path, words)),
+        metavar="VALUE ...",
+        instance_from_str=lambda words: tuple(map(kind, words)),
         is_instance=lambda value: isinstance(value, tuple),
-        str_from_instance=lambda paths: list(map(str, paths)),
-    ),
-]
+        str_from_instance=lambda values: list(map(str, values)),
+    )
+
+
+Files = Annotated[tuple, _several(Path)]
+Texts = Annotated[tuple, _several(str)]
+Numbers = Annotated[tuple, _several(float)]
 Backend = Literal["auto", "onnxruntime", "openvino", "torch"]
 Model = Annotated[
     str,
@@ -45,9 +54,11 @@ Split = Annotated[str, arg(metavar="NAME", help="the part of the data, as its fi
 Out = Annotated[Path, arg(metavar="DIR", help="the folder to write into")]
 Flip = Annotated[bool, arg(help="average with the mirrored picture, at twice the cost")]
 Scales = Annotated[
-    tuple[float, ...],
+    Numbers,
     arg(
-        metavar="TIMES", help="show whole pictures to a bottom-up network's checkpoint at these sizes as well: 0.5 1 2"
+        metavar="TIMES",
+        help="show whole pictures to a bottom-up network's checkpoint at these sizes, 1 unless you say: 0.5 1 2",
+        **QUIET,
     ),
 ]
 Run = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import fields, is_dataclass
@@ -15,6 +16,8 @@ from posewright.text import did_you_mean
 
 _errors: Any = getattr(tyro, "_errors", None)
 """tyro's structured errors, which its 1.0 has in a module of its own use; without them its own box is printed."""
+OF_UNION = re.compile(r"^no type matching .*<class '[\w.]+'>: ")
+"""Begins what tyro says of a value that is of none of several types; what it says of the last one is kept."""
 
 
 def parsed(form: Callable[..., Any], arguments: Sequence[str], prog: str, description: str | None = None) -> Any:
@@ -59,7 +62,7 @@ def complaint(event: Any, options: Sequence[str]) -> str:
         return f"{_named(event.argument)}: {lack}{given}"
     if kind == "InstantiationFailure":
         where = prog if event.argument is None else _named(event.argument, False)
-        return f"{where}: {event.message}"
+        return f"{where}: {OF_UNION.sub('', ' '.join(str(event.message).split()))}"
     return ""
 
 
