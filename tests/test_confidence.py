@@ -9,6 +9,7 @@ from scipy.stats import t as student
 
 from posewright.metrics.oks.matching import RECALLS, Matches, summary
 from posewright.metrics.score import Score, score_of, share
+from posewright.metrics.trust import small_samples
 from posewright.metrics.trust.confidence import compare, draw, holm, intervals
 from posewright.metrics.trust.resampling import _needed, again_of, resampled
 
@@ -221,3 +222,33 @@ def test_whole_weights_give_the_same_bits_as_they_do_beside_a_share(found, seed)
     whole = resampled(found, weights)
     beside = resampled(found, np.vstack([weights, np.full((1, weights.shape[1]), 0.5)]))
     assert all((whole[name] == beside[name][:-1]).all() for name in whole)
+    many = resampled(found, np.vstack([weights, np.full((1, weights.shape[1]), 3_000.0)]))
+    assert all((whole[name] == many[name][:-1]).all() for name in whole)
+
+
+def test_more_true_positives_than_people_reach_every_recall():
+    found = Matches(np.array([0, 0, 1]), np.array([0.9, 0.8, 0.7]), np.zeros((1, 10, 3), int),
+                    np.zeros((1, 10, 3), bool), np.array([[1], [1]]))  # fmt: skip
+    weights = np.array([[1.0, 1.0], [2.0, 0.0], [0.0, 3.0]])
+    numbers = again_of(found, ranges=1)(weights)
+    assert (numbers["AP"] == 1).all()
+    np.testing.assert_allclose(numbers["AR"], [1.5, 2.0, 1.0])
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 400), st.integers(1, 4), st.booleans())
+@settings(deadline=None, max_examples=60)
+def test_draws_are_put_in_order_as_far_as_ends_look_and_are_left_as_they_were(seed, count, numbers, known):
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(0, 30, (count, numbers)) / 7
+    if not known:
+        drawn[rng.random(drawn.shape) < 0.2] = np.nan
+    before, value, units = drawn.copy(), drawn[0], rng.uniform(2, 300, numbers)
+    for level in (0.5, 0.9, 0.95):
+        rows = small_samples.ordered(drawn, units, level)
+        for higher in (level, 0.95):
+            np.testing.assert_array_equal(
+                small_samples.ends(drawn, value, units, higher, rows=rows),
+                small_samples.ends(drawn, value, units, higher, rows=np.sort(before, axis=0)),
+            )
+        np.testing.assert_array_equal(np.sort(rows, axis=0), np.sort(before, axis=0))
+    np.testing.assert_array_equal(drawn, before)

@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 Size = tuple[int, int]
 """(width, height) in px."""
 
+STILL = 1e-3
+"""px; what moves by less than 1/510 leaves every pixel's 8 bits as they were."""
 SHRINK_BEYOND = 4
 """A warp that shrinks by more than this averages the picture first; published crops never shrink so far."""
 
@@ -54,6 +56,14 @@ class Warp:
         m = self.matrix
         return float(abs(m[0, 0] * m[1, 1] - m[0, 1] * m[1, 0]) ** 0.5)
 
+    @property
+    def stays(self) -> bool:
+        """Whether nothing inside the output moves by as much as STILL."""
+        (a, b, x), (c, d, y) = self.matrix[:2].tolist()
+        width, height = self.size
+        across = abs(a - 1) * width + abs(b) * height + abs(x)
+        return across < STILL and abs(c) * width + abs(d - 1) * height + abs(y) < STILL
+
     def points(self, xy: ArrayLike) -> NDArray[np.float64]:
         """Move points (..., 2) px; NaN stays NaN."""
         xy = np.asarray(xy, np.float64)
@@ -84,6 +94,11 @@ class Warp:
         """
         if out is not None and out.shape != (self.size[1], self.size[0], *pixels.shape[2:]):
             raise ValueError(f"out must be {(self.size[1], self.size[0], *pixels.shape[2:])}, not {out.shape}")
+        if pixels.shape[:2] == self.size[::-1] and pixels.dtype == np.uint8 and self.stays:
+            if out is None:
+                return pixels.copy()
+            out[...] = pixels
+            return out
         matrix = self.matrix
         if self.shrinks > 1 and not nearest:
             pixels, smaller = shrunk(pixels, self.shrinks)

@@ -1,5 +1,6 @@
 """Laws of warps: pictures and points move alike, whatever made the warp."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from posewright.codecs.megvii import Megvii
 from posewright.codecs.udp import Udp, UdpOffsets
 from posewright.scene import HIDDEN, SEEN, Person, Scene, aim, take, whole
 from posewright.skeleton import COCO
-from posewright.warp import SHRINK_BEYOND, around, flipped, resized
+from posewright.warp import SHRINK_BEYOND, Warp, around, flipped, resized
 
 AIMS = {
     "posewright": around,
@@ -159,3 +160,20 @@ def test_a_mirrored_person_keeps_what_belongs_to_each_keypoint(rng):
     np.testing.assert_array_equal(once.visible, visible[COCO.mirror])
     np.testing.assert_allclose(once.keypoints[:, 0], SIZE[0] - 1 - person.keypoints[COCO.mirror, 0])
     assert once.area == person.area
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.floats(-9, -3.1), st.integers(0, 2**32 - 1))
+def test_a_picture_that_does_not_move_is_the_same_whether_it_is_resampled_or_copied(width, height, exponent, seed):
+    rng = np.random.default_rng(seed)
+    pixels = rng.choice(np.array([0, 1, 254, 255], np.uint8), (height, width, 3))
+    matrix = np.eye(3)
+    matrix[:2] += rng.uniform(-1, 1, (2, 3)) * 10**exponent / np.array([4 * width, 4 * height, 2])
+    warp = Warp(matrix, (width, height))
+    assert warp.stays
+    kept, out = warp.image(pixels), np.empty_like(pixels)
+    assert not np.shares_memory(kept, pixels)
+    assert warp.image(pixels, out=out) is out
+    moved = cv2.warpAffine(pixels, matrix[:2], (width, height), flags=cv2.INTER_LINEAR)
+    for found in (kept, out, moved):
+        np.testing.assert_array_equal(found, pixels)
+    assert not Warp(matrix + np.outer([0.01, 0, 0], [0, 0, 1]), (width, height)).stays

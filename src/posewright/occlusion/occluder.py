@@ -69,6 +69,8 @@ def hide(person: Person, alpha: Alpha) -> Person:
     if person.visible is None:
         return person
     covered = beneath(person, alpha) & (person.visible == SEEN)
+    if not covered.any():
+        return person
     cause = None if person.cause is None else np.where(covered, Cause.OBJECT, person.cause).astype(np.uint8)
     return replace(person, visible=np.where(covered, HIDDEN, person.visible).astype(np.uint8), cause=cause)
 

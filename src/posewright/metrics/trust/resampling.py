@@ -30,6 +30,24 @@ SMALL, WHOLE = np.iinfo(np.uint16).max, np.iinfo(np.int32).max
 and several times as fast."""
 
 
+FEW, FEW_PEOPLE = 400, 2000
+"""Up to so many runs it is quicker to say of each how many recalls it reaches than to look for every recall among them,
+where a table can say it of every number of people."""
+
+
+class Recalls(NamedTuple):
+    """Say of b resamples which of RECALLS so many true positives reach, by whole numbers.
+
+    needed (b, 101): the fewest true positives that reach each. reached (U, P): how many recalls are reached by 0, 1, 2
+    ... true positives, in any of the U numbers of people that there are, None where sums of weights may not fit 16 bits
+    or people are many; row (b,): which of them is a resample's.
+    """
+
+    needed: NDArray[np.int32]
+    reached: NDArray[np.uint8] | None = None
+    row: NDArray[np.intp] = np.zeros(0, np.intp)
+
+
 class Runs(NamedTuple):
     """Hold one ranking at one threshold and area range, as runs of false positives and the true ones after them.
 
@@ -64,23 +82,26 @@ def again_of(matches: Matches, ranges: int = len(RANGES)) -> Again:
             most.append((max(int(sums.max(initial=0)) for sums in each), max(int(sums.sum()) for sums in each)))
         return most[0]
 
-    def small(weights: Floats) -> bool:
+    def small(weights: Floats) -> tuple[bool, bool]:
         (longest, whole), heaviest = most_of(), weights.max(initial=0)
         fits = heaviest * longest <= SMALL and heaviest * whole <= WHOLE
-        return bool(fits and (weights == np.floor(weights)).all())
+        fits = bool(fits and (weights == np.floor(weights)).all())
+        return fits, fits and bool(heaviest * whole <= SMALL)
 
     def again(weights: Floats) -> dict[str, Floats]:
         people = weights @ counted
         precision, recall = np.full((2, len(RANGES), len(THRESHOLDS), len(weights)), np.nan)
+        asked = sorted({a for a, _ in runs()})
         longest = 1 + max(one.true.shape[0] for one in runs().values())
         step = max(AT_ONCE, CELLS // longest)
-        kind = np.uint16 if small(weights) else np.float64
+        fits, few = small(weights)
+        kind = np.uint16 if fits else np.float64
         room = np.empty(min(step, len(weights)) * longest)
         for chunk in (slice(start, start + step) for start in range(0, len(weights), step)):
             columns: NDArray[Any] = np.ascontiguousarray(weights[chunk].T, kind)
-            needed = [_needed(some) for some in people[chunk].T]
+            recalls = {a: _recalls(people[chunk, a], few) for a in asked}
             for (a, t), one in runs().items():
-                precision[a, t, chunk], recall[a, t, chunk] = _average(one, columns, people[chunk, a], needed[a], room)
+                precision[a, t, chunk], recall[a, t, chunk] = _average(one, columns, people[chunk, a], recalls[a], room)
         return _ten_numbers(precision, recall)
 
     return again
@@ -129,16 +150,32 @@ def _needed(people: Floats) -> NDArray[np.int32]:
     return fewest.astype(np.int32)
 
 
+def _recalls(people: Floats, few: bool) -> Recalls:
+    """Return what reaches RECALLS of so many people (b,)."""
+    if not few or people.max(initial=0) > FEW_PEOPLE:
+        return Recalls(_needed(people))
+    known, row = np.unique(people, return_inverse=True)
+    needed, width = _needed(known), int(known[-1]) + 1
+    places = np.minimum(needed, width - 1) + width * np.arange(len(known))[:, None]
+    first = np.bincount(places.ravel(), minlength=len(known) * width).reshape(len(known), width)
+    return Recalls(needed[row], np.cumsum(first, axis=1).astype(np.uint8), row)
+
+
 def _average(
-    runs: Runs, weights: NDArray[Any], people: Floats, needed: NDArray[np.int32], room: Floats
+    runs: Runs, weights: NDArray[Any], people: Floats, recalls: Recalls, room: Floats
 ) -> tuple[Floats, Floats]:
     """Return the mean precision over RECALLS and the final recall (b,) under weights (I, b); -1 where no people.
 
-    needed: see `_needed`; of no use where weights are no whole numbers. room: to compute in, for new memory takes as
-    long as what is done in it.
+    recalls: of no use where weights are no whole numbers. room: to compute in, for new memory takes as long as what is
+    done in it.
     """
     count, resamples = runs.true.shape[0], len(people)
+    if not count:
+        return np.where(people > 0, 0.0, -1.0), np.where(people > 0, 0.0, -1.0)
     some = np.where(people > 0, people, np.nan)
+    if recalls.reached is not None and count <= FEW:
+        average, last = _of_few(runs.true @ weights, runs.scored @ weights, recalls.reached, recalls.row)
+        return np.where(people > 0, average, -1.0), np.where(people > 0, last / some, -1.0)
     true, scored = (_running(matrix @ weights) for matrix in runs)
     precision = room[: resamples * (count + 1)].reshape(resamples, count + 1)
     head = _uncertain(scored)
@@ -146,14 +183,43 @@ def _average(
     np.divide(true[:, head:], scored[:, head:], out=precision[:, head:-1])
     precision[:, -1] = 0.0
     if weights.dtype == np.uint16:
-        place = np.stack([row.searchsorted(least) for row, least in zip(true, needed, strict=True)])
+        place = np.stack([row.searchsorted(least) for row, least in zip(true, recalls.needed, strict=True)])
     else:
         place = np.stack([row.searchsorted(RECALLS) for row in true / some[:, None]])
     place += (count + 1) * np.arange(resamples)[:, None]
     best = np.maximum.reduceat(precision.ravel(), place.ravel()).reshape(place.shape)
     average = np.maximum.accumulate(best[:, ::-1], axis=1).mean(axis=1)
-    recall = true[:, -1] / some if count else 0.0 * some
-    return np.where(people > 0, average, -1.0), np.where(people > 0, recall, -1.0)
+    return np.where(people > 0, average, -1.0), np.where(people > 0, true[:, -1] / some, -1.0)
+
+
+def _of_few(
+    true: NDArray[Any], scored: NDArray[Any], reached: NDArray[np.uint8], row: NDArray[np.intp]
+) -> tuple[Floats, NDArray[Any]]:
+    """Return the mean precision over RECALLS, and how many are found (b,), of steps (R, b) of few runs.
+
+    Row by row for all resamples at once; a run's precision then stands for as many of RECALLS as it is the first to
+    reach.
+    """
+    count, resamples = true.shape
+    for sums in (true, scored):
+        for run in range(1, count):
+            np.add(sums[run - 1], sums[run], out=sums[run])
+    precision = np.empty((count + 1, resamples))
+    head = _uncertain(scored.T)
+    np.divide(true[:head], scored[:head] + np.spacing(1), out=precision[:head])
+    np.divide(true[head:], scored[head:], out=precision[head:-1], dtype=np.float64)
+    precision[-1] = 0.0
+    for run in range(count - 1, -1, -1):
+        np.maximum(precision[run], precision[run + 1], out=precision[run])
+    most = reached.shape[1] - 1
+    found = np.minimum(true, most) if true[-1].max() > most else true
+    so_far = reached.ravel().take(found + (most + 1) * row)
+    times = np.empty((resamples, count + 1), np.intp)
+    times[:, -1] = so_far[0]
+    np.subtract(so_far[:0:-1].T, so_far[-2::-1].T, out=times[:, 1:-1])
+    np.subtract(len(RECALLS), so_far[-1], out=times[:, 0])
+    best = np.repeat(precision[::-1].T.ravel(), times.ravel())
+    return best.reshape(resamples, len(RECALLS)).mean(axis=1), true[-1]
 
 
 def _uncertain(scored: NDArray[Any]) -> int:

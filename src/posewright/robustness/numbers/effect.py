@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -167,8 +167,18 @@ def effects_of(
     `confidence.compare`. Those for whatever is largest are by the 95 % quantile of max |d* - d| / sd over a family.
     """
     value = again(np.ones((1, scenes)))[0]
-    drawn = np.concatenate([again(some) for some in draw(scenes, draws, seed)])
+    drawn = np.concatenate([again(some) for some in _weights(scenes, draws, seed)])
     return told(value, drawn, sample, scenes, families, grouped)
+
+
+def _weights(scenes: int, draws: int, seed: int) -> Iterable[Floats]:
+    """Draw weights as `confidence.draw` does; what was drawn last is kept, where it is not much."""
+    return _kept(scenes, draws, seed) if scenes * draws <= AT_ONCE else draw(scenes, draws, seed)
+
+
+@lru_cache(maxsize=1)
+def _kept(scenes: int, draws: int, seed: int) -> list[Floats]:
+    return list(draw(scenes, draws, seed))
 
 
 def told(
@@ -181,21 +191,28 @@ def told(
 ) -> list[Effect]:
     """Return the effects of numbers (M,) that are drawn (B, M) already; see `effects_of`."""
     units = np.where(np.isfinite(sample.pictures), sample.pictures, scenes)
-    ordered = np.sort(drawn, axis=0)
-    low, high = small_samples.ends(drawn, value, units, 0.95, grouped, ordered)
-    low90, high90 = small_samples.ends(drawn, value, units, 0.90, grouped, ordered)
-    p = small_samples.chance(drawn, value, units, sample.changed)
-    both = np.array([low, high]) if families is None else _simultaneous(drawn, value, units, families, (low, high))
-    rows = zip(value, low, high, low90, high90, sample.asked, p, sample.pictures, sample.changed, *both, strict=True)
-    return [Effect(*map(float, row)) for row in rows]
+    rows, spread = small_samples.ordered(drawn, units, 0.90), small_samples.spread(drawn)
+    low, high = small_samples.ends(drawn, value, units, 0.95, grouped, rows)
+    low90, high90 = small_samples.ends(drawn, value, units, 0.90, grouped, rows)
+    p = small_samples.chance(drawn, value, units, sample.changed, spread)
+    both = np.array([low, high])
+    if families is not None:
+        both = _simultaneous(drawn, value, spread, small_samples.wider(units, 0.95), families, (low, high))
+    columns = zip(value, low, high, low90, high90, sample.asked, p, sample.pictures, sample.changed, *both, strict=True)
+    return [Effect(*map(float, row)) for row in columns]
 
 
-def _simultaneous(drawn: Floats, value: Floats, units: Floats, families: Sequence[object], own: Pair) -> Floats:
+def _simultaneous(
+    drawn: Floats, value: Floats, spread: Floats, wider: Floats, families: Sequence[object], own: Pair
+) -> Floats:
     """(2, M) the ends of intervals that hold together with those of their family; alone, they are their own."""
-    spread, wider = small_samples.spread(drawn), small_samples.wider(units, 0.95)
     ends = np.array(own)
-    for name in dict.fromkeys(families):
-        columns = [c for c, other in enumerate(families) if other == name and spread[c] > 0]
+    members: dict[object, list[int]] = {}
+    for c, name in enumerate(families):
+        members.setdefault(name, [])
+        if spread[c] > 0:
+            members[name].append(c)
+    for columns in members.values():
         if len(columns) > 1:
             away = np.nan_to_num(abs(drawn[:, columns] - value[columns]) / spread[columns])
             reach = np.quantile(away.max(1), 0.95) * spread[columns] * wider[columns]

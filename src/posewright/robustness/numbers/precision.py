@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from posewright.columns import with_people
 from posewright.metrics.oks.groups import Problem, gather, with_keypoints
 from posewright.metrics.trust.confidence import draw
 from posewright.metrics.trust.resampling import again_of
@@ -22,20 +23,25 @@ from posewright.robustness.numbers.effect import told as told_of
 from posewright.robustness.numbers.measure import targets
 from posewright.robustness.numbers.right import Flags
 from posewright.scene import Floats, Person, Scene
+from posewright.warp import Warp
 
 DRAWS = 2000
 """Bootstrap samples, or a twentieth of those of shares if that is more: one of average precision costs far more."""
+AT_ONCE = 1 << 22
+"""Weights in memory at a time, as numbers of 64 bits."""
 NUMBERS = ("AP", "AP50")
 
 
 class Truth(NamedTuple):
     """Hold the pictures that average precision is measured in, and where in them the N people asked about are.
 
-    scenes: numbered from 0; row (N,): each person's place among all people of all scenes.
+    scenes: numbered from 0; row (N,): each person's place among all people of all scenes; ways: from each person's crop
+    to the picture.
     """
 
     scenes: list[Scene]
     row: NDArray[np.intp]
+    ways: list[Warp]
 
 
 def truth_of(scenes: Sequence[Scene], people: Sequence[Subject]) -> Truth:
@@ -55,19 +61,20 @@ def truth_of(scenes: Sequence[Scene], people: Sequence[Subject]) -> Truth:
                 row[place, n] = len(row)
                 kept.append(person)
         shown.append(replace(scene, people=tuple(kept), id=place))
-    return Truth(shown, np.array([row[one.scene, one.person] for one in people]))
+    ways = [one.crop.warp.inverse(one.crop.source_size) for one in people]
+    return Truth(shown, np.array([row[one.scene, one.person] for one in people]), ways)
 
 
 def returned(people: Sequence[Subject], said: Answers, truth: Truth) -> list[Scene]:
     """Return the people found to their pictures; without a score of their own they get the keypoints' mean, or 1."""
     found: dict[int, list[Person]] = {}
-    for n, one in enumerate(people):
-        if np.isfinite(said.keypoints[n]).any():
-            rated = bool(np.isfinite(said.scores[n]).any())
-            score = said.score[n] if np.isfinite(said.score[n]) else np.nanmean(said.scores[n]) if rated else 1.0
-            person = Person(said.keypoints[n], scores=said.scores[n] if rated else None, score=float(score))
-            found.setdefault(one.scene, []).extend(one.crop.back([person]))
-    return [replace(scene, people=tuple(found.get(place, ()))) for place, scene in enumerate(truth.scenes)]
+    for n in np.flatnonzero(np.isfinite(said.keypoints).any(axis=(1, 2))).tolist():
+        rated = bool(np.isfinite(said.scores[n]).any())
+        score = said.score[n] if np.isfinite(said.score[n]) else np.nanmean(said.scores[n]) if rated else 1.0
+        person = Person(said.keypoints[n], scores=said.scores[n] if rated else None, score=float(score))
+        person = person.moved(truth.ways[n], people[n].crop.skeleton)
+        found.setdefault(people[n].scene, []).append(person)
+    return [with_people(scene, tuple(found.get(place, ()))) for place, scene in enumerate(truth.scenes)]
 
 
 def precision(
@@ -121,9 +128,11 @@ def _units(scenes: Sequence[Scene]) -> NDArray[np.intp]:
 
 
 def _weights(of: NDArray[np.intp], draws: int, seed: int) -> list[NDArray[Any]]:
-    """Draw weights (B, S) of the pictures, first ones of 1, then `draws` in chunks; as small numbers as hold them."""
-    drawn = [np.ones((1, len(of))), *(some[:, of] for some in draw(int(of.max()) + 1, draws, seed))]
-    return [some.astype(np.min_scalar_type(int(some.max()))) for some in drawn]
+    """Draw weights (B, S) of the pictures, first ones of 1, then `draws` in lots; as small numbers as hold them."""
+    drawn = [some[:, of].astype(np.min_scalar_type(int(some.max()))) for some in draw(int(of.max()) + 1, draws, seed)]
+    rows = max(1, AT_ONCE // len(of))
+    whole = np.concatenate(drawn)
+    return [np.ones((1, len(of)), np.uint8), *(whole[start : start + rows] for start in range(0, draws, rows))]
 
 
 def changed_in(people: Sequence[Subject], answers: Mapping[str, Answers], attack: str) -> int:
