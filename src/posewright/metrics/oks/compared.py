@@ -54,6 +54,11 @@ class Compared:
         return self.predictions.keypoints.take(self.pairs[0].order, axis=0)
 
     @cached_property
+    def ranking(self) -> Places:
+        """The order (D,) of the predictions that count by score."""
+        return np.argsort(-self.predictions.score[self.pairs[0].order], kind="stable")
+
+    @cached_property
     def boxed(self) -> Floats:
         """The OKS (N,) of every pair where nobody's keypoints are labelled; 0 where it is below the thresholds."""
         _, guess, person = self.pairs
@@ -155,15 +160,17 @@ def matches(
     outside = out_of_range(predictions.area[kept.order])[:ranges]
     chosen, dropped = match(similarity, guess, person, kept.rank, ignored, truths.crowd, outside)
     counted = np.stack([np.bincount(truths.image[~row], minlength=images) for row in ignored], axis=1)
-    return Matches(kept.image, predictions.score[kept.order], chosen, dropped, counted)
+    return Matches(kept.image, predictions.score[kept.order], chosen, dropped, counted, compared.ranking)
 
 
 def likely(truths: Truths, predicted: Floats, sigmas: Floats, guess: Places, person: Places) -> Floats:
-    """Return the OKS (N,) of pairs, 0 where it is below the lowest threshold for certain; bit by bit `similarities`."""
+    """Return the OKS (N,) of pairs, or 0 where it is below the lowest threshold for certain, as `similarities` does."""
     columns = np.flatnonzero(truths.labelled.any(0))
     if 0 < len(columns) < len(sigmas) and _known(truths)[person].all():  # nobody is compared by all keypoints
         truths = truths._replace(keypoints=truths.keypoints[:, columns], labelled=truths.labelled[:, columns])
         predicted, sigmas = predicted[:, columns], sigmas[columns]
+    if len(sigmas) == 1:  # to compare costs less than the bound
+        return similarities(truths, predicted, sigmas, guess, person)
     found = np.zeros(len(guess))
     near = np.flatnonzero(_near(truths, predicted, float(sigmas.max()), guess, person))
     found[near] = similarities(truths, predicted, sigmas, guess[near], person[near])

@@ -7,6 +7,8 @@ at once: predictions of the same rank are in different images and cannot compete
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -45,7 +47,8 @@ class Matches(NamedTuple):
     """Say what became of every prediction: the contributions of the images to average precision.
 
     image, score (D,); person (A, T, D) the true person's place or -1; ignored (A, T, D); counted (I, A) how
-    many people of an image are to be found. A: area ranges, T: thresholds, I: images.
+    many people of an image are to be found. A: area ranges, T: thresholds, I: images. ranking (D,): their order by
+    score, equal ones as they stand; None where it is not worked out yet.
     """
 
     image: Places
@@ -53,14 +56,19 @@ class Matches(NamedTuple):
     person: Persons
     ignored: Flags
     counted: Places
+    ranking: Places | None = None
+
+
+def by_number(numbers: Places) -> Places:
+    """Return the order of whole numbers (N,) from 0, equal ones as they stand; those of 16 bits need no comparing."""
+    few = numbers.max(initial=0) < 1 << 16
+    return np.argsort(numbers.astype(np.uint16) if few else numbers, kind="stable")
 
 
 def ranked(image: Places, score: Floats, most: int = KEPT) -> Ranked:
     """Order predictions by image, then by score from the best (equal ones as listed), and keep the first `most`."""
     order = np.argsort(-score, kind="stable")
-    places = image[order]
-    few = len(places) and places.max() < 1 << 16  # 16 bits are sorted without comparing
-    order = order[np.argsort(places.astype(np.uint16) if few else places, kind="stable")]
+    order = order[by_number(image[order])]
     image = image[order]
     rank = np.arange(len(image)) - np.searchsorted(image, image)
     kept = rank < most
@@ -90,18 +98,21 @@ def match(
     A crowd may be taken again and again. What takes an ignored person is ignored, and so is what takes none
     and lies outside the area range.
 
-    similarity, prediction, person (N,): pairs, as `pairs` returns them; rank (D,); ignored (A, P) and
+    similarity, prediction, person (N,): pairs, the people of a prediction in their order; rank (D,); ignored (A, P) and
     crowd (P,) of people; outside (A, D) of predictions.
     """
     stages = len(ignored) * len(_LIMITS)
     likely = np.flatnonzero(similarity >= _LIMITS[0])
-    likely = likely[np.lexsort((person[likely], similarity[likely], prediction[likely]))]
+    likely = likely[np.argsort(similarity[likely], kind="stable")]
+    likely = likely[by_number(prediction[likely])]
+    order, turns = _turns(prediction[likely], rank)
+    likely = likely[order]
     who, one = prediction[likely], person[likely]
     first = np.uint64(1) << np.arange(0, stages, len(_LIMITS), dtype=np.uint64)  # the first stage of every range
     reached = np.searchsorted(_LIMITS, similarity[likely], side="right").astype(np.uint64)
     near = ((np.uint64(1) << reached) - np.uint64(1)) * first.sum()
     passed = (ignored.T @ (first * np.uint64((1 << len(_LIMITS)) - 1)))[one]
-    won = _won(who, one, rank, (near & ~passed, near & passed), crowd)
+    won = _won(who, one, turns, (near & ~passed, near & passed), crowd)
     chosen = np.full((stages, len(rank)), -1, np.int32)
     dropped = np.repeat(outside, len(_LIMITS), axis=0)
     for stage in range(stages):
@@ -112,39 +123,42 @@ def match(
     return chosen.reshape(shape), dropped.reshape(shape)
 
 
-def _won(who: Places, one: Places, rank: Places, waves: tuple[Bits, Bits], crowd: Flags) -> Bits:
+def _won(who: Places, one: Places, turns: Sequence[Sequence[slice]], waves: tuple[Bits, Bits], crowd: Flags) -> Bits:
     """Return at which stages, a bit each, the pairs (N,) of predictions and people are matches.
 
-    A prediction's pairs stand together, the best last. waves: where they may match, people who count, then others.
+    waves: where they may match, people who count, then others. A turn has a person once.
     """
-    free, matched, won = np.full(crowd.shape, ~np.uint64(0)), np.zeros(len(rank), np.uint64), np.zeros_like(waves[0])
-    for turn in _turns(who, rank):
+    every, none = ~np.uint64(0), np.uint64(0)
+    free, matched = np.full(len(crowd), every), np.zeros(who.max(initial=-1) + 1, np.uint64)
+    won, again = np.zeros_like(waves[0]), np.where(crowd[one], every, none)
+    for turn in turns:
         for wave in waves:
             for some in turn:
                 bits = wave[some]
                 if bits.any():
-                    bits &= free[one[some]] & ~matched[who[some]]
+                    bits = bits & free[one[some]] & ~matched[who[some]]
                     matched[who[some]] |= bits
                     won[some] |= bits
-        taken = np.concatenate(turn)
-        taken = taken[~crowd[one[taken]]]
-        free[one[taken]] &= ~won[taken]  # a turn has a person once
+        whole = slice(turn[0].start, turn[-1].stop)
+        free[one[whole]] &= ~won[whole] | again[whole]
     return won
 
 
-def _turns(who: Places, rank: Places) -> list[list[Places]]:
-    """Part the pairs (N,) by their predictions' ranks, and these by how many pairs of the prediction are better."""
+def _turns(who: Places, rank: Places) -> tuple[Places, list[list[slice]]]:
+    """Order the pairs (N,) by their predictions' ranks, then by how many pairs of the prediction are better.
+
+    The pairs of a prediction stand together, the best last. Returns the order, and by rank where the parts then lie.
+    """
     if not len(who):
-        return []
+        return np.zeros(0, np.intp), []
     starts = np.flatnonzero(np.diff(who, prepend=-1))
     better = np.repeat(np.append(starts[1:], len(who)), np.diff(starts, append=len(who))) - 1 - np.arange(len(who))
-    most, turn = int(better.max()) + 1, rank[who]
-    key = turn * most + better
-    parts = np.split(
-        np.argsort(key, kind="stable"), np.cumsum(np.bincount(key, minlength=most * (int(turn.max()) + 1)))[:-1]
-    )
-    kept = [[part for part in parts[first : first + most] if len(part)] for first in range(0, len(parts), most)]
-    return [turn for turn in kept if turn]
+    most = int(better.max()) + 1
+    key = rank[who] * most + better
+    ends = np.append(0, np.cumsum(np.bincount(key, minlength=most * (int(key.max()) // most + 1)))).tolist()
+    parts = [slice(start, end) for start, end in pairwise(ends)]
+    turns = [[part for part in parts[n : n + most] if part.start < part.stop] for n in range(0, len(parts), most)]
+    return by_number(key), [turn for turn in turns if turn]
 
 
 def precision_recall(matches: Matches) -> tuple[Floats, Floats]:
@@ -153,9 +167,9 @@ def precision_recall(matches: Matches) -> tuple[Floats, Floats]:
     tp and fp run over predictions by score; precision = tp / (tp + fp), raised to the best at any higher
     recall; recall = tp / people. Both are worked out where tp rises, which is where the best lie.
     """
-    order = np.argsort(-matches.score, kind="stable")
-    scored = ~matches.ignored[..., order]
-    found = (matches.person >= 0)[..., order] & scored
+    order = np.argsort(-matches.score, kind="stable") if matches.ranking is None else matches.ranking
+    scored = ~matches.ignored.take(order, axis=-1)
+    found = (matches.person >= 0).take(order, axis=-1) & scored
     ranges, thresholds = scored.shape[:2]
     precision = np.full((thresholds, len(RECALLS), ranges), -1.0)
     recall = np.full((thresholds, ranges), -1.0)

@@ -25,8 +25,8 @@ PREDICTED_AREAS = {
     "box": "box",
 }
 """What a protocol says of the areas that predictions are given."""
-PAIRS_AT_ONCE = 1 << 11
-"""How many pairs are compared in one step: few enough for the processor's cache."""
+PAIRS_AT_ONCE, NUMBERS_AT_ONCE = 1 << 11, 1 << 15
+"""How many pairs, or keypoints of pairs, are compared in one step: few enough for the processor's cache."""
 
 PLAIN_SIGMA = 0.1
 """Of a keypoint that nobody published one for and that resembles none: `oks_sigma` of DeepLabCut's compute_oks, by
@@ -106,7 +106,7 @@ def similarities(truths: Truths, predicted: Floats, sigmas: Floats, guess: Place
     scale = -((sigmas * 2) ** 2)
     for n in np.flatnonzero(np.bincount(count)):
         rows = np.flatnonzero(count == n)
-        for some in np.array_split(rows, len(rows) // PAIRS_AT_ONCE + 1):
+        for some in np.array_split(rows, len(rows) * len(sigmas) // NUMBERS_AT_ONCE + 1):
             found[some] = _of_count(truths, predicted[guess[some]], scale, person[some], int(n))
     return found
 
