@@ -73,13 +73,20 @@ def best_scores(people: Everybody, best: Sequence[Floats], keypoints: Floats) ->
     scene, rank = people.predictions.image, people.rank
     one, other = pairs(scene, scene)
     one, other = one[one <= other], other[one <= other]
-    areas = extent(keypoints).prod(0)
+    areas, scale = extent(keypoints).prod(0), -((people.sigmas * 2) ** 2)
     alike = np.empty(len(one))
     for start in range(0, len(one), PAIRS_AT_ONCE):
         some = np.s_[start : start + PAIRS_AT_ONCE]
         area = (areas[one[some]] + areas[other[some]])[:, None] / 2 + np.spacing(1)
-        away = ((keypoints[one[some]] - keypoints[other[some]]) ** 2).sum(-1) / (people.sigmas * 2) ** 2
-        alike[some] = np.fmax(np.exp(-away / area / 2), 0.0).mean(-1)
+        apart = keypoints.take(one[some], axis=0)
+        apart -= keypoints.take(other[some], axis=0)
+        np.square(apart, out=apart)
+        close = apart[..., 0] + apart[..., 1]
+        close /= scale
+        close /= area
+        close /= 2
+        np.exp(close, out=close)
+        alike[some] = np.fmax(close, 0.0, out=close).mean(-1)
     size = int(rank.max(initial=-1)) + 1
     fading = np.ones((len(people.scene), size, size))
     for a, b in ((one, other), (other, one)):
