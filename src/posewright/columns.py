@@ -143,17 +143,23 @@ def people_of(scenes: Sequence[Scene], keypoints: int) -> People:
     )
 
 
-def extent(keypoints: Floats) -> Floats:
-    """Return the width and height (2, P) of keypoints (P, K, 2), NaN left out; 0 where there is none.
+def ends(keypoints: Floats) -> tuple[Floats, Floats]:
+    """Return the lowest and the highest x and y (2, P) of keypoints (P, K, 2), NaN left out; NaN where there is none.
 
     People are moved to the last axis, some at a time: numpy reduces a short axis in the middle several times as slowly.
     """
-    found = np.empty((2, len(keypoints)))
-    for start in range(0, len(keypoints), AT_ONCE):
-        some = np.ascontiguousarray(np.moveaxis(keypoints[start : start + AT_ONCE], 0, 2))
-        low, high = np.fmin.reduce(some, axis=0, initial=np.inf), np.fmax.reduce(some, axis=0, initial=-np.inf)
-        found[:, start : start + AT_ONCE] = np.maximum(high - low, 0.0)
-    return found
+    low, high = np.empty((2, 2, len(keypoints)))
+    for some in (slice(start, start + AT_ONCE) for start in range(0, len(keypoints), AT_ONCE)):
+        columns = np.ascontiguousarray(np.moveaxis(keypoints[some], 0, 2))
+        np.fmin.reduce(columns, axis=0, out=low[:, some])
+        np.fmax.reduce(columns, axis=0, out=high[:, some])
+    return low, high
+
+
+def extent(keypoints: Floats) -> Floats:
+    """Return the width and height (2, P) of keypoints (P, K, 2), NaN left out; 0 where there is none."""
+    low, high = ends(keypoints)
+    return np.asarray(np.fmax(high - low, 0.0))
 
 
 AT_ONCE = 1 << 9

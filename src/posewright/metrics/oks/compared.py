@@ -7,13 +7,13 @@ keypoint is nearer than the boxes around all of both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from posewright.columns import ends
 from posewright.metrics.oks.matching import (
     RANGES,
     THRESHOLDS,
@@ -184,23 +184,16 @@ def _known(truths: Truths) -> Flags:
 
 def _near(truths: Truths, predicted: Floats, sigma: float, guess: Places, person: Places) -> Flags:
     """Tell which pairs (N,) may reach the lowest threshold."""
-    low, high = _ends(np.where(truths.labelled[..., None], truths.keypoints, np.nan))
+    low, high = ends(np.where(truths.labelled[..., None], truths.keypoints, np.nan))
     by_box = ~_known(truths)
     side = truths.box[by_box, 2:] - truths.box[by_box, :2]
-    low[by_box], high[by_box] = truths.box[by_box, :2] - side, truths.box[by_box, :2] + side + side
-    first, last = _ends(predicted)
+    low[:, by_box], high[:, by_box] = (truths.box[by_box, :2] - side).T, (truths.box[by_box, :2] + side + side).T
+    first, last = ends(predicted)
     gap = np.zeros(len(guess))
     for axis in range(2):
-        apart = np.maximum(low[person, axis] - last[guess, axis], first[guess, axis] - high[person, axis])
-        gap += np.square(np.maximum(apart, 0.0))
+        apart = low[axis].take(person) - last[axis].take(guess)
+        np.maximum(apart, first[axis].take(guess) - high[axis].take(person), out=apart)
+        np.maximum(apart, 0.0, out=apart)
+        gap += np.square(apart, out=apart)
     limit = FARTHEST * (2 * sigma) ** 2 * (truths.area + np.spacing(1))
     return np.asarray(~(gap > limit[person] * (1 + 1e-9) + 1e-9))
-
-
-def _ends(xy: Floats) -> Sequence[Floats]:
-    """Return the lowest and the highest x and y (N, 2) of keypoints (N, K, 2), NaN left out; NaN for none."""
-    low, high = xy[:, 0].copy(), xy[:, 0].copy()
-    for column in range(1, xy.shape[1]):
-        np.fmin(low, xy[:, column], out=low)
-        np.fmax(high, xy[:, column], out=high)
-    return low, high

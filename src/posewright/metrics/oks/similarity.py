@@ -107,13 +107,13 @@ def similarities(truths: Truths, predicted: Floats, sigmas: Floats, guess: Place
     for n in np.flatnonzero(np.bincount(count)):
         rows = np.flatnonzero(count == n)
         for some in np.array_split(rows, len(rows) * len(sigmas) // NUMBERS_AT_ONCE + 1):
-            found[some] = _of_count(truths, predicted[guess[some]], scale, person[some], int(n))
+            found[some] = _of_count(truths, predicted.take(guess[some], axis=0), scale, person[some], int(n))
     return found
 
 
 def _of_count(truths: Truths, predicted: Floats, scale: Floats, person: Places, count: int) -> Floats:
     if count:
-        away = np.subtract(predicted, truths.keypoints[person], out=predicted)
+        away = np.subtract(predicted, truths.keypoints.take(person, axis=0), out=predicted)
     else:
         low, high = truths.box[person, None, :2], truths.box[person, None, 2:]
         low, high = low - (high - low), low + 2 * (high - low)
@@ -125,7 +125,7 @@ def _of_count(truths: Truths, predicted: Floats, scale: Floats, person: Places, 
     close /= 2
     np.exp(close, out=close)
     if 0 < count < len(scale):
-        close = close[truths.labelled[person]].reshape(-1, count)
+        close = close[truths.labelled.take(person, axis=0)].reshape(-1, count)
     missed = np.isnan(close)
     if missed.any():
         close[missed] = 0.0

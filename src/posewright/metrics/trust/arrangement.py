@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from posewright.columns import People
+from posewright.columns import People, ends
 from posewright.geometry.boxes import overlap
 from posewright.scene import Floats
 from posewright.skeleton import Skeleton
@@ -70,9 +70,9 @@ def _pairs(xy: Floats, found: People, true: People) -> Pairs:
     order = np.argsort(found.scene, kind="stable")
     first, last = (np.searchsorted(found.scene[order], true.scene[some], side) for side in ("left", "right"))
     near = np.concatenate([np.arange(0), *map(np.arange, first, last)])
-    boxes, own, ends = _boxes(xy[order[near]]), _boxes(true.keypoints[some]), np.cumsum(last - first)
+    boxes, own, stops = _boxes(xy[order[near]]), _boxes(true.keypoints[some]), np.cumsum(last - first)
     rows = []
-    for n, (t, a, end) in enumerate(zip(some.tolist(), first.tolist(), ends.tolist(), strict=True)):
+    for n, (t, a, end) in enumerate(zip(some.tolist(), first.tolist(), stops.tolist(), strict=True)):
         shared = overlap(boxes[end - (last[n] - a) : end], own[n])[:, 0] if last[n] > a else np.zeros(1)
         if shared.max() >= TOGETHER:
             rows.append((int(order[a + shared.argmax()]), t))
@@ -83,9 +83,8 @@ def _pairs(xy: Floats, found: People, true: People) -> Pairs:
 
 def _boxes(xy: Floats) -> Floats:
     """Return boxes (N, 4) around keypoints (N, K, 2), of no size at 0 where there are none."""
-    there = np.asarray(np.isfinite(xy).all(-1))[..., None]
-    low, high = np.where(there, xy, np.inf).min(1), np.where(there, xy, -np.inf).max(1)
-    box = np.concatenate([low, high], 1)
+    there = np.isfinite(xy[..., 0]) & np.isfinite(xy[..., 1])
+    box = np.concatenate(ends(np.where(there[..., None], xy, np.nan))).T
     return np.where(np.isfinite(box).all(1)[:, None], box, 0.0)
 
 

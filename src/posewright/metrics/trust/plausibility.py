@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from posewright.columns import People, people_of, pictures_of
+from posewright.columns import People, ends, people_of, pictures_of
 from posewright.geometry.boxes import from_centres, from_corners
 from posewright.metrics.oks.matching import Flags, Places
 from posewright.metrics.oks.similarity import box_areas
@@ -111,11 +111,11 @@ def _shares(found: People, true: People) -> Iterator[str]:
 
 def _scaled(found: People, true: People, scenes: int) -> Iterator[str]:
     """Compare where keypoints end in each picture, on the right and at the bottom."""
-    ends = [_ends(people, scenes) for people in (found, true)]
-    known = np.isfinite(ends).all((0, 2)) & (np.array(ends) > 0).all((0, 2))
+    last = [_ends(people, scenes) for people in (found, true)]
+    known = np.isfinite(last).all((0, 2)) & (np.array(last) > 0).all((0, 2))
     if known.sum() < 3:
         return
-    ratio = ends[0][known] / ends[1][known]
+    ratio = last[0][known] / last[1][known]
     low, middle, high = _quartiles(ratio)
     one_scale = ((high - low) < 2 * SPREAD * middle).all()
     if one_scale and (np.abs(np.log(middle)) > np.log(SCALED)).all():
@@ -135,13 +135,11 @@ def _quartiles(values: Floats) -> Floats:
 
 def _ends(people: People, scenes: int) -> Floats:
     """Return the largest x and y (S, 2) of each scene's keypoints, NaN where it has none."""
-    ends = np.full((scenes, 2), np.nan)
+    found = np.full((scenes, 2), np.nan)
     there, first = np.unique(people.scene, return_index=True)
     if len(there):
-        flat = people.keypoints.reshape(len(people.keypoints), -1)
-        largest = np.fmax.reduceat(flat, first, axis=0).reshape(len(there), -1, 2)
-        ends[there] = np.nan_to_num(np.fmax.reduce(largest, axis=1), nan=-np.inf)
-    return np.where(np.isfinite(ends), ends, np.nan)
+        found[there] = np.fmax.reduceat(ends(people.keypoints)[1], first, axis=1).T
+    return np.where(np.isfinite(found), found, np.nan)
 
 
 def _outside(people: People, size: Floats, whose: str) -> Iterator[str]:
