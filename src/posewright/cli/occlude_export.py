@@ -84,14 +84,15 @@ def export(
         raise ValueError(f"--people must be 1 or more, not {people}")
     if model is not None and size is not None:
         raise ValueError("--size and --model: a model says itself how large its pictures are; give one of the two")
+    shown_at = None if size is None else _size(size)
     estimator: Any = None if model is None else load(model)
     skeleton = robustness.skeleton_of(estimator)
     scenes = scenes_of(data, split, people, world_seed, skeleton)
     given = boxes_for(boxes, scenes)
-    if size is None:
+    if shown_at is None:
         chosen = robustness.people_for(estimator, scenes, given, people)
     else:
-        chosen = subjects(scenes, size=_size(size), boxes=given, most=people)
+        chosen = subjects(scenes, size=shown_at, boxes=given, most=people)
     if not chosen:
         raise ValueError(f"{data}: nobody is labelled and has a box, so there is nobody to attack")
     own = chosen[0].crop.skeleton
