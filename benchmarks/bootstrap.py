@@ -42,7 +42,7 @@ def problem(seed: int = 0) -> Matches:
     box = np.concatenate([xy.min(1), xy.max(1)], axis=1)
     area = (box[:, 2:] - box[:, :2]).prod(1) * rng.uniform(0.3, 0.7, PEOPLE)
     truths = Truths(image, np.where(labelled[..., None], xy, np.nan), labelled, area, box, crowd,
-                    crowd | ~labelled.any(1))  # fmt: skip
+                    crowd | ~labelled.any(1), crowd)  # fmt: skip
     who = np.sort(rng.integers(PEOPLE, size=FOUND))
     away = np.where(rng.random(FOUND) < 0.3, 0.5, SPREAD * rng.lognormal(0, 0.8, FOUND))
     found = xy[who] + rng.normal(0, 1, (FOUND, 17, 2)) * (away * height[who])[:, None, None]

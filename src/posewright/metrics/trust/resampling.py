@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,9 +31,9 @@ SMALL, WHOLE = np.iinfo(np.uint16).max, np.iinfo(np.int32).max
 and several times as fast."""
 
 
-FEW, FEW_PEOPLE = 400, 2000
-"""Up to so many runs it is quicker to say of each how many recalls it reaches than to look for every recall among them,
-where a table can say it of every number of people."""
+FEW, ALONE, FEW_PEOPLE = 400, 256, 2000
+"""Up to about so many runs, fewer where resamples are few, it is quicker to say of each how many recalls it reaches
+than to look for every recall among them, where a table can say it of every number of people."""
 
 
 class Recalls(NamedTuple):
@@ -123,21 +124,24 @@ def _all_runs(matches: Matches) -> dict[tuple[int, int], Runs]:
     """Cut the rankings into runs, by the places of area range and threshold."""
     order = np.argsort(-matches.score, kind="stable")
     found, scored = matches.person[..., order] >= 0, ~matches.ignored[..., order]
-    image, images = matches.image[order], len(matches.counted)
+    image, images = matches.image[order].astype(np.int32), len(matches.counted)
     return {at: _runs(found[at], scored[at], image, images) for at in np.ndindex(*found.shape[:2])}
 
 
 def _runs(found: Flags, scored: Flags, image: Any, images: int) -> Runs:
     from scipy.sparse import csr_array  # a quarter of a second, for those alone who draw anew
 
+    scored = np.flatnonzero(scored)
     true, image = found[scored], image[scored]
-    run = np.cumsum(~true & np.append(False, true[:-1]))
-    count = int(run[true][-1]) + 1 if true.any() else 0
+    begins = np.flatnonzero(true[:-1] & ~true[1:]) + 1  # runs are in order, so that rows need no sorting
+    hits = np.flatnonzero(true)
+    count = int(np.searchsorted(begins, hits[-1], side="right")) + 1 if len(hits) else 0
+    ends = np.append(begins, len(true))[:count]
     matrices = []
-    for some in (true, run < count):  # runs are in order, so that rows need no sorting
-        starts = np.searchsorted(run[some], np.arange(count + 1)).astype(np.int32)
+    for some, stop in ((hits, np.searchsorted(hits, ends)), (np.arange(ends[-1] if count else 0), ends)):
+        starts = np.append(0, stop).astype(np.int32)
         ones = np.ones(starts[-1], np.uint16)
-        matrices.append(csr_array((ones, image[some].astype(np.int32), starts), shape=(count, images)))
+        matrices.append(csr_array((ones, image[some], starts), shape=(count, images)))
     return Runs(*matrices)
 
 
@@ -173,7 +177,7 @@ def _average(
     if not count:
         return np.where(people > 0, 0.0, -1.0), np.where(people > 0, 0.0, -1.0)
     some = np.where(people > 0, people, np.nan)
-    if recalls.reached is not None and count <= FEW:
+    if recalls.reached is not None and count * (1 + ALONE / resamples) <= FEW:
         average, last = _of_few(runs.true @ weights, runs.scored @ weights, recalls.reached, recalls.row)
         return np.where(people > 0, average, -1.0), np.where(people > 0, last / some, -1.0)
     true, scored = (_running(matrix @ weights) for matrix in runs)
@@ -182,10 +186,13 @@ def _average(
     np.divide(true[:, :head], scored[:, :head] + np.spacing(1), out=precision[:, :head])
     np.divide(true[:, head:], scored[:, head:], out=precision[:, head:-1])
     precision[:, -1] = 0.0
+    place = np.empty((resamples, len(RECALLS)), np.intp)
     if weights.dtype == np.uint16:
-        place = np.stack([row.searchsorted(least) for row, least in zip(true, recalls.needed, strict=True)])
+        for b, row in enumerate(true):
+            place[b] = row.searchsorted(recalls.needed[b])
     else:
-        place = np.stack([row.searchsorted(RECALLS) for row in true / some[:, None]])
+        for b, row in enumerate(true / some[:, None]):
+            place[b] = row.searchsorted(RECALLS)
     place += (count + 1) * np.arange(resamples)[:, None]
     best = np.maximum.reduceat(precision.ravel(), place.ravel()).reshape(place.shape)
     average = np.maximum.accumulate(best[:, ::-1], axis=1).mean(axis=1)
@@ -236,7 +243,7 @@ def _uncertain(scored: NDArray[Any]) -> int:
 def _running(steps: NDArray[Any]) -> NDArray[Any]:
     """Return running sums (b, R) of steps (R, b), whole numbers where these are; along rows, not across them."""
     whole = np.int32 if steps.dtype == np.uint16 else np.float64
-    return np.cumsum(np.ascontiguousarray(steps.T), axis=1, dtype=whole)
+    return np.cumsum(cv2.transpose(steps), axis=1, dtype=whole)  # numpy takes five times as long to turn it
 
 
 def _ten_numbers(precision: Floats, recall: Floats) -> dict[str, Floats]:
