@@ -131,8 +131,8 @@ def _all_runs(matches: Matches) -> dict[tuple[int, int], Runs]:
 def _runs(found: Flags, scored: Flags, image: Any, images: int) -> Runs:
     from scipy.sparse import csr_array  # a quarter of a second, for those alone who draw anew
 
-    scored = np.flatnonzero(scored)
-    true, image = found[scored], image[scored]
+    places = np.flatnonzero(scored)
+    true, image = found[places], image[places]
     begins = np.flatnonzero(true[:-1] & ~true[1:]) + 1  # runs are in order, so that rows need no sorting
     hits = np.flatnonzero(true)
     count = int(np.searchsorted(begins, hits[-1], side="right")) + 1 if len(hits) else 0
