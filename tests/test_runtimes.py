@@ -2,6 +2,9 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -168,6 +171,23 @@ def test_compiled_networks_that_were_used_longest_ago_make_room(tmp_path, monkey
     monkeypatch.setattr(openvino, "LARGEST", 1)
     openvino._make_room(tmp_path)
     assert {one.stem for one in tmp_path.iterdir()} == {"newest"}
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="signals of Unix")
+def test_signals_are_heard_when_networks_are_gone(file):
+    """Two Cores of OpenVINO left a stack for signals that was no more."""
+    pytest.importorskip("openvino")
+    code = f"""
+import gc, os, signal
+from posewright.estimators.runtimes import load
+networks = [load({str(file)!r}, "openvino", threads=1) for _ in range(2)]
+while networks:
+    networks.pop(0)
+    gc.collect()
+signal.signal(signal.SIGUSR1, lambda *_: print("heard"))
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "heard\n"
 
 
 def test_combinations_that_there_are_not_are_refused(file):

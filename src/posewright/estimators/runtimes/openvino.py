@@ -37,7 +37,7 @@ def load(path: Path, precision: Literal["fp32", "bf16"] = "fp32", threads: int |
     threads = threads or free_cores()
     options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY",
                "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision]}  # fmt: skip
-    core = openvino.Core()
+    core = _core()
     of = f"{openvino.__version__} {graph.sha256}"
 
     @cache
@@ -67,6 +67,18 @@ def load(path: Path, precision: Literal["fp32", "bf16"] = "fp32", threads: int |
     backend = f"openvino {openvino.__version__.split('-')[0]}"
     told = precision if facts.precision == "fp32" else "int8" if precision == "fp32" else "int8, else bf16"
     return described(facts, run, backend=backend, precision=told, threads=threads, file=graph.sha256)
+
+
+@cache
+def _core() -> Any:
+    """Return the process's one Core.
+
+    Each sets up a stack for signals and puts the former one back when it goes; of two (OpenVINO 2026.4) the second to
+    go puts back that of the first, which is no more, and the next signal that Python handles ends the process.
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 def _compiled(core: Any, path: Path, of: str, options: dict[str, Any], alone: bool) -> Any:
