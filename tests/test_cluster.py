@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -49,9 +50,9 @@ estimator = Adapted(look, LSP)
 
 @pytest.fixture(scope="module")
 def share():
-    """One cluster on this machine for all tests."""
+    """One cluster on this machine for all tests; its workers do not give way to those of other tests."""
     pytest.importorskip("ray")
-    with shared("auto") as over:
+    with patch.dict(os.environ, {"RAY_worker_niceness": "0"}), shared("auto") as over:
         yield over
 
 
