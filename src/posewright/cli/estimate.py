@@ -11,14 +11,11 @@ from tyro.conf import Positional, arg
 from posewright.cli.options import (
     QUIET,
     Cluster,
-    Count,
     Data,
     Draws,
-    File,
     Flip,
     MetricNames,
     Model,
-    Number,
     Out,
     Precision,
     RecipeFile,
@@ -27,8 +24,6 @@ from posewright.cli.options import (
     Seed,
     Sigmas,
     Split,
-    Text,
-    Texts,
 )
 
 BoxScore = Annotated[float, arg(metavar="SCORE", help="leave out boxes whose score is lower")]
@@ -47,9 +42,11 @@ Format = Annotated[
     Literal["coco", "csv", "openpose", "yolo"],
     arg(metavar="FORMAT", help="write CSV, OpenPose's JSON or YOLO's labels beside the COCO results"),
 ]
-Inputs = Positional[Annotated[Texts, arg(metavar="PATH ...", help="photographs, folders and videos", **QUIET)]]
+Inputs = Positional[
+    Annotated[tuple[str, ...], arg(metavar="PATH ...", help="photographs, folders and videos", **QUIET)]
+]
 PeoplesBoxes = Annotated[
-    File,
+    Path | None,
     arg(
         metavar="FILE",
         help="a box for each person, as COCO results with a `bbox` or as COCO annotations; without it the "
@@ -58,7 +55,7 @@ PeoplesBoxes = Annotated[
     ),
 ]
 DetectorName = Annotated[
-    Text,
+    str | None,
     arg(
         metavar="NAME",
         help="what finds people where no boxes are given, in the embedded detector's place: an exported network "
@@ -68,12 +65,12 @@ DetectorName = Annotated[
 ]
 Single = Annotated[bool, arg(help="search for one person a picture, without a detector")]
 Start = Annotated[float, arg(metavar="S", help="of a video, the second to begin at")]
-End = Annotated[Number, arg(metavar="S", help="of a video, the second to end before", **QUIET)]
+End = Annotated[float | None, arg(metavar="S", help="of a video, the second to end before", **QUIET)]
 Stride = Annotated[int, arg(metavar="N", help="of a video, look at every N-th frame")]
 Smooth = Annotated[bool, arg(help="smooth people of videos in time; written beside, as smoothed.json, and drawn")]
 Overlays = Annotated[Literal["poses", "boxes", "none"], arg(help="what is drawn: poses, poses and boxes, or nothing")]
 Least = Annotated[float, arg(metavar="SCORE", help="draw no keypoint of a lower score")]
-Width = Annotated[Count, arg(metavar="PX", help="of lines; without it, by a person's size", **QUIET)]
+Width = Annotated[int | None, arg(metavar="PX", help="of lines; without it, by a person's size", **QUIET)]
 
 
 def predict(
@@ -153,7 +150,7 @@ def evaluate(
     recipe: RecipeFile = None,
     scales: Scales = (),
     boxes: Annotated[
-        File,
+        Path | None,
         arg(
             metavar="FILE",
             help="a detector's boxes, as COCO results with `bbox` and `score`, in place of the annotated ones; people "

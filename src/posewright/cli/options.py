@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal
 
 from tyro.conf import arg
-from tyro.constructors import PrimitiveConstructorSpec
 
 QUIET: Any = {"help_behavior_hint": ""}
 """Leaves out of the help that a default is nothing."""
-Text = Optional[str]  # noqa: UP045
-File = Optional[Path]  # noqa: UP045
-Number = Optional[float]  # noqa: UP045
-Count = Optional[int]  # noqa: UP045
-"""Of `str | None` tyro asks typeguard, which takes long to import; of these it does not."""
-
-
-def _several(kind: Callable[[str], Any]) -> PrimitiveConstructorSpec[Any]:
-    """Let a tuple be any number of words, each of a kind; of `tuple[str, ...]` tyro asks typeguard."""
-    return PrimitiveConstructorSpec(
-        nargs="*",
-        metavar="VALUE ...",
-        instance_from_str=lambda words: tuple(map(kind, words)),
-        is_instance=lambda value: isinstance(value, tuple),
-        str_from_instance=lambda values: list(map(str, values)),
-    )
-
-
-Files = Annotated[tuple, _several(Path)]
-Texts = Annotated[tuple, _several(str)]
-Numbers = Annotated[tuple, _several(float)]
 Backend = Literal["auto", "onnxruntime", "openvino", "torch"]
 Model = Annotated[
     str,
@@ -54,7 +31,7 @@ Split = Annotated[str, arg(metavar="NAME", help="the part of the data, as its fi
 Out = Annotated[Path, arg(metavar="DIR", help="the folder to write into")]
 Flip = Annotated[bool, arg(help="average with the mirrored picture, at twice the cost")]
 Scales = Annotated[
-    Numbers,
+    tuple[float, ...],
     arg(
         metavar="TIMES",
         help="show whole pictures to a bottom-up network's checkpoint at these sizes, 1 unless you say: 0.5 1 2",
@@ -66,7 +43,7 @@ Run = Annotated[
 ]
 Precision = Annotated[Literal["fp32", "bf16"], arg(help="bf16 needs openvino or torch")]
 RecipeFile = Annotated[
-    Text,
+    str | None,
     arg(
         metavar="RECIPE",
         help="what a checkpoint of the authors', of MMPose's or of your my_file.py:my_recipe is of",
@@ -74,7 +51,7 @@ RecipeFile = Annotated[
     ),
 ]
 MetricNames = Annotated[
-    Text,
+    str | None,
     arg(
         metavar="NAME,...",
         help="such as oks_ap,pck (a wrong name lists all); without it, what the data set is scored by",
@@ -82,7 +59,7 @@ MetricNames = Annotated[
     ),
 ]
 Sigmas = Annotated[
-    Text,
+    str | None,
     arg(
         metavar="NUMBER|FILE",
         help="sigmas of OKS: one for all keypoints, or a JSON file of a list or of names and numbers; without it, the "
@@ -93,7 +70,7 @@ Sigmas = Annotated[
 Draws = Annotated[int, arg(metavar="N", help="how often the pictures are drawn anew for the intervals; 0 for none")]
 Seed = Annotated[int, arg(metavar="N", help="of these draws")]
 Cluster = Annotated[
-    Text,
+    str | None,
     arg(
         metavar="auto|ADDRESS",
         help="share the work out by Ray: auto, among the cores of this machine, or the address that `ray start --head` "

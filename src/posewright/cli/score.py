@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from posewright.cli.options import QUIET, Cluster, Draws, File, Files, MetricNames, Out, Seed, Sigmas, Split, Text
+from posewright.cli.options import QUIET, Cluster, Draws, MetricNames, Out, Seed, Sigmas, Split
 from posewright.text import apart, cell, printable
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ Truth = Annotated[
     arg(metavar="DATA", help="a file or folder of any data set that a reader reads, as crowdpose:DIR where unclear"),
 ]
 SkeletonName = Annotated[
-    Text, arg(metavar="NAME", help="what the predicted keypoints are, where their file does not say", **QUIET)
+    str | None, arg(metavar="NAME", help="what the predicted keypoints are, where their file does not say", **QUIET)
 ]
 OnlyPredicted = Annotated[
     bool,
@@ -41,7 +41,7 @@ LONG = ("sigma values",)
 def score(
     predictions: Positional[
         Annotated[
-            Files,
+            tuple[Path, ...],
             arg(metavar="FILE [FILE]", help="predictions to score; two are compared, picture by picture", **QUIET),
         ]
     ],
@@ -51,14 +51,14 @@ def score(
     sigmas: Sigmas = None,
     only_predicted: OnlyPredicted = False,
     out: Annotated[
-        File,
+        Path | None,
         arg(metavar="DIR", help="write scores.json, with the whole protocol, and report.html into it", **QUIET),
     ] = None,
     split: Split = "val",
     draws: Draws = 2_000,
     seed: Seed = 0,
     centres: Annotated[
-        File,
+        Path | None,
         arg(metavar="FILE", help="of points in space: the centres of their PSS, else found in the truth", **QUIET),
     ] = None,
     cluster: Cluster = None,
