@@ -58,6 +58,10 @@ class Matches(NamedTuple):
     counted: Places
     ranking: Places | None = None
 
+    def by_score(self) -> Places:
+        """The order (D,) by score, from the best."""
+        return np.argsort(-self.score, kind="stable") if self.ranking is None else self.ranking
+
 
 def by_number(numbers: Places) -> Places:
     """Return the order of whole numbers (N,) from 0, equal ones as they stand; those of 16 bits need no comparing."""
@@ -167,7 +171,7 @@ def precision_recall(matches: Matches) -> tuple[Floats, Floats]:
     tp and fp run over predictions by score; precision = tp / (tp + fp), raised to the best at any higher
     recall; recall = tp / people. Both are worked out where tp rises, which is where the best lie.
     """
-    order = np.argsort(-matches.score, kind="stable") if matches.ranking is None else matches.ranking
+    order = matches.by_score()
     scored = ~matches.ignored.take(order, axis=-1)
     found = (matches.person >= 0).take(order, axis=-1) & scored
     ranges, thresholds = scored.shape[:2]

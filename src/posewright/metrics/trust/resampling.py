@@ -122,7 +122,7 @@ def resampled(matches: Matches, weights: Floats) -> dict[str, Floats]:
 
 def _all_runs(matches: Matches) -> dict[tuple[int, int], Runs]:
     """Cut the rankings into runs, by the places of area range and threshold."""
-    order = np.argsort(-matches.score, kind="stable")
+    order = matches.by_score()
     found, scored = matches.person[..., order] >= 0, ~matches.ignored[..., order]
     image, images = matches.image[order].astype(np.int32), len(matches.counted)
     return {at: _runs(found[at], scored[at], image, images) for at in np.ndindex(*found.shape[:2])}
